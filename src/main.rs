@@ -1,0 +1,2 @@
+//! The `lakegen` program: arguments in, exit code out.
+fn main() {}

@@ -1,0 +1,38 @@
+//! All that a compile may read: a worktree, a git tree at a revision, or memory.
+//!
+//! [`World`] is the only door from the pipeline to the outside. Paths are relative to the root,
+//! with `/` between their parts, and never leave it: a symlink is refused, not followed.
+
+pub mod disk; //    a folder on disk
+pub mod git; //     a git tree at a revision
+pub mod memory; //  a map, for tests and for stitching worlds together
+
+use std::sync::Arc;
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// There is no such file.
+    Missing,
+    /// The path leaves the root, is a link, or is not a regular file; the text says which.
+    Refused(String),
+    /// The file is larger than the limit, in bytes.
+    TooLarge { limit: u64 },
+    /// The operating system or git said no; the text is its reason.
+    Failed(String),
+}
+
+/// The inputs of a compile.
+pub trait World: Sync {
+    /// Reads the file at `path`, relative to the root.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; nothing outside the root is ever read.
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError>;
+
+    /// Lists all regular files below the folder `path` (`""` for the root), sorted, relative to the root.
+    ///
+    /// # Errors
+    /// See [`ReadError`]. A missing folder is an empty list.
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError>;
+}
