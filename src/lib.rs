@@ -4,16 +4,16 @@
 //! `parse → resolve → lower → check → emit`, and [`compile`] shows them all on one screen.
 
 pub mod catalog; //  components and capabilities, embedded or the user's own
-pub mod chart; //    facts about Helm charts: which values exist
+
 pub mod check; //    read-only rules over manifests
-pub mod cli;
-pub mod compile; //  the pipeline on one screen
+
+
 pub mod diag; //     diagnostics: what, where, why, how to fix
-pub mod diff; //     tree × tree → resource changes
+
 pub mod emit; //     manifests → tree of files, one layout, two engines
 pub mod lower; //    platform → manifests: templates run, objects and values made
 pub mod manifest; // Kubernetes objects, values, canonical YAML
 pub mod parse; //    TOML → syntax with spans
 pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
-pub mod sink; //     tree → worktree, git or stdout: the only writer
+
 pub mod world; //    all that a compile may read //      one file per command

@@ -1,1 +1,183 @@
-//! To be written.
+//! The catalogue: components and capabilities, embedded or from the user's own repository.
+//!
+//! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/` and `lakegen/capabilities/`. Goes out: a
+//! [`Catalogue`] of checked definitions. A folder of the user's replaces the embedded one of the same name, in the same
+//! format and with the same errors. Only what is used is read.
+
+pub mod component; //  what a component says of itself
+pub mod language; //   the keys of component.toml and of capabilities
+pub mod keys; //       the keys that a user may set on a component
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub use component::{Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier};
+
+use crate::code;
+use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned};
+use crate::parse::{Table, read_reason, toml};
+use crate::world::World;
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+}
+
+/// The codes that loading the catalogue emits.
+pub static CODES: &[&Code] = &[&BAD_COMPONENT];
+
+code!(BAD_COMPONENT, "bad-component", "a component of the catalogue contradicts itself",
+    "a component is data: what it names must be there",
+    "[secrets.login]\nwhen = \"requires.oidc\"        # no such slot",
+    "[requires.oidc]\ncapability = \"oidc\"\noptional = true");
+
+/// The folder of the user's own components, relative to the project.
+pub const USER_FOLDER: &str = "lakegen";
+
+/// A template of a component.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// `trino/release/rules.yaml.j2`
+    pub name: String,
+    pub source: SourceId,
+    pub text: Arc<str>,
+}
+
+/// The components and capabilities that a platform uses.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    pub components: IndexMap<String, Arc<Component>>,
+    pub capabilities: IndexMap<String, Arc<Capability>>,
+    /// Every component name there is, loaded or not.
+    pub names: BTreeSet<String>,
+}
+
+/// Where the files of the catalogue are found.
+struct Shelf<'a> {
+    world: &'a dyn World,
+    /// The user's files below `lakegen/`, relative to it.
+    own: Vec<String>,
+}
+
+impl Shelf<'_> {
+    fn new(world: &dyn World) -> Shelf<'_> {
+        let prefix = format!("{USER_FOLDER}/");
+        let own = world.list(USER_FOLDER).unwrap_or_default();
+        Shelf { world, own: own.iter().filter_map(|path| path.strip_prefix(&prefix)).map(String::from).collect() }
+    }
+
+    fn is_own(&self, component: &str) -> bool {
+        let file = format!("{component}/component.toml");
+        self.own.contains(&file)
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        let embedded = embedded::FILES.iter().filter_map(|(path, _)| path.strip_prefix("templates/")?.strip_suffix("/component.toml"));
+        let own = self.own.iter().filter_map(|path| path.strip_suffix("/component.toml"));
+        embedded.chain(own).map(String::from).collect()
+    }
+
+    /// Returns the files of a component as (path below its folder, shown path, text).
+    fn files(&self, component: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Vec<(String, SourceId, Arc<str>)> {
+        let prefix = format!("{component}/");
+        if !self.is_own(component) {
+            let inside = format!("templates/{component}/");
+            return embedded::FILES
+                .iter()
+                .filter_map(|(path, text)| Some((path.strip_prefix(inside.as_str())?, *path, *text)))
+                .map(|(rest, path, text)| (rest.to_string(), sources.add(path, text), Arc::from(text)))
+                .collect();
+        }
+        let paths: Vec<&String> = self.own.iter().filter(|path| path.starts_with(&prefix)).collect();
+        paths.into_iter().filter_map(|path| self.own_file(path, sources, found).map(|(id, text)| (path[prefix.len()..].to_string(), id, text))).collect()
+    }
+
+    fn own_file(&self, path: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<(SourceId, Arc<str>)> {
+        let path = format!("{USER_FOLDER}/{path}");
+        let text = crate::parse::read_text(self.world, &path, None, sources, found)?;
+        Some((sources.add(path.as_str(), text.clone()), text))
+    }
+}
+
+/// Returns the text of a file of the embedded catalogue, for example `templates/trino/example.toml`.
+pub fn embedded_file(path: &str) -> Option<&'static str> {
+    embedded::FILES.binary_search_by_key(&path, |(path, _)| path).ok().map(|i| embedded::FILES[i].1)
+}
+
+/// Returns the names of all components, embedded and the user's own.
+pub fn names(world: &dyn World) -> BTreeSet<String> {
+    Shelf::new(world).names()
+}
+
+/// Loads the named components; names that are nowhere are left out (the caller knows where they were written).
+pub fn load<'a>(world: &dyn World, wanted: impl IntoIterator<Item = &'a str>, sources: &mut Sources) -> Warned<Catalogue> {
+    let shelf = Shelf::new(world);
+    let mut found = Vec::new();
+    let mut catalogue = Catalogue { names: shelf.names(), ..Catalogue::default() };
+    catalogue.capabilities = capabilities(&shelf, sources, &mut found);
+    for name in wanted {
+        if catalogue.components.contains_key(name) || !catalogue.names.contains(name) {
+            continue;
+        }
+        let files = shelf.files(name, sources, &mut found);
+        if let Some(component) = component::read(name, files, &catalogue.capabilities, &mut found) {
+            catalogue.components.insert(name.to_string(), Arc::new(component));
+        }
+    }
+    Warned { output: catalogue, diagnostics: found }
+}
+
+fn capabilities(shelf: &Shelf<'_>, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> IndexMap<String, Arc<Capability>> {
+    let mut all = IndexMap::new();
+    let mut add = |name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>| {
+        let table: Table = toml::parse(id, text, found);
+        all.insert(name.to_string(), Arc::new(component::read_capability(name, &table, found)));
+    };
+    for (path, text) in embedded::FILES {
+        if let Some(name) = path.strip_prefix("capabilities/").and_then(|p| p.strip_suffix(".toml")) {
+            let id = sources.add(*path, *text);
+            add(name, id, text, found);
+        }
+    }
+    for path in &shelf.own {
+        if let Some(name) = path.strip_prefix("capabilities/").and_then(|p| p.strip_suffix(".toml"))
+            && let Some((id, text)) = shelf.own_file(path, sources, found)
+        {
+            add(name, id, &text, found);
+        }
+    }
+    all
+}
+
+/// Reads a file of the user's that a component names, such as a values file.
+///
+/// # Errors
+/// The reason, for a message.
+pub fn user_file(world: &dyn World, path: &str) -> Result<Arc<str>, String> {
+    let bytes = world.read(path).map_err(|error| read_reason(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|e| format!("it is not UTF-8 text: byte {} cannot be read", e.valid_up_to()))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into())
+}
+
+/// Returns the names of embedded components that offer a capability, for the help of an error.
+pub fn providers_of(capability: &str) -> Vec<&'static str> {
+    let header = format!("[provides.{capability}]");
+    embedded::FILES
+        .iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.strip_suffix("/component.toml")?, text)))
+        .filter(|(_, text)| text.lines().any(|line| line.trim() == header))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// Returns the names of embedded components that bring an API group, for the help of an error.
+pub fn bringers_of(group: &str) -> Vec<&'static str> {
+    let start = format!("\"{group}/");
+    embedded::FILES
+        .iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.strip_suffix("/component.toml")?, text)))
+        .filter(|(_, text)| text.lines().any(|line| line.trim_start().starts_with("apis") && line.contains(&start)))
+        .map(|(name, _)| name)
+        .collect()
+}

@@ -1,1 +1,3 @@
-//! To be written.
+//! Rules.
+use crate::diag::Code;
+pub static CODES: &[&Code] = &[];

@@ -1,7 +1,7 @@
 //! The stable slugs of diagnostics and their documentation.
 //!
-//! A code is declared once with [`code!`] beside the stage or rule that emits it, and listed in
-//! [`ALL`], which `lakegen explain` and the tests read. A slug is never reused for another meaning.
+//! A code is declared once with [`code!`](crate::code) beside the stage or rule that emits it, and listed in
+//! [`all`], which `lakegen explain` and the tests read. A slug is never reused for another meaning.
 
 /// A kind of finding with its documentation.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,16 +10,30 @@ pub struct Code {
     pub slug: &'static str,
     /// What it says, in one line.
     pub summary: &'static str,
-    /// Markdown with the sections What it does, Why, Example, Instead.
-    pub docs: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// Input that causes it.
+    pub example: &'static str,
+    /// What to write instead.
+    pub instead: &'static str,
 }
 
-/// Declares a [`Code`] as a constant: `code!(UNKNOWN_KEY, "unknown-key", "summary", "docs");`
+/// Declares a [`Code`] as a static: `code!(UNKNOWN_KEY, "unknown-key", "summary", "why", "example", "instead");`
 #[macro_export]
 macro_rules! code {
-    ($name:ident, $slug:literal, $summary:literal, $docs:literal $(,)?) => {
+    ($name:ident, $slug:literal, $summary:literal, $why:literal, $example:literal, $instead:literal $(,)?) => {
         #[doc = $summary]
-        pub static $name: $crate::diag::Code = $crate::diag::Code { slug: $slug, summary: $summary, docs: $docs };
+        pub static $name: $crate::diag::Code = $crate::diag::Code {
+            slug: $slug,
+            summary: $summary,
+            why: $why,
+            example: $example,
+            instead: $instead,
+        };
     };
 }
-pub static ALL: &[&Code] = &[];
+
+/// Returns every code, in the order of the stages that emit them.
+pub fn all() -> Vec<&'static Code> {
+    [crate::parse::CODES, crate::catalog::CODES, crate::resolve::CODES, crate::lower::CODES, crate::check::CODES, crate::emit::CODES].concat()
+}

@@ -1,1 +1,263 @@
-//! To be written.
+//! Syntax + catalogue → platform: layers merged, names checked, capabilities bound.
+//!
+//! Comes in: what the user wrote and what the catalogue knows. Goes out: a [`Platform`] with one [`Target`] per
+//! environment and cluster, in which every instance has its final table, names, bindings and credentials. Nothing is
+//! rendered here; strings with late names are filled in on demand through [`scope`].
+
+pub mod language; // the keys of platform.toml
+pub mod layers; //   base, environment, cluster: one table per target
+pub mod instances; // components and jobs with their names
+pub mod wire; //     slots bound to providers, claims gathered
+pub mod credentials; // where each claim's credential comes from
+pub mod hosts; //    edges and published names
+pub mod scope; //    `${…}` filled in
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+pub use credentials::{Credential, Origin};
+pub use hosts::{Edge, Published};
+pub use instances::Instance;
+pub use wire::{Binding, Claim, Provider, SlotBinding};
+
+use crate::catalog::{self, Catalogue};
+use crate::code;
+use crate::diag::{Code, Diagnostic, Level, Sources, Span, Warned};
+use crate::manifest::value::{Map, Value};
+use crate::parse::{Syntax, Table};
+use crate::world::World;
+
+/// The codes that this stage emits.
+pub static CODES: &[&Code] = &[
+    &UNKNOWN_COMPONENT,
+    &UNKNOWN_JOB_KIND,
+    &UNKNOWN_NAME,
+    &MISSING_PROVIDER,
+    &AMBIGUOUS_PROVIDER,
+    &MISTYPED_WIRING,
+    &CYCLE,
+    &LATE_REFERENCE,
+    &NO_SECRET_STORE,
+    &BAD_NAME,
+    &NEWER_EDITION,
+];
+
+code!(UNKNOWN_COMPONENT, "unknown-component", "the catalogue has no component of that name",
+    "lakegen can only render what it knows; any Helm chart can be used through `chart`",
+    "[components]\ntrinoo = {}", "[components]\ntrino = {}");
+code!(UNKNOWN_JOB_KIND, "unknown-job-kind", "there is no job kind of that name",
+    "a job's kind decides which objects are made",
+    "[jobs.etl]\nkind = \"sparkk\"", "[jobs.etl]\nkind = \"spark\"");
+code!(UNKNOWN_NAME, "unknown-name", "a name points at something that the platform does not have",
+    "a member, edge, placement or component that does not exist would silently do nothing",
+    "after = [\"postgress\"]", "after = [\"postgres\"]");
+code!(MISSING_PROVIDER, "missing-provider", "a component needs something that nothing provides",
+    "it could never start",
+    "[components]\nnessie = {}                 # needs a database", "[components]\npostgres = {}\nnessie = { database = \"postgres\" }");
+code!(AMBIGUOUS_PROVIDER, "ambiguous-provider", "several components could provide what is needed",
+    "choosing one silently would move data when another is added",
+    "[components]\npg-a = { uses = \"postgres\" }\npg-b = { uses = \"postgres\" }\nnessie = {}",
+    "nessie = { database = \"pg-a\" }");
+code!(MISTYPED_WIRING, "mistyped-wiring", "a slot is bound to something of another capability",
+    "a database cannot stand where a bucket is needed",
+    "[components.nessie]\ndatabase = \"trino\"", "[components.nessie]\ndatabase = \"postgres\"");
+code!(CYCLE, "cycle", "things depend on each other in a circle",
+    "none of them could ever come first",
+    "a = { like = \"b\" }\nb = { like = \"a\" }", "break the circle at one place");
+code!(LATE_REFERENCE, "late-reference", "a name that is known late stands where it is needed early",
+    "names, hosts and namespaces decide what is bound to what, so they cannot depend on bindings",
+    "namespace = \"${requires.database.host}\"", "namespace = \"${vars.namespace}\"");
+code!(NO_SECRET_STORE, "no-secret-store", "a credential must come from a secret store, and there is none",
+    "lakegen never writes a Secret with a value; something must bring it",
+    "[components]\npostgres = {}", "[secrets]\nprovider = \"vault\"\nat = \"https://vault.example.com\"");
+code!(BAD_NAME, "bad-name", "a name cannot be used in Kubernetes",
+    "the API server would refuse the object",
+    "[components.Trino_1]", "[components.trino-1]");
+code!(NEWER_EDITION, "newer-edition", "the file is written in a newer edition of the language",
+    "an older lakegen could misread it",
+    "lakegen = \"9\"", "lakegen = \"1\"");
+
+/// GitOps engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    ArgoCd,
+    Flux,
+}
+
+impl Engine {
+    /// Returns the name, which is the folder's name too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ArgoCd => "argocd",
+            Self::Flux => "flux",
+        }
+    }
+}
+
+/// The whole platform, ready to be lowered.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    pub name: String,
+    pub engine: Engine,
+    pub git: Git,
+    pub targets: Vec<Target>,
+    /// `[policy]` of the base: levels per rule, exceptions.
+    pub policy: Table,
+    pub catalogue: Catalogue,
+}
+
+/// The repository that the engine reads.
+#[derive(Clone, Debug, Default)]
+pub struct Git {
+    pub url: String,
+    pub branch: String,
+    /// Folder of the tree, without slashes at its ends; empty for the repository's root.
+    pub path: String,
+    pub secret: Option<String>,
+}
+
+/// The ground rules of a target.
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    pub name: String,
+    pub engine: String,
+    pub domain: String,
+    pub kubernetes: String,
+    pub cloud: String,
+    /// API group/versions that the cluster has already.
+    pub apis: Vec<String>,
+    pub labels: IndexMap<String, String>,
+}
+
+/// The platform's secret store, as `[secrets]` says.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    pub provider: String,
+    /// Name of the ClusterSecretStore.
+    pub name: String,
+    /// Convention for items; a string with references.
+    pub key: String,
+    pub refresh: String,
+    /// Component that runs the store, when it is one of the platform.
+    pub component: Option<String>,
+    pub settings: Map,
+    pub span: Span,
+}
+
+impl Store {
+    /// Says whether people keep the final Secrets in files (sealed, SOPS) or outside of lakegen.
+    pub fn kept_by_people(&self) -> bool {
+        matches!(self.provider.as_str(), "sealed" | "sops" | "none")
+    }
+
+    /// Says whether External Secrets can read it.
+    pub fn readable(&self) -> bool {
+        !self.provider.is_empty() && !self.kept_by_people()
+    }
+}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    pub name: String,
+    /// Its real name.
+    pub bucket: String,
+    /// Provider of its store, by name.
+    pub store: String,
+    pub namespace: Option<String>,
+    pub table: Table,
+    pub span: Span,
+}
+
+/// An environment on a cluster, or a cluster that several environments share.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub name: String,
+    pub environment: String,
+    pub cluster: String,
+    /// The whole merged table of this target.
+    pub table: Table,
+    pub ground: Ground,
+    pub vars: Map,
+    pub store: Store,
+    pub instances: IndexMap<String, Instance>,
+    pub external: IndexMap<String, Table>,
+    pub buckets: IndexMap<String, Bucket>,
+    pub edges: IndexMap<String, Edge>,
+    /// Claims by provider and capability.
+    pub claims: IndexMap<String, IndexMap<String, Vec<Claim>>>,
+    /// Index of the target that holds what the cluster's environments share.
+    pub shared: Option<usize>,
+    /// Whether this target itself is the shared part of a cluster.
+    pub is_shared: bool,
+}
+
+impl Target {
+    /// Returns the API version served for a group here: by a component, or by the cluster already.
+    pub fn api(&self, group: &str) -> Option<String> {
+        let served = |api: &str| api.split_once('/').is_some_and(|(g, _)| g == group);
+        let own = self.instances.values().flat_map(|instance| &instance.apis).find(|api| served(api));
+        own.or_else(|| self.ground.apis.iter().find(|api| served(api))).cloned()
+    }
+
+    /// Says whether ServiceMonitors and PrometheusRules can be made here.
+    pub fn monitoring(&self) -> bool {
+        self.api("monitoring.coreos.com").is_some()
+    }
+}
+
+/// Resolves the whole file.
+pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> Warned<Option<Platform>> {
+    let used = language::used(syntax);
+    let loaded = catalog::load(world, used.iter().map(String::as_str), sources);
+    let catalogue = loaded.output;
+    let mut found = loaded.diagnostics;
+    language::check(syntax, &catalogue, &mut found);
+    if found.iter().any(|d| d.level == Level::Error) && syntax.root.is_empty() {
+        return Warned { output: None, diagnostics: found };
+    }
+    let mut frames = layers::frames(world, syntax, sources, &mut found);
+    let Some(base) = frames.first() else { return Warned { output: None, diagnostics: found } };
+    let (name, engine, git) = layers::ground_rules(&base.table, syntax.file, &mut found);
+    let policy = base.table.get("policy").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
+    let mut targets: Vec<Target> = Vec::new();
+    let context = instances::Context { catalogue: &catalogue, name: &name, engine, git: &git, sources };
+    layers::share_apis(&mut frames, &catalogue);
+    for frame in frames {
+        let target = instances::target(frame, &context, &mut found);
+        targets.push(target);
+    }
+    for index in 0..targets.len() {
+        wire::wire(index, &mut targets, &context, &mut found);
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
+    let platform = Platform { name, engine, git, targets, policy, catalogue };
+    Warned { output: Some(platform), diagnostics: found }
+}
+
+/// Returns a name as a shared string.
+pub(crate) fn shared(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+/// Returns a table's string values as a manifest value.
+pub(crate) fn value_of(table: &Table) -> Value {
+    crate::parse::node::table_value(table)
+}
+
+/// Reports a name that does not exist, with near matches.
+pub(crate) fn unknown_name<'a>(what: &str, name: &str, at: Span, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no {what} `{name}`")).at(at, "");
+    let near = crate::diag::near(name, candidates.iter().copied());
+    if !near.is_empty() {
+        diagnostic.help(format!("did you mean {}?", crate::diag::quoted_list(near, "or")))
+    } else if candidates.is_empty() {
+        diagnostic.note(format!("the platform has no {what} at all"))
+    } else {
+        diagnostic.note(format!("there is {}", crate::diag::quoted_list(candidates.into_iter().take(12), "and")))
+    }
+}

@@ -1,0 +1,615 @@
+//! What a component and a capability say of themselves, read from checked TOML.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{BAD_COMPONENT, Template, keys, language};
+use crate::diag::{Diagnostic, SourceId, Span, quoted_list};
+use crate::parse::node::{Lookup, table_value};
+use crate::parse::shape::Keys;
+use crate::parse::{Kind, MISSING_KEY, Node, Table, toml};
+use crate::manifest::value::{Map, Value};
+
+/// The layers of a platform, in the order in which they come up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    Engine,
+    Operator,
+    Secrets,
+    Network,
+    Storage,
+    Data,
+    Identity,
+    Stream,
+    Catalog,
+    Compute,
+    App,
+}
+
+/// Names of the tiers, in order.
+pub const TIERS: &[(&str, Tier)] = &[
+    ("engine", Tier::Engine),
+    ("operator", Tier::Operator),
+    ("secrets", Tier::Secrets),
+    ("network", Tier::Network),
+    ("storage", Tier::Storage),
+    ("data", Tier::Data),
+    ("identity", Tier::Identity),
+    ("stream", Tier::Stream),
+    ("catalog", Tier::Catalog),
+    ("compute", Tier::Compute),
+    ("app", Tier::App),
+];
+
+/// Reads a tier's name.
+pub fn tier(name: &str) -> Option<Tier> {
+    TIERS.iter().find(|(word, _)| *word == name).map(|(_, tier)| *tier)
+}
+
+/// How often a component exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    #[default]
+    Environment,
+    Cluster,
+}
+
+/// The stages of a component, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    Crds,
+    Prepare,
+    Release,
+    Config,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Stage; 4] = [Stage::Crds, Stage::Prepare, Stage::Release, Stage::Config];
+
+    /// Returns the name, which is the folder's name too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crds => "crds",
+            Self::Prepare => "prepare",
+            Self::Release => "release",
+            Self::Config => "config",
+        }
+    }
+
+    /// Reads a stage's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.name() == name)
+    }
+}
+
+/// A Helm chart of a component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// `https://…` of a classic repository, or `oci://…` of the folder that holds the chart.
+    pub repository: String,
+    pub name: String,
+    pub version: String,
+    /// A constraint on versions that the templates know, empty for any.
+    pub supports: String,
+    /// String with references that gives `${fullname}`.
+    pub fullname: String,
+    pub skip_crds: bool,
+}
+
+impl Chart {
+    /// Says whether the chart lies in an OCI registry.
+    pub fn is_oci(&self) -> bool {
+        self.repository.starts_with("oci://")
+    }
+}
+
+/// An option that users may set.
+#[derive(Clone, Debug)]
+pub struct OptionDef {
+    pub default: Option<Node>,
+    pub required: bool,
+    pub kind: String,
+    pub doc: String,
+    /// Options inside a table, or inside each value of a map of tables.
+    pub keys: IndexMap<String, OptionDef>,
+    pub items: Option<String>,
+    pub pattern: Option<String>,
+    pub values: Vec<String>,
+    pub min: Option<i64>,
+    pub max: Option<i64>,
+}
+
+/// How many things a slot binds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    #[default]
+    One,
+    List,
+    Map,
+}
+
+/// Something that a component needs from another.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    pub capabilities: Vec<String>,
+    pub claim: IndexMap<String, String>,
+    pub optional: bool,
+    pub wait: bool,
+    pub shape: Shape,
+    /// Name of the claim's credential in the store.
+    pub credential: String,
+    pub stage: Stage,
+    pub doc: String,
+    pub span: Span,
+}
+
+/// Something that a component gives to others.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub fields: IndexMap<String, String>,
+    pub credential: Option<CredentialDef>,
+    pub span: Span,
+}
+
+/// How a claim gets its credential.
+#[derive(Clone, Debug)]
+pub struct CredentialDef {
+    /// `store`, `generate` or `made`.
+    pub source: String,
+    /// Name of the Secret in the provider's namespace; a string with references.
+    pub secret: String,
+    /// Capability field → key in that Secret.
+    pub keys: IndexMap<String, String>,
+    pub text: IndexMap<String, String>,
+    pub labels: IndexMap<String, String>,
+    pub kind: String,
+}
+
+/// A Secret that a component's chart or objects want.
+#[derive(Clone, Debug)]
+pub struct SecretDef {
+    pub name: Option<String>,
+    pub any_keys: bool,
+    pub keys: IndexMap<String, String>,
+    pub labels: IndexMap<String, String>,
+    pub when: Option<String>,
+    pub each: Option<String>,
+    pub precious: bool,
+    pub hint: Option<String>,
+    pub kind: Option<String>,
+    pub stage: Stage,
+    pub span: Span,
+}
+
+/// A place to publish.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub service: String,
+    pub port: Value,
+    pub protocol: String,
+    pub path: String,
+}
+
+/// Where general features enter a component's Helm values.
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    pub replicas: Option<String>,
+    pub resources: Option<String>,
+    pub placement: Option<String>,
+    pub env: Option<String>,
+    pub labels: Option<String>,
+    pub identity: Option<String>,
+    pub volumes: Option<(String, String)>,
+    pub selector: IndexMap<String, String>,
+    /// `replicas`, `cpu`, `memory` when the user says nothing.
+    pub default: Table,
+}
+
+/// A ServiceMonitor of our own.
+#[derive(Clone, Debug)]
+pub struct Scrape {
+    pub port: Value,
+    pub path: String,
+    pub interval: String,
+    pub selector: IndexMap<String, String>,
+}
+
+/// An alert rule.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    pub expr: String,
+    pub for_: String,
+    pub severity: String,
+    pub summary: String,
+}
+
+/// What is said of abandoned software.
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    pub state: String,
+    pub successor: Option<String>,
+    pub reason: String,
+    pub source: String,
+}
+
+/// Fields that an operator fills in, for `ignoreDifferences`.
+#[derive(Clone, Debug)]
+pub struct Filled {
+    pub group: String,
+    pub kind: String,
+    pub pointers: Vec<String>,
+    pub jq: Vec<String>,
+}
+
+/// A folder of somebody's repository that is synced as it is.
+#[derive(Clone, Debug)]
+pub struct SourceDef {
+    pub path: String,
+    pub repository: Option<String>,
+    pub revision: Option<String>,
+}
+
+/// A component of the catalogue.
+#[derive(Clone, Debug)]
+pub struct Component {
+    pub name: String,
+    pub summary: String,
+    pub tier: Tier,
+    pub scope: Scope,
+    pub namespace: Option<String>,
+    pub pod_security: Option<String>,
+    pub apis: Vec<String>,
+    pub writes_to: Vec<String>,
+    pub notes: Vec<String>,
+    pub lifecycle: Option<Lifecycle>,
+    pub chart: Option<Chart>,
+    pub crds: Option<Chart>,
+    pub source: Option<SourceDef>,
+    pub options: IndexMap<String, OptionDef>,
+    pub requires: IndexMap<String, Slot>,
+    pub provides: IndexMap<String, Offer>,
+    pub secrets: IndexMap<String, SecretDef>,
+    pub endpoints: IndexMap<String, Endpoint>,
+    pub pods: IndexMap<String, Pod>,
+    pub metrics_values: Map,
+    pub scrapes: IndexMap<String, Scrape>,
+    pub alerts: IndexMap<String, Alert>,
+    pub network_from: Vec<String>,
+    pub network_ports: Vec<Value>,
+    pub server_side: bool,
+    pub operator_filled: Vec<Filled>,
+    pub data: Vec<String>,
+    pub health: IndexMap<String, String>,
+    pub values: Option<Template>,
+    pub templates: IndexMap<Stage, Vec<Template>>,
+    /// What a user's table of this component may hold.
+    pub keys: Arc<Keys>,
+    /// The whole of component.toml, for findings without a better place.
+    pub span: Span,
+}
+
+/// A field of a capability.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// For externals that do not say: a string with `${claim.…}`.
+    pub default: Option<String>,
+    pub secret: bool,
+    pub optional: bool,
+    pub doc: String,
+}
+
+/// Something that can be claimed from a component.
+#[derive(Clone, Debug)]
+pub struct Capability {
+    pub name: String,
+    pub summary: String,
+    /// Claim fields with their defaults and patterns.
+    pub claim: IndexMap<String, ClaimField>,
+    pub fields: IndexMap<String, Field>,
+}
+
+/// What a consumer may ask for.
+#[derive(Clone, Debug)]
+pub struct ClaimField {
+    pub default: Option<String>,
+    pub pattern: Option<String>,
+    pub doc: String,
+}
+
+/// Reads a component from its files.
+pub fn read(
+    name: &str,
+    files: Vec<(String, SourceId, Arc<str>)>,
+    capabilities: &IndexMap<String, Arc<Capability>>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Component> {
+    let (_, id, text) = files.iter().find(|(path, ..)| path == "component.toml")?;
+    let before = found.len();
+    let table = toml::parse(*id, text, found);
+    language::check_component(name, &table, found);
+    let mut component = from_table(name, &table, Span::new(*id, 0, 0), found);
+    for (path, source, text) in files {
+        let template = || Template { name: format!("{name}/{path}"), source, text: text.clone() };
+        match path.split_once('/') {
+            None if path == "values.yaml.j2" => component.values = Some(template()),
+            Some((folder, file)) if file.ends_with(".yaml.j2") => match Stage::from_name(folder) {
+                Some(stage) => component.templates.entry(stage).or_default().push(template()),
+                None => found.push(
+                    Diagnostic::error(&BAD_COMPONENT, format!("`{name}/{folder}/` is not a stage"))
+                        .at(Span::new(source, 0, 0), "")
+                        .help("the stages are `crds`, `prepare`, `release` and `config`"),
+                ),
+            },
+            _ => {}
+        }
+    }
+    component.templates.sort_keys();
+    language::check_consistency(&component, capabilities, found);
+    (found.len() == before || found[before..].iter().all(|d| d.level != crate::diag::Level::Error)).then_some(component)
+}
+
+fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>) -> Component {
+    for key in ["summary", "tier"] {
+        if !table.contains_key(key) {
+            found.push(Diagnostic::error(&MISSING_KEY, format!("component `{name}` lacks `{key}`")).at(span, ""));
+        }
+    }
+    let options = options(table.table("options"));
+    let requires: IndexMap<String, Slot> = entries(table.table("requires"), slot);
+    let endpoints = entries(table.table("endpoints"), endpoint);
+    let pods = entries(table.table("pods"), |_, t, _| pod(t));
+    let empty = Table::new();
+    let metrics = table.table("metrics").unwrap_or(&empty);
+    let network = table.table("network").unwrap_or(&empty);
+    let engine = table.table("engine").unwrap_or(&empty);
+    let keys = Arc::new(keys::component_keys(name, &options, &requires, &pods, &endpoints));
+    Component {
+        name: name.into(),
+        summary: owned(table, "summary").unwrap_or_default(),
+        tier: table.text("tier").and_then(tier).unwrap_or(Tier::App),
+        scope: if table.text("scope") == Some("cluster") { Scope::Cluster } else { Scope::Environment },
+        namespace: owned(table, "namespace"),
+        pod_security: owned(table, "pod_security"),
+        apis: strings(table, "apis"),
+        writes_to: strings(table, "writes_to"),
+        notes: strings(table, "notes"),
+        lifecycle: table.table("lifecycle").map(|t| Lifecycle {
+            state: owned(t, "state").unwrap_or_default(),
+            successor: owned(t, "successor"),
+            reason: owned(t, "reason").unwrap_or_default(),
+            source: owned(t, "source").unwrap_or_default(),
+        }),
+        chart: table.table("chart").map(chart),
+        crds: table.table("crds").map(chart),
+        source: table.table("source").map(|t| SourceDef {
+            path: owned(t, "path").unwrap_or_default(),
+            repository: owned(t, "repository"),
+            revision: owned(t, "revision"),
+        }),
+        options,
+        requires,
+        provides: entries(table.table("provides"), offer),
+        secrets: entries(table.table("secrets"), secret),
+        endpoints,
+        pods,
+        metrics_values: metrics.table("values").map(|t| value_map(t)).unwrap_or_default(),
+        scrapes: entries(metrics.table("scrape"), scrape),
+        alerts: entries(table.table("alerts"), |_, t, _| alert(t)),
+        network_from: strings(network, "from"),
+        network_ports: network.node("ports").and_then(Node::as_list).unwrap_or(&[]).iter().map(Node::to_value).collect(),
+        server_side: engine.flag("server_side").unwrap_or(false),
+        operator_filled: filled(engine),
+        data: strings(engine, "data"),
+        health: text_map(engine.table("health")),
+        values: None,
+        templates: IndexMap::new(),
+        keys,
+        span,
+    }
+}
+
+fn owned(table: &Table, key: &str) -> Option<String> {
+    table.text(key).map(String::from)
+}
+
+fn strings(table: &Table, key: &str) -> Vec<String> {
+    table.texts(key).into_iter().map(String::from).collect()
+}
+
+fn value_map(table: &Table) -> Map {
+    match table_value(table) {
+        Value::Map(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Returns the string entries of a table.
+pub fn text_map(table: Option<&Table>) -> IndexMap<String, String> {
+    table
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, entry)| entry.node.as_str().map(|text| (key.to_string(), text.to_string())))
+        .collect()
+}
+
+fn entries<T>(table: Option<&Table>, read: impl Fn(&str, &Table, Span) -> T) -> IndexMap<String, T> {
+    table
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, entry)| entry.node.as_table().map(|t| (key.to_string(), read(key, t, entry.key))))
+        .collect()
+}
+
+fn stage_of(table: &Table, default: Stage) -> Stage {
+    table.text("stage").and_then(Stage::from_name).unwrap_or(default)
+}
+
+/// Reads a chart's table; also the one that a user writes.
+pub fn chart(table: &Table) -> Chart {
+    Chart {
+        repository: owned(table, "oci").or_else(|| owned(table, "repository")).unwrap_or_default(),
+        name: owned(table, "name").unwrap_or_default(),
+        version: owned(table, "version").unwrap_or_default(),
+        supports: owned(table, "supports").unwrap_or_default(),
+        fullname: owned(table, "fullname").unwrap_or_else(|| "${release}".into()),
+        skip_crds: table.flag("skip_crds").unwrap_or(false),
+    }
+}
+
+fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
+    entries(table, |_, t, _| OptionDef {
+        default: t.node("default").cloned(),
+        required: t.flag("required").unwrap_or(false),
+        kind: owned(t, "type").unwrap_or_else(|| "string".into()),
+        doc: owned(t, "doc").unwrap_or_default(),
+        keys: options(t.table("keys")),
+        items: owned(t, "items"),
+        pattern: owned(t, "pattern"),
+        values: strings(t, "values"),
+        min: t.node("min").and_then(Node::as_int),
+        max: t.node("max").and_then(Node::as_int),
+    })
+}
+
+fn slot(name: &str, t: &Table, span: Span) -> Slot {
+    Slot {
+        capabilities: strings(t, "capability"),
+        claim: text_map(t.table("claim")),
+        optional: t.flag("optional").unwrap_or(false),
+        wait: t.flag("wait").unwrap_or(true),
+        shape: match t.text("shape") {
+            Some("list") => Shape::List,
+            Some("map") => Shape::Map,
+            _ => Shape::One,
+        },
+        credential: owned(t, "credential").unwrap_or_else(|| name.into()),
+        stage: stage_of(t, Stage::Prepare),
+        doc: owned(t, "doc").unwrap_or_default(),
+        span,
+    }
+}
+
+fn offer(_: &str, t: &Table, span: Span) -> Offer {
+    let fields = t
+        .iter()
+        .filter(|(key, _)| &***key != "credential")
+        .map(|(key, entry)| {
+            let text = match &entry.node.kind {
+                Kind::Str(s) => s.to_string(),
+                Kind::Int(i) => i.to_string(),
+                Kind::Bool(b) => b.to_string(),
+                _ => String::new(),
+            };
+            (key.to_string(), text)
+        })
+        .collect();
+    let credential = t.table("credential").map(|t| CredentialDef {
+        source: owned(t, "source").unwrap_or_else(|| "store".into()),
+        secret: owned(t, "secret").unwrap_or_else(|| "${release}-${claim.role}".into()),
+        keys: text_map(t.table("keys")),
+        text: text_map(t.table("text")),
+        labels: text_map(t.table("labels")),
+        kind: owned(t, "type").unwrap_or_else(|| "Opaque".into()),
+    });
+    Offer { fields, credential, span }
+}
+
+fn secret(_: &str, t: &Table, span: Span) -> SecretDef {
+    SecretDef {
+        name: owned(t, "name"),
+        any_keys: t.flag("any_keys").unwrap_or(false),
+        keys: text_map(t.table("keys")),
+        labels: text_map(t.table("labels")),
+        when: owned(t, "when"),
+        each: owned(t, "each"),
+        precious: t.flag("precious").unwrap_or(false),
+        hint: owned(t, "hint"),
+        kind: owned(t, "type"),
+        stage: stage_of(t, Stage::Prepare),
+        span,
+    }
+}
+
+fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
+    Endpoint {
+        service: owned(t, "service").unwrap_or_else(|| "${fullname}".into()),
+        port: t.node("port").map_or(Value::Int(80), Node::to_value),
+        protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
+        path: owned(t, "path").unwrap_or_else(|| "/".into()),
+    }
+}
+
+fn pod(t: &Table) -> Pod {
+    Pod {
+        replicas: owned(t, "replicas"),
+        resources: owned(t, "resources"),
+        placement: owned(t, "placement"),
+        env: owned(t, "env"),
+        labels: owned(t, "labels"),
+        identity: owned(t, "identity"),
+        volumes: t.table("volumes").and_then(|v| Some((owned(v, "list")?, owned(v, "mounts")?))),
+        selector: text_map(t.table("selector")),
+        default: t.table("default").cloned().unwrap_or_default(),
+    }
+}
+
+fn scrape(_: &str, t: &Table, _: Span) -> Scrape {
+    Scrape {
+        port: t.node("port").map_or(Value::from("metrics"), Node::to_value),
+        path: owned(t, "path").unwrap_or_else(|| "/metrics".into()),
+        interval: owned(t, "interval").unwrap_or_else(|| "30s".into()),
+        selector: text_map(t.table("selector")),
+    }
+}
+
+/// Reads an alert; also the one that a user writes.
+pub fn alert(t: &Table) -> Alert {
+    Alert {
+        expr: owned(t, "expr").unwrap_or_default(),
+        for_: owned(t, "for").unwrap_or_else(|| "5m".into()),
+        severity: owned(t, "severity").unwrap_or_else(|| "warning".into()),
+        summary: owned(t, "summary").unwrap_or_default(),
+    }
+}
+
+fn filled(engine: &Table) -> Vec<Filled> {
+    let list = engine.node("operator_filled").and_then(Node::as_list).unwrap_or(&[]);
+    list.iter()
+        .filter_map(Node::as_table)
+        .map(|t| Filled {
+            group: owned(t, "group").unwrap_or_default(),
+            kind: owned(t, "kind").unwrap_or_default(),
+            pointers: strings(t, "pointers"),
+            jq: strings(t, "jq"),
+        })
+        .collect()
+}
+
+/// Reads a capability.
+pub fn read_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) -> Capability {
+    language::check_capability(name, table, found);
+    Capability {
+        name: name.into(),
+        summary: owned(table, "summary").unwrap_or_default(),
+        claim: entries(table.table("claim"), |_, t, _| ClaimField {
+            default: owned(t, "default"),
+            pattern: owned(t, "pattern"),
+            doc: owned(t, "doc").unwrap_or_default(),
+        }),
+        fields: entries(table.table("fields"), |_, t, _| Field {
+            default: owned(t, "default"),
+            secret: t.flag("secret").unwrap_or(false),
+            optional: t.flag("optional").unwrap_or(false),
+            doc: owned(t, "doc").unwrap_or_default(),
+        }),
+    }
+}
+
+impl Component {
+    /// Returns the capabilities it offers, as words for a message.
+    pub fn offered(&self) -> String {
+        quoted_list(self.provides.keys().map(String::as_str), "and")
+    }
+}

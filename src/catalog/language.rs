@@ -1,0 +1,225 @@
+//! The language of component.toml and of capabilities: their keys, and what must fit together.
+
+use std::sync::{Arc, OnceLock};
+
+use indexmap::IndexMap;
+
+use super::BAD_COMPONENT;
+use super::component::{Capability, Component, TIERS};
+use super::keys::{OPTION_TYPES, chart_shape, common};
+use crate::diag::{Diagnostic, Span, near, quoted_list};
+use crate::parse::Table;
+use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
+use crate::parse::text::Format;
+
+/// component.toml has no components in it.
+struct Closed;
+
+impl Open for Closed {
+    fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+        None
+    }
+    fn job(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+        None
+    }
+}
+
+/// Checks the keys and types of a component.toml.
+pub fn check_component(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    let mut keys = KEYS.get_or_init(component_file).clone();
+    keys.name = format!("component.toml of `{name}`");
+    check_table(table, &keys, &Closed, found);
+}
+
+/// Checks the keys and types of a capability's file.
+pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
+    let claim = Keys::new("a claim field").key("default", TEXT, "").key("pattern", TEXT, "").key("doc", TEXT, "");
+    let field = Keys::new("a field").key("default", TEXT, "").key("secret", Shape::Bool, "").key("optional", Shape::Bool, "").key("doc", TEXT, "");
+    let keys = Keys::new(format!("capability `{name}`"))
+        .key("summary", TEXT, "")
+        .key("claim", free_map(claim.shape()), "")
+        .key("fields", free_map(field.shape()), "");
+    check_table(table, &keys, &Closed, found);
+}
+
+const ANY_SCALAR: [Shape; 3] = [TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool];
+
+fn component_file() -> Keys {
+    let tiers: Vec<&str> = TIERS.iter().map(|(name, _)| *name).collect();
+    let stage = || words(&["crds", "prepare", "release", "config"]);
+    let lifecycle = Keys::new("`[lifecycle]`")
+        .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "")
+        .key("successor", TEXT, "")
+        .key("reason", TEXT, "")
+        .key("source", TEXT, "");
+    let slot = Keys::new("a slot")
+        .key("capability", texts(Format::Any), "")
+        .key("claim", free_map(TEXT), "")
+        .key("optional", Shape::Bool, "")
+        .key("wait", Shape::Bool, "")
+        .key("shape", words(&["one", "list", "map"]), "")
+        .key("credential", TEXT, "")
+        .key("stage", stage(), "")
+        .key("doc", TEXT, "");
+    let secret = Keys::new("a secret")
+        .key("name", TEXT, "")
+        .key("any_keys", Shape::Bool, "")
+        .key("keys", free_map(TEXT), "")
+        .key("labels", free_map(TEXT), "")
+        .key("when", TEXT, "")
+        .key("each", TEXT, "")
+        .key("precious", Shape::Bool, "")
+        .key("hint", TEXT, "")
+        .key("type", TEXT, "")
+        .key("stage", stage(), "");
+    let endpoint = Keys::new("an endpoint")
+        .key("service", TEXT, "")
+        .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
+        .key("protocol", words(&["http", "https"]), "")
+        .key("path", TEXT, "");
+    let metrics = Keys::new("`[metrics]`")
+        .key("values", free_map(Shape::Any), "")
+        .key("scrape", free_map(scrape().shape()), "");
+    let network = Keys::new("`[network]`")
+        .key("from", list(words(&["monitoring", "edge", "operator", "namespace", "all"])), "")
+        .key("ports", list(either([Shape::Int { min: 1, max: 65535 }, TEXT])), "");
+    let source = Keys::new("`[source]`").key("path", TEXT, "").key("repository", TEXT, "").key("revision", TEXT, "");
+    Keys::new("component.toml")
+        .key("summary", TEXT, "")
+        .key("tier", words(&tiers), "")
+        .key("scope", words(&["environment", "cluster"]), "")
+        .key("namespace", TEXT, "")
+        .key("pod_security", words(&["privileged", "baseline", "restricted"]), "")
+        .key("apis", list(TEXT), "")
+        .key("writes_to", list(TEXT), "")
+        .key("notes", list(TEXT), "")
+        .key("lifecycle", lifecycle.shape(), "")
+        .key("chart", chart_shape(), "")
+        .key("crds", chart_shape(), "")
+        .key("source", source.shape(), "")
+        .key("options", free_map(Shape::Table(Arc::new(option()))), "")
+        .key("requires", free_map(slot.shape()), "")
+        .key("provides", free_map(free_map(Shape::Any)), "")
+        .key("secrets", free_map(secret.shape()), "")
+        .key("endpoints", free_map(endpoint.shape()), "")
+        .key("pods", free_map(pod().shape()), "")
+        .key("metrics", metrics.shape(), "")
+        .key("alerts", free_map(super::keys::alert_shape()), "")
+        .key("network", network.shape(), "")
+        .key("engine", engine().shape(), "")
+}
+
+fn option() -> Keys {
+    Keys::new("an option")
+        .key("type", words(OPTION_TYPES), "")
+        .key("values", list(TEXT), "")
+        .key("default", Shape::Any, "")
+        .key("required", Shape::Bool, "")
+        .key("pattern", TEXT, "")
+        .key("min", Shape::Int { min: i64::MIN, max: i64::MAX }, "")
+        .key("max", Shape::Int { min: i64::MIN, max: i64::MAX }, "")
+        .key("items", words(OPTION_TYPES), "")
+        .key("keys", free_map(Shape::Any), "")
+        .key("doc", TEXT, "")
+}
+
+fn scrape() -> Keys {
+    Keys::new("`[metrics.scrape]`")
+        .key("port", either(ANY_SCALAR), "")
+        .key("path", TEXT, "")
+        .key("interval", Shape::Text(Format::Duration), "")
+        .key("selector", free_map(TEXT), "")
+}
+
+fn pod() -> Keys {
+    let volumes = Keys::new("`volumes`").key("list", TEXT, "").key("mounts", TEXT, "");
+    Keys::new("a pod")
+        .key("replicas", TEXT, "")
+        .key("resources", TEXT, "")
+        .key("placement", TEXT, "")
+        .key("env", TEXT, "")
+        .key("labels", TEXT, "")
+        .key("identity", TEXT, "")
+        .key("selector", free_map(TEXT), "")
+        .key("volumes", volumes.shape(), "")
+        .key("default", free_map(Shape::Any), "")
+}
+
+fn engine() -> Keys {
+    let filled = Keys::new("`operator_filled`")
+        .key("group", TEXT, "")
+        .key("kind", TEXT, "")
+        .key("pointers", list(TEXT), "")
+        .key("jq", list(TEXT), "");
+    Keys::new("`[engine]`")
+        .key("server_side", Shape::Bool, "")
+        .key("operator_filled", list(filled.shape()), "")
+        .key("data", list(TEXT), "")
+        .key("health", free_map(TEXT), "")
+}
+
+/// Checks what a component says against itself and against the capabilities there are.
+pub fn check_consistency(component: &Component, capabilities: &IndexMap<String, Arc<Capability>>, found: &mut Vec<Diagnostic>) {
+    let mut say = |at: Span, message: String, help: Option<String>| {
+        let diagnostic = Diagnostic::error(&BAD_COMPONENT, message).at(at, "");
+        found.push(match help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    };
+    let name = &component.name;
+    let common = common();
+    for taken in component.options.keys().chain(component.requires.keys()).filter(|key| common.keys.contains_key(*key)) {
+        say(component.span, format!("`{taken}` is a common key: component `{name}` may not use it for itself"), None);
+    }
+    for twice in component.options.keys().filter(|key| component.requires.contains_key(*key)) {
+        say(component.span, format!("`{twice}` is both an option and a slot of `{name}`"), None);
+    }
+    let unknown = |capability: &str| {
+        let near = near(capability, capabilities.keys().map(String::as_str));
+        (!near.is_empty()).then(|| format!("did you mean {}?", quoted_list(near, "or")))
+    };
+    for (slot_name, slot) in &component.requires {
+        for capability in slot.capabilities.iter().filter(|c| !capabilities.contains_key(*c)) {
+            say(slot.span, format!("slot `{slot_name}` of `{name}` asks for `{capability}`, which is no capability"), unknown(capability));
+        }
+    }
+    for (capability, offer) in &component.provides {
+        let Some(known) = capabilities.get(capability) else {
+            say(offer.span, format!("`{name}` provides `{capability}`, which is no capability"), unknown(capability));
+            continue;
+        };
+        for field in offer.fields.keys().filter(|f| !known.fields.contains_key(*f)) {
+            let near = near(field, known.fields.keys().map(String::as_str));
+            let help = (!near.is_empty()).then(|| format!("did you mean {}?", quoted_list(near, "or")));
+            say(offer.span, format!("capability `{capability}` has no field `{field}`"), help);
+        }
+        let given = |field: &String| {
+            offer.fields.contains_key(field) || offer.credential.as_ref().is_some_and(|c| c.keys.contains_key(field))
+        };
+        for (field, _) in known.fields.iter().filter(|(field, def)| !def.optional && !given(field)) {
+            say(offer.span, format!("`{name}` provides `{capability}` without its field `{field}`"), None);
+        }
+    }
+    for (secret, def) in &component.secrets {
+        if let Some(when) = &def.when
+            && !exists(component, when)
+        {
+            say(def.span, format!("secret `{secret}` of `{name}` depends on `{when}`, which is no slot or option"), None);
+        }
+        if let Some(each) = &def.each
+            && !exists(component, each)
+        {
+            say(def.span, format!("secret `{secret}` of `{name}` goes over `{each}`, which is no slot"), None);
+        }
+    }
+}
+
+fn exists(component: &Component, path: &str) -> bool {
+    match path.split_once('.') {
+        Some(("requires", slot)) => component.requires.contains_key(slot),
+        Some(("options", option)) => component.options.contains_key(option.split('.').next().unwrap_or("")),
+        _ => false,
+    }
+}

@@ -1,0 +1,324 @@
+//! What a table may hold: one description that checks the user's text and makes the JSON Schema.
+//!
+//! [`check`] walks nodes beside a [`Shape`] and reports every unknown key, wrong type and malformed string with
+//! its place and the nearest right word. Whether a required key is there is asked later, on the merged layers.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::node::{Kind, Node, Table};
+use super::string;
+use super::text::Format;
+use super::{INVALID_VALUE, UNKNOWN_KEY, WRONG_TYPE};
+use crate::diag::{Diagnostic, near, quoted_list};
+
+/// What a value may be.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    Any,
+    Bool,
+    Int { min: i64, max: i64 },
+    Number,
+    Text(Format),
+    /// A string matching one of these words.
+    Enum(Arc<[String]>),
+    List(Arc<Shape>),
+    /// A table with keys of the user's choice.
+    Map(Format, Arc<Shape>),
+    Table(Arc<Keys>),
+    /// One of several, chosen by TOML type.
+    Either(Arc<[Shape]>),
+    /// The table of a component: depends on what `uses` says.
+    Component,
+    /// The table of a job: depends on its `kind`.
+    Job,
+}
+
+/// The keys of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// What the table is, for messages: "`[git]`", "component `trino`".
+    pub name: String,
+    pub keys: IndexMap<String, Key>,
+}
+
+/// One key of a table.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub shape: Shape,
+    pub doc: String,
+}
+
+impl Keys {
+    /// Returns an empty table description.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), keys: IndexMap::new() }
+    }
+
+    /// Adds a key.
+    #[must_use]
+    pub fn key(mut self, name: &str, shape: Shape, doc: &str) -> Self {
+        self.keys.insert(name.into(), Key { shape, doc: doc.into() });
+        self
+    }
+
+    /// Returns it as a shape.
+    pub fn shape(self) -> Shape {
+        Shape::Table(Arc::new(self))
+    }
+}
+
+/// Any text.
+pub const TEXT: Shape = Shape::Text(Format::Any);
+
+/// Returns a list shape.
+pub fn list(of: Shape) -> Shape {
+    Shape::List(Arc::new(of))
+}
+
+/// Returns a map shape whose keys are DNS labels.
+pub fn map(of: Shape) -> Shape {
+    Shape::Map(Format::Name, Arc::new(of))
+}
+
+/// Returns a map shape with free keys.
+pub fn free_map(of: Shape) -> Shape {
+    Shape::Map(Format::Any, Arc::new(of))
+}
+
+/// Returns a shape that takes one or the other.
+pub fn either(of: impl Into<Arc<[Shape]>>) -> Shape {
+    Shape::Either(of.into())
+}
+
+/// Returns a shape of words.
+pub fn words(of: &[&str]) -> Shape {
+    Shape::Enum(of.iter().map(|w| (*w).to_string()).collect())
+}
+
+/// Returns a string or a list of strings.
+pub fn texts(format: Format) -> Shape {
+    either([Shape::Text(format), list(Shape::Text(format))])
+}
+
+/// An integer of at least 0.
+pub const COUNT: Shape = Shape::Int { min: 0, max: i64::MAX };
+
+/// Tells which keys components and jobs take; the catalogue knows.
+pub trait Open {
+    /// Returns the keys of the component instance `name`, whose table is given; `None` when that was reported or is open.
+    fn component(&self, name: &str, table: &Table) -> Option<Arc<Keys>>;
+    /// Returns the keys of the job `name`.
+    fn job(&self, name: &str, table: &Table) -> Option<Arc<Keys>>;
+}
+
+/// Checks a table against its keys.
+pub fn check_table(table: &Table, keys: &Keys, open: &dyn Open, found: &mut Vec<Diagnostic>) {
+    for (name, entry) in table {
+        match keys.keys.get(&**name) {
+            Some(key) => check(name, &entry.node, &key.shape, open, found),
+            None => found.push(unknown_key(name, entry.key, keys)),
+        }
+    }
+}
+
+fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
+    let message = format!("unknown key `{name}` in {}", keys.name);
+    let diagnostic = Diagnostic::error(&UNKNOWN_KEY, message).at(at, "");
+    let near = near(name, keys.keys.keys().map(String::as_str));
+    if !near.is_empty() {
+        return diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")));
+    }
+    // A key one level too high is the commonest mistake with no near match here: look one level down.
+    let below: Vec<String> = keys
+        .keys
+        .iter()
+        .filter_map(|(outer, key)| match &key.shape {
+            Shape::Table(inner) if inner.keys.contains_key(name) => Some(format!("{outer}.{name}")),
+            _ => None,
+        })
+        .collect();
+    if !below.is_empty() {
+        return diagnostic.help(format!("did you mean {}?", quoted_list(below.iter().map(String::as_str), "or")));
+    }
+    let mut all: Vec<&str> = keys.keys.keys().map(String::as_str).collect();
+    all.sort_unstable();
+    let shown = all.len().min(16);
+    let more = if all.len() > shown { format!(" and {} more", all.len() - shown) } else { String::new() };
+    diagnostic.note(format!("these keys exist: {}{more}", all[..shown].join(", ")))
+}
+
+/// Checks a value against a shape. `name` is the key it stands under.
+pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mut Vec<Diagnostic>) {
+    let wrong = |expected: &str| {
+        let message = format!("`{name}` takes {expected}, not {}", with_article(node.type_name()));
+        Diagnostic::error(&WRONG_TYPE, message).at(node.span, format!("this is {}", with_article(node.type_name())))
+    };
+    match (shape, &node.kind) {
+        (Shape::Any, _) | (Shape::Bool, Kind::Bool(_)) | (Shape::Number, Kind::Int(_) | Kind::Float(_)) => {}
+        (Shape::Int { min, max }, Kind::Int(number)) => {
+            if number < min || number > max {
+                let range = if *max == i64::MAX { format!("at least {min}") } else { format!("from {min} to {max}") };
+                let message = format!("`{name}` takes a number {range}");
+                found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+            }
+        }
+        (Shape::Text(format), Kind::Str(text)) => check_text(name, node, text, *format, found),
+        (Shape::Enum(words), Kind::Str(text)) => {
+            if !words.iter().any(|word| **word == **text) && !string::has_reference(text) {
+                found.push(not_a_word(name, node, text, words));
+            }
+        }
+        (Shape::List(of), Kind::List(items)) => {
+            for item in items.iter() {
+                check(name, item, of, open, found);
+            }
+        }
+        (Shape::Map(format, of), Kind::Table(table)) => {
+            for (key, entry) in table.iter() {
+                if let Err(what) = format.check(key) {
+                    let message = format!("`{key}` is not {what}");
+                    found.push(Diagnostic::error(&INVALID_VALUE, message).at(entry.key, ""));
+                }
+                check(key, &entry.node, of, open, found);
+            }
+        }
+        (Shape::Table(keys), Kind::Table(table)) => check_table(table, keys, open, found),
+        (Shape::Component, Kind::Table(table)) => {
+            if let Some(keys) = open.component(name, table) {
+                check_table(table, &keys, open, found);
+            }
+        }
+        (Shape::Job, Kind::Table(table)) => {
+            if let Some(keys) = open.job(name, table) {
+                check_table(table, &keys, open, found);
+            }
+        }
+        (Shape::Either(shapes), _) => match shapes.iter().find(|shape| fits(shape, &node.kind)) {
+            Some(shape) => check(name, node, shape, open, found),
+            None => found.push(wrong(&expected(shape))),
+        },
+        _ => found.push(hint(wrong(&expected(shape)), shape, node)),
+    }
+}
+
+fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut Vec<Diagnostic>) {
+    if string::has_reference(text) {
+        return;
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        let message = format!("`{name}` holds a control character");
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+    } else if let Err(what) = format.check(text) {
+        let message = format!("`{text}` is not {what}");
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+    }
+}
+
+fn not_a_word(name: &str, node: &Node, text: &str, words: &[String]) -> Diagnostic {
+    let all = quoted_list(words.iter().map(String::as_str), "or");
+    let diagnostic = Diagnostic::error(&INVALID_VALUE, format!("`{name}` cannot be `{text}`: it is {all}")).at(node.span, "");
+    match near(text, words.iter().map(String::as_str)).first() {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}
+
+/// Adds the text to paste where a plain number or word was given for a string.
+fn hint(diagnostic: Diagnostic, shape: &Shape, node: &Node) -> Diagnostic {
+    match (shape, &node.kind) {
+        (Shape::Text(Format::Size), Kind::Int(n)) => diagnostic.help(format!("write the unit: `\"{n}Gi\"`")),
+        (Shape::Text(Format::Version), Kind::Float(_)) => {
+            diagnostic.help("write it in quotes: as a number `1.10` would be read as `1.1`")
+        }
+        (Shape::Text(_), Kind::Int(n)) => diagnostic.help(format!("write it in quotes: `\"{n}\"`")),
+        (Shape::Text(_), Kind::Float(n)) => diagnostic.help(format!("write it in quotes: `\"{n}\"`")),
+        (Shape::Text(_), Kind::Bool(b)) => diagnostic.help(format!("write it in quotes: `\"{b}\"`")),
+        (Shape::Int { .. }, Kind::Str(text)) if text.parse::<i64>().is_ok() => {
+            diagnostic.help(format!("write it without quotes: `{text}`"))
+        }
+        (Shape::Bool, Kind::Str(text)) if matches!(&**text, "true" | "false" | "yes" | "no" | "on" | "off") => {
+            let word = matches!(&**text, "true" | "yes" | "on");
+            diagnostic.help(format!("write it without quotes: `{word}`"))
+        }
+        (Shape::List(_), Kind::Str(text)) => diagnostic.help(format!("write a list: `[\"{text}\"]`")),
+        _ => diagnostic,
+    }
+}
+
+fn fits(shape: &Shape, kind: &Kind) -> bool {
+    matches!(
+        (shape, kind),
+        (Shape::Any, _)
+            | (Shape::Bool, Kind::Bool(_))
+            | (Shape::Int { .. }, Kind::Int(_))
+            | (Shape::Number, Kind::Int(_) | Kind::Float(_))
+            | (Shape::Text(_) | Shape::Enum(_), Kind::Str(_))
+            | (Shape::List(_), Kind::List(_))
+            | (Shape::Map(..) | Shape::Table(_) | Shape::Component | Shape::Job, Kind::Table(_))
+    ) || matches!(shape, Shape::Either(shapes) if shapes.iter().any(|s| fits(s, kind)))
+}
+
+/// Says in words what a shape takes.
+pub fn expected(shape: &Shape) -> String {
+    match shape {
+        Shape::Any => "any value".into(),
+        Shape::Bool => "`true` or `false`".into(),
+        Shape::Int { .. } => "an integer".into(),
+        Shape::Number => "a number".into(),
+        Shape::Text(Format::Any) => "a string".into(),
+        Shape::Text(format) => format!("a string ({})", format.word()),
+        Shape::Enum(words) => quoted_list(words.iter().map(String::as_str), "or"),
+        Shape::List(_) => "a list".into(),
+        Shape::Map(..) | Shape::Table(_) | Shape::Component | Shape::Job => "a table".into(),
+        Shape::Either(shapes) => shapes.iter().map(expected).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+fn with_article(word: &str) -> String {
+    let an = word.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {word}", if an { "an" } else { "a" })
+}
+
+/// Returns the JSON Schema (draft-07) of a shape; components are given by `components`.
+pub fn json_schema(shape: &Shape) -> Json {
+    match shape {
+        Shape::Any => json!({}),
+        Shape::Bool => json!({"type": "boolean"}),
+        Shape::Int { min, max } if *max == i64::MAX => json!({"type": "integer", "minimum": min}),
+        Shape::Int { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+        Shape::Number => json!({"type": "number"}),
+        Shape::Text(_) => json!({"type": "string"}),
+        Shape::Enum(words) => json!({"type": "string", "enum": words.to_vec()}),
+        Shape::List(of) => json!({"type": "array", "items": json_schema(of)}),
+        Shape::Map(_, of) => json!({"type": "object", "additionalProperties": json_schema(of)}),
+        Shape::Table(keys) => keys_schema(keys),
+        Shape::Either(shapes) => json!({"anyOf": shapes.iter().map(json_schema).collect::<Vec<_>>()}),
+        Shape::Component => json!({"$ref": "#/definitions/component"}),
+        Shape::Job => json!({"$ref": "#/definitions/job"}),
+    }
+}
+
+/// Returns the JSON Schema of a table with fixed keys.
+pub fn keys_schema(keys: &Keys) -> Json {
+    let properties: serde_json::Map<String, Json> = keys
+        .keys
+        .iter()
+        .map(|(name, key)| {
+            let mut schema = json_schema(&key.shape);
+            if !key.doc.is_empty()
+                && let Some(object) = schema.as_object_mut()
+            {
+                // Draft-07 readers ignore everything beside a `$ref`, so a reference with a description is wrapped.
+                if let Some(reference) = object.remove("$ref") {
+                    object.insert("allOf".into(), json!([{ "$ref": reference }]));
+                }
+                object.insert("description".into(), key.doc.clone().into());
+            }
+            (name.clone(), schema)
+        })
+        .collect();
+    json!({"type": "object", "additionalProperties": false, "properties": properties})
+}

@@ -1,0 +1,203 @@
+//! Where each claim's credential comes from, and where its fields are found.
+//!
+//! One claim has one credential with one source. The user overrides the provider, the provider the platform.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::hosts::frame_of;
+use super::instances::{Context, Instance};
+use super::layers::Frame;
+use super::scope::{EarlyName, Late, early_text};
+use super::wire::Named;
+use super::{NO_SECRET_STORE, Store, Target};
+use crate::catalog::component::{CredentialDef, text_map};
+use crate::catalog::{Capability, Slot};
+use crate::diag::{Diagnostic, Sources, Span};
+use crate::parse::Node;
+use crate::parse::node::Lookup;
+
+/// Who makes a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An item of the platform's secret store.
+    Store,
+    /// Generated once in the cluster, in the provider's namespace.
+    Generate,
+    /// Made by the provider's operator.
+    Made,
+    /// A Secret kept by people.
+    File,
+    /// A cloud role: no Secret at all.
+    Identity,
+}
+
+/// A credential and its places.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credential {
+    pub origin: Origin,
+    /// Namespace of the provider, where `secret` lies.
+    pub namespace: String,
+    pub secret: String,
+    /// Capability field → key in the Secret and property of the item.
+    pub keys: IndexMap<String, String>,
+    /// Further keys of the provider's Secret, with known text.
+    pub text: IndexMap<String, String>,
+    pub labels: IndexMap<String, String>,
+    pub kind: String,
+    /// Item of the store (origin `Store`).
+    pub item: String,
+    /// Cloud role (origin `Identity`).
+    pub role: String,
+    /// Whether the provider's own unit must hold the Secret.
+    pub at_provider: bool,
+}
+
+/// Where a secret value is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SecretValue {
+    /// A property of an item of the platform's store.
+    Item { item: String, property: Option<String> },
+    /// A key of a Secret in the cluster.
+    Object { namespace: String, secret: String, key: String },
+}
+
+impl Credential {
+    /// Returns where a field of the capability is found, when the credential holds it.
+    pub fn field(&self, field: &str) -> Option<SecretValue> {
+        let key = self.keys.get(field)?;
+        match self.origin {
+            Origin::Store => {
+                let (item, property) = match self.item.split_once('#') {
+                    Some((item, fixed)) => (item.to_string(), fixed.to_string()),
+                    None => (self.item.clone(), key.clone()),
+                };
+                Some(SecretValue::Item { item, property: Some(property) })
+            }
+            Origin::Identity => None,
+            _ => Some(SecretValue::Object { namespace: self.namespace.clone(), secret: self.secret.clone(), key: key.clone() }),
+        }
+    }
+}
+
+/// The two sides of a claim whose credential is looked for.
+pub struct Sides<'a> {
+    pub target: &'a Target,
+    pub consumer: &'a Instance,
+    pub slot: &'a Slot,
+    pub slot_name: &'a str,
+    pub provider: &'a Named<'a>,
+    pub capability: &'a Capability,
+    pub claim: &'a IndexMap<String, String>,
+    /// Whether the user named the claim (`postgres/warehouse`): then its item is named after the provider.
+    pub named: bool,
+    pub at: Span,
+}
+
+/// Decides the credential of a claim; `None` when the capability has no secret fields.
+pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<Arc<Credential>> {
+    let secret_fields: Vec<&String> = sides.capability.fields.iter().filter(|(_, f)| f.secret).map(|(name, _)| name).collect();
+    if secret_fields.is_empty() {
+        return None;
+    }
+    let own = sides.consumer.table.table("credentials").and_then(|t| t.node(sides.slot_name));
+    let external = sides.provider.external().and_then(|t| t.node("credentials"));
+    let def = sides.provider.offer(&sides.capability.name).and_then(|o| o.credential.as_ref());
+    let given = Given::read(own.or(external));
+    let source = given.source.as_deref().or(def.map(|d| d.source.as_str())).unwrap_or("store");
+    let origin = match source {
+        "generate" => Origin::Generate,
+        "made" => Origin::Made,
+        "file" => Origin::File,
+        "identity" => Origin::Identity,
+        _ if sides.target.store.kept_by_people() => Origin::File,
+        _ => Origin::Store,
+    };
+    if origin == Origin::Store && !sides.target.store.readable() {
+        let message = format!("the credential of `{}` for `{}` must come from a secret store, and there is none", sides.consumer.name, sides.provider.name);
+        found.push(
+            Diagnostic::error(&NO_SECRET_STORE, message)
+                .at(sides.at, "needs a credential")
+                .help("add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`, or another provider"),
+        );
+        return None;
+    }
+    let mut keys: IndexMap<String, String> = match def {
+        Some(def) => def.keys.clone(),
+        None => secret_fields.iter().map(|f| ((*f).clone(), (*f).clone())).collect(),
+    };
+    keys.extend(given.keys);
+    let namespace = given.namespace.unwrap_or_else(|| sides.provider.namespace().unwrap_or(&sides.consumer.namespace).to_string());
+    Some(Arc::new(Credential {
+        origin,
+        namespace,
+        secret: given.secret.unwrap_or_else(|| provider_text(sides, def.map(|d| d.secret.as_str()), context, found)),
+        text: provider_texts(sides, def.map(|d| &d.text), context, found),
+        labels: def.map(|d| d.labels.clone()).unwrap_or_default(),
+        kind: def.map_or("Opaque", |d: &CredentialDef| d.kind.as_str()).into(),
+        item: given.item.unwrap_or_else(|| convention(sides, context.sources, found)),
+        role: given.role.unwrap_or_default(),
+        at_provider: def.is_some() && sides.provider.external().is_none(),
+        keys,
+    }))
+}
+
+/// What a user says of a credential.
+#[derive(Default)]
+struct Given {
+    source: Option<String>,
+    item: Option<String>,
+    secret: Option<String>,
+    namespace: Option<String>,
+    role: Option<String>,
+    keys: IndexMap<String, String>,
+}
+
+impl Given {
+    fn read(node: Option<&Node>) -> Self {
+        let Some(node) = node else { return Self::default() };
+        if let Some(item) = node.as_str() {
+            return Self { source: Some("store".into()), item: Some(item.into()), ..Self::default() };
+        }
+        let Some(table) = node.as_table() else { return Self::default() };
+        let text = |key: &str| table.text(key).map(String::from);
+        Self {
+            source: text("source"),
+            item: text("item"),
+            secret: text("secret"),
+            namespace: text("namespace"),
+            role: text("role"),
+            keys: text_map(table.table("keys")),
+        }
+    }
+}
+
+/// Returns the item of a claim's credential by the platform's convention.
+///
+/// A claim that the user named belongs to the provider (`postgres/warehouse`); every other one to its consumer,
+/// so neither name depends on how many consumers there are.
+fn convention(sides: &Sides<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+    let first = sides.claim.values().next().map_or("", String::as_str);
+    let (component, secret) = if sides.named { (sides.provider.name, first) } else { (sides.consumer.name.as_str(), sides.slot.credential.as_str()) };
+    item(&frame_of(sides.target), &sides.target.store, component, secret, sources, found)
+}
+
+/// Returns the item that the convention gives a component's secret.
+pub fn item(frame: &Frame, store: &Store, component: &str, secret: &str, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+    let names = EarlyName { name: component, namespace: component, release: component };
+    let key = store.key.replace("${secret.name}", secret);
+    early_text(frame, Some(&names), &key, store.span, sources, found)
+}
+
+fn provider_text(sides: &Sides<'_>, text: Option<&str>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> String {
+    let Some(text) = text else { return format!("{}-{}", sides.provider.name, sides.slot.credential) };
+    let Some(instance) = sides.provider.instance() else { return text.to_string() };
+    let targets = std::slice::from_ref(sides.target);
+    let late = Late { claim: Some(sides.claim), ..Late::new(targets, 0, Some(instance), context.known()) };
+    late.fill(text, instance.definition.span, found).plain().unwrap_or_default()
+}
+
+fn provider_texts(sides: &Sides<'_>, texts: Option<&IndexMap<String, String>>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, String> {
+    texts.into_iter().flatten().map(|(key, text)| (key.clone(), provider_text(sides, Some(text), context, found))).collect()
+}

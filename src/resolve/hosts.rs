@@ -1,0 +1,192 @@
+//! Edges and the hosts published through them.
+
+use indexmap::IndexMap;
+
+use super::instances::{Context, Instance};
+use super::layers::Frame;
+use super::scope::{EarlyName, Edged, early_text, early_with_edge};
+use super::{Target, unknown_name};
+use crate::diag::Diagnostic;
+use crate::parse::node::Lookup;
+use crate::parse::text::Format;
+use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, Table};
+use crate::diag::Span;
+
+/// A way to publish hosts.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    pub name: String,
+    pub kind: String,
+    pub class: String,
+    /// Name of the Gateway.
+    pub gateway: String,
+    pub namespace: String,
+    pub issuer: Option<String>,
+    pub wildcard: bool,
+    pub secret: Option<String>,
+    pub tls: bool,
+    pub annotations: IndexMap<String, String>,
+    pub address: Option<String>,
+    pub default: bool,
+    pub span: Span,
+    template: Option<String>,
+}
+
+/// Hosts of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub edge: String,
+    pub names: Vec<String>,
+    pub tls: bool,
+    pub span: Span,
+}
+
+impl Published {
+    /// Returns the address that people open.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.names.first().map_or("", String::as_str))
+    }
+}
+
+/// Reads the edges of a frame.
+pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, Edge> {
+    let empty = Table::new();
+    let mut edges = IndexMap::new();
+    for (name, entry) in frame.table.table("edges").unwrap_or(&empty) {
+        let Some(table) = entry.node.as_table() else { continue };
+        let mut text = |key: &str| {
+            let node = table.node(key)?;
+            Some(early_text(frame, None, node.as_str()?, node.span, context.sources, found))
+        };
+        let tls = table.node("tls");
+        let tls_table = tls.and_then(Node::as_table).unwrap_or(&empty);
+        let class = text("class");
+        let edge = Edge {
+            name: name.to_string(),
+            kind: table.text("kind").unwrap_or("ingress").into(),
+            gateway: text("name").unwrap_or_else(|| name.to_string()),
+            namespace: text("namespace").unwrap_or_default(),
+            address: text("address"),
+            class: class.unwrap_or_default(),
+            issuer: tls_table.text("issuer").map(String::from),
+            wildcard: tls_table.flag("wildcard").unwrap_or(false),
+            secret: tls_table.text("secret").map(String::from),
+            tls: tls.is_some_and(|node| node.as_bool() != Some(false)),
+            annotations: crate::catalog::component::text_map(table.table("annotations")),
+            default: table.flag("default").unwrap_or(false),
+            template: table.text("hosts").map(String::from),
+            span: entry.key,
+        };
+        edges.insert(name.to_string(), edge);
+    }
+    edges
+}
+
+/// Works out the hosts of every endpoint.
+pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let names: Vec<String> = target.instances.keys().cloned().collect();
+    for name in names {
+        let instance = &target.instances[&name];
+        let mut wanted: Vec<(String, Vec<Node>)> = Vec::new();
+        if let Some(node) = instance.table.node("host") {
+            wanted.push(("main".into(), nodes(node)));
+        }
+        for (endpoint, entry) in instance.table.table("hosts").into_iter().flatten() {
+            wanted.push((endpoint.to_string(), nodes(&entry.node)));
+        }
+        let mut hosts = IndexMap::new();
+        for (endpoint, nodes) in wanted {
+            if !instance.definition.endpoints.contains_key(&endpoint) {
+                let at = nodes.first().map_or(instance.span, |n| n.span);
+                let message = format!("component `{}` has nothing to publish at a host", instance.definition.name);
+                found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, ""));
+                continue;
+            }
+            if let Some(published) = published(target, instance, &nodes, context, found) {
+                hosts.insert(endpoint, published);
+            }
+        }
+        target.instances[&name].hosts = hosts;
+    }
+}
+
+fn nodes(node: &Node) -> Vec<Node> {
+    match &node.kind {
+        Kind::List(list) => list.to_vec(),
+        _ => vec![node.clone()],
+    }
+}
+
+fn published(target: &Target, instance: &Instance, nodes: &[Node], context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<Published> {
+    let mut result: Option<Published> = None;
+    for node in nodes {
+        let written = node.as_str()?;
+        let (edge_name, host) = match written.split_once(':') {
+            Some((edge, host)) if target.edges.contains_key(edge) => (Some(edge), host),
+            Some((edge, _)) => {
+                found.push(unknown_name("edge", edge, node.span, target.edges.keys().map(String::as_str)));
+                return None;
+            }
+            None => (None, written),
+        };
+        let edge = edge(target, edge_name, node.span, found)?;
+        let name = full_name(target, instance, edge, host, node.span, context, found)?;
+        match &mut result {
+            Some(published) => published.names.push(name),
+            None => result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span }),
+        }
+    }
+    result
+}
+
+fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Diagnostic>) -> Option<&'a Edge> {
+    if let Some(name) = name {
+        return target.edges.get(name);
+    }
+    let default = target.edges.values().find(|edge| edge.default).or_else(|| target.edges.values().next());
+    if default.is_none() {
+        found.push(
+            Diagnostic::error(&MISSING_KEY, "a host is published, but there is no edge to publish it through")
+                .at(at, "")
+                .help("add `[edges.web]` with `kind = \"ingress\"` and `class = \"nginx\"`, or `kind = \"gateway\"`"),
+        );
+    }
+    default
+}
+
+fn full_name(target: &Target, instance: &Instance, edge: &Edge, host: &str, at: Span, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<String> {
+    let frame = frame_of(target);
+    let known = EarlyName { name: &instance.name, namespace: &instance.namespace, release: &instance.release };
+    let host = early_text(&frame, Some(&known), host, at, context.sources, found);
+    let domain = &target.ground.domain;
+    let name = if host == "@" {
+        domain.clone()
+    } else if host.contains('.') {
+        host
+    } else if let Some(template) = &edge.template {
+        early_with_edge(&frame, Some(&known), template, edge.span, &Edged { host: &host }, context.sources, found)
+    } else {
+        format!("{host}.{domain}")
+    };
+    if let Err(what) = Format::Host.check(&name) {
+        found.push(Diagnostic::error(&INVALID_VALUE, format!("`{name}` is not {what}")).at(at, ""));
+        return None;
+    }
+    Some(name)
+}
+
+/// Returns the early names of a target that is being resolved.
+pub(super) fn frame_of(target: &Target) -> Frame {
+    Frame {
+        name: target.name.clone(),
+        environment: target.environment.clone(),
+        cluster: target.cluster.clone(),
+        table: Table::new(),
+        ground: target.ground.clone(),
+        vars: target.vars.clone(),
+        store: target.store.clone(),
+        shared: target.shared,
+        is_shared: target.is_shared,
+    }
+}

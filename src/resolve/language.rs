@@ -1,0 +1,460 @@
+//! The language of platform.toml: every table and key, with its type and one sentence.
+//!
+//! [`check`] reports unknown keys and wrong types; [`json_schema`] writes the same description for editors.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::{UNKNOWN_COMPONENT, UNKNOWN_JOB_KIND};
+use crate::catalog::keys::{common, sync_shape};
+use crate::catalog::{Catalogue, Component};
+use crate::diag::{Diagnostic, near, quoted_list};
+use crate::parse::node::Lookup;
+use crate::parse::shape::{
+    COUNT, Key, Keys, Open, Shape, TEXT, check_table, either, free_map, keys_schema, list, map, texts, words,
+};
+use crate::parse::text::Format;
+use crate::parse::{Syntax, Table};
+
+/// Editions of the language that this lakegen reads.
+pub const EDITIONS: &[&str] = &["1"];
+
+/// Kinds of jobs; each is the catalogue's component `job-<kind>`.
+pub const JOB_KINDS: &[&str] = &["container", "spark", "flink", "flink-sql"];
+
+/// Returns the keys of the whole file.
+pub fn root() -> Keys {
+    let mut root = layer("platform.toml")
+        .key("lakegen", words(EDITIONS), "Language edition")
+        .key("include", list(TEXT), "More files of the same language (globs)");
+    let environment = layer("an environment")
+        .key("clusters", texts(Format::Name), "Clusters that it runs on (default: one of its own name)")
+        .key("enable", texts(Format::Glob), "Components to switch on")
+        .key("disable", texts(Format::Glob), "Components to switch off")
+        .key("unset", list(TEXT), "Dotted keys to remove from what all environments share");
+    let cluster = layer("a cluster")
+        .key("server", Shape::Text(Format::Url), "API server address for Argo CD's destination")
+        .key("name", TEXT, "Cluster name in Argo CD, instead of `server`")
+        .key("kubernetes", Shape::Text(Format::Any), "Kubernetes version, when it differs")
+        .key("vars_from", Shape::Text(Format::Path), "JSON file of the repository whose members become `vars`");
+    root.keys.insert("environments".into(), Key { shape: map(environment.shape()), doc: "What differs between environments".into() });
+    root.keys.insert("clusters".into(), Key { shape: map(cluster.shape()), doc: "Clusters and what differs there".into() });
+    root
+}
+
+/// Returns the tables that may stand at the top, in an environment and in a cluster.
+fn layer(name: &str) -> Keys {
+    let namespace = Keys::new("a namespace")
+        .key("members", texts(Format::Glob), "Components and jobs that live in it")
+        .key("labels", free_map(TEXT), "Labels")
+        .key("annotations", free_map(TEXT), "Annotations")
+        .key("pod_security", words(&["privileged", "baseline", "restricted"]), "Pod Security level that is enforced")
+        .key("quota", free_map(either([TEXT, COUNT])), "Hard limits of a ResourceQuota")
+        .key("existing", Shape::Bool, "It is there already: never made or changed here");
+    Keys::new(name)
+        .key("platform", platform(), "Name and ground rules of the platform")
+        .key("vars", free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, Shape::Number])), "Values for `${vars.…}`")
+        .key("git", git(), "The repository that the engine reads")
+        .key("argocd", argocd(), "Argo CD's own settings")
+        .key("flux", flux(), "Flux's own settings")
+        .key("secrets", secrets(), "Where secrets come from")
+        .key("repositories", map(repository()), "Other Git, Helm and OCI sources")
+        .key("edges", map(edge()), "Ways to publish hosts")
+        .key("placements", map(placement()), "Where pods run")
+        .key("defaults", free_map(Shape::Any), "Value of a common key or optional slot for every component that knows it")
+        .key("namespaces", map(namespace.shape()), "Namespaces and who lives in them")
+        .key("projects", map(project()), "Argo CD projects")
+        .key("buckets", map(bucket()), "Object store buckets")
+        .key("external", map(external()), "What is used and not run here")
+        .key("versions", Shape::Map(Format::Name, Shape::Text(Format::Version).into()), "Chart version per catalogue component")
+        .key("images", images(), "Registry rewrites and pins")
+        .key("components", map(Shape::Component), "The components; the key is the instance's name")
+        .key("jobs", map(Shape::Job), "The team's own jobs")
+        .key("notify", map(notify()), "Who hears of failed syncs")
+        .key("policy", policy(), "Levels of the checks, and exceptions")
+}
+
+fn platform() -> Shape {
+    Keys::new("`[platform]`")
+        .key("name", Shape::Text(Format::Name), "Name of the platform")
+        .key("domain", Shape::Text(Format::Host), "Domain below which hosts are named")
+        .key("engine", words(&["argocd", "flux"]), "GitOps engine")
+        .key("kubernetes", Shape::Text(Format::Any), "Kubernetes version, for example `1.33`")
+        .key("output", words(&["values", "manifests"]), "Helm values for the engine, or rendered manifests")
+        .key("cloud", words(&["none", "aws", "gcp", "azure", "openshift"]), "Cloud that it runs on")
+        .key("identity", TEXT, "Template behind `identity = true`")
+        .key("apis", list(TEXT), "API group/versions that the clusters have already")
+        .key("labels", free_map(TEXT), "Labels on every object")
+        .shape()
+}
+
+fn git() -> Shape {
+    Keys::new("`[git]`")
+        .key("url", Shape::Text(Format::Url), "Address of the repository that holds the rendered tree")
+        .key("branch", TEXT, "Branch that the engine follows (default `main`)")
+        .key("path", Shape::Text(Format::Path), "Folder of the tree in the repository (default `gitops`)")
+        .key("secret", Shape::Text(Format::Item), "Item with the credentials of a private repository")
+        .shape()
+}
+
+fn argocd() -> Shape {
+    Keys::new("`[argocd]`")
+        .key("namespace", Shape::Text(Format::Name), "Namespace of Argo CD (default `argocd`)")
+        .key("project", Shape::Text(Format::Name), "An existing project for all Applications")
+        .key("names", TEXT, "Name of an Application (default `${component.name}`)")
+        .key("hub", Shape::Bool, "One Argo CD for all clusters instead of one on each")
+        .key("form", words(&["application", "applicationset"]), "Applications one by one, or ApplicationSets")
+        .key("bootstrap", words(&["full", "root", "external"]), "What `bootstrap/` holds")
+        .key("sync", sync_shape(), "Defaults of `sync`")
+        .shape()
+}
+
+fn flux() -> Shape {
+    Keys::new("`[flux]`")
+        .key("install", words(&["bootstrap", "operator", "existing"]), "How Flux gets there")
+        .key("version", Shape::Text(Format::Version), "Version of Flux")
+        .key("interval", Shape::Text(Format::Duration), "How often it looks")
+        .key("retry", Shape::Text(Format::Duration), "How soon it tries again")
+        .key("timeout", Shape::Text(Format::Duration), "How long it waits")
+        .key("substitute", free_map(TEXT), "Name → item, replaced in the cluster")
+        .key("decrypt", Shape::Any, "SOPS decryption")
+        .key("webhook", Shape::Any, "Receiver of push events")
+        .shape()
+}
+
+fn secrets() -> Shape {
+    Keys::new("`[secrets]`")
+        .key("provider", words(&["vault", "onepassword", "aws", "gcp", "azure", "kubernetes", "sealed", "sops", "none"]), "The secret store")
+        .key("at", TEXT, "Its address, or the component that runs it")
+        .key("name", Shape::Text(Format::Name), "Name of the ClusterSecretStore (default: the provider's)")
+        .key("key", TEXT, "Convention that gives the item of a secret (default `${component.name}/${secret.name}`)")
+        .key("mount", TEXT, "Mount of the KV engine (Vault)")
+        .key("role", TEXT, "Role of External Secrets at the provider")
+        .key("region", TEXT, "Region (AWS)")
+        .key("project", TEXT, "Project (GCP)")
+        .key("vault", TEXT, "Vault name (1Password, Azure)")
+        .key("tenant", TEXT, "Tenant (Azure)")
+        .key("identity", TEXT, "Cloud identity of External Secrets")
+        .key("auth", TEXT, "How to log in: the mount path of the Kubernetes auth method (Vault), or a token Secret")
+        .key("scope", words(&["cluster", "namespace"]), "Cluster-wide store, or one per namespace")
+        .key("refresh", Shape::Text(Format::Duration), "How often secrets are read again (default 1h)")
+        .key("copy", words(&["external-secrets", "reflector"]), "How Secrets made in one namespace reach another")
+        .key("files", Shape::Text(Format::Path), "Folder of secrets kept by people (sealed, sops)")
+        .key("sops", Shape::Any, "SOPS settings")
+        .shape()
+}
+
+fn repository() -> Shape {
+    Keys::new("a repository")
+        .key("url", Shape::Text(Format::Url), "Address")
+        .key("branch", TEXT, "Branch or tag (git)")
+        .key("secret", Shape::Text(Format::Item), "Item with its credentials")
+        .shape()
+}
+
+fn edge() -> Shape {
+    let tls = Keys::new("`tls`")
+        .key("issuer", TEXT, "cert-manager ClusterIssuer")
+        .key("wildcard", Shape::Bool, "One certificate for the whole domain")
+        .key("secret", TEXT, "An existing TLS Secret")
+        .key("certmap", TEXT, "Certificate map (GKE) or ARN (AWS)");
+    Keys::new("an edge")
+        .key("kind", words(&["gateway", "ingress", "traefik", "tailscale", "route"]), "How hosts are published")
+        .key("class", TEXT, "Ingress or Gateway class")
+        .key("name", TEXT, "Name of the Gateway")
+        .key("namespace", Shape::Text(Format::Name), "Namespace of the Gateway or controller")
+        .key("hosts", TEXT, "Template of host names, with `${host}` written as `${edge.host}`")
+        .key("address", TEXT, "Address that DNS names should have")
+        .key("tls", either([Shape::Bool, tls.shape()]), "Certificates")
+        .key("annotations", free_map(TEXT), "Annotations on every route")
+        .key("default", Shape::Bool, "Used where several edges exist and none is named")
+        .shape()
+}
+
+fn placement() -> Shape {
+    Keys::new("a placement")
+        .key("nodes", free_map(TEXT), "Labels of the nodes")
+        .key("tolerate", texts(Format::Any), "Taints to tolerate: `key=value:Effect`")
+        .key("spread", TEXT, "Topology key over which pods are spread")
+        .shape()
+}
+
+fn project() -> Shape {
+    let role = Keys::new("a role").key("groups", texts(Format::Any), "Groups of the identity provider").key("can", texts(Format::Any), "`view`, `sync`, `admin`, or Argo CD policy lines");
+    Keys::new("a project")
+        .key("members", texts(Format::Glob), "Components and jobs in it")
+        .key("description", TEXT, "One line")
+        .key("roles", map(role.shape()), "Roles of people")
+        .key("namespaces", texts(Format::Any), "Further namespaces that it may write to")
+        .key("allow", list(TEXT), "Cluster-scoped kinds that it may write (`group/Kind`)")
+        .key("orphaned", Shape::Bool, "Warn of objects that nobody owns")
+        .key("sync", sync_shape(), "Defaults of `sync` for its members")
+        .shape()
+}
+
+fn bucket() -> Shape {
+    Keys::new("a bucket")
+        .key("store", Shape::Text(Format::Reference), "Component or external that holds it, when there are several")
+        .key("namespace", Shape::Text(Format::Name), "Namespace of its claim")
+        .key("bucket", TEXT, "Its real name (default: platform and key)")
+        .key("noncurrent_expire_days", COUNT, "Days until old versions of an object go")
+        .key("expire_days", COUNT, "Days until objects go")
+        .key("versioned", Shape::Bool, "Whether old versions are kept")
+        .key("max_size", Shape::Text(Format::Size), "Quota in bytes")
+        .key("max_objects", COUNT, "Quota in objects")
+        .key("external", words(&["s3", "gcs", "azure"]), "It exists outside; the kind of store")
+        .shape()
+}
+
+fn external() -> Shape {
+    // The fields of an external depend on the capability that it provides: checked when it is bound.
+    free_map(Shape::Any)
+}
+
+fn images() -> Shape {
+    Keys::new("`[images]`")
+        .key("rewrite", free_map(TEXT), "Registry → registry")
+        .key("pins", free_map(TEXT), "Image → `tag@digest`")
+        .key("pull_secret", TEXT, "Secret for pulling images")
+        .shape()
+}
+
+fn notify() -> Shape {
+    Keys::new("a notification")
+        .key("kind", words(&["slack", "teams", "webhook", "github", "email"]), "Where it goes")
+        .key("channel", TEXT, "Channel or address")
+        .key("url", Shape::Text(Format::Url), "Address of a webhook")
+        .key("secret", Shape::Text(Format::Item), "Item with the token")
+        .key("on", list(words(&["failed", "degraded", "deployed"])), "Events")
+        .key("members", texts(Format::Glob), "Components that it is about")
+        .shape()
+}
+
+fn policy() -> Shape {
+    let allow = Keys::new("`[[policy.allow]]`")
+        .key("rule", TEXT, "Slug of the check")
+        .key("resource", TEXT, "Component, or `Kind/name`; globs allowed")
+        .key("reason", TEXT, "Why it is right here")
+        .key("until", TEXT, "Date after which it should be looked at again");
+    let rules: Vec<&crate::diag::Code> = crate::check::CODES.to_vec();
+    let level = || words(&["off", "warn", "error"]);
+    rules
+        .iter()
+        .fold(Keys::new("`[policy]`"), |keys, code| keys.key(code.slug, level(), code.summary))
+        .key("network", words(&["off", "bindings"]), "NetworkPolicies from the bindings")
+        .key("allow", list(allow.shape()), "Exceptions")
+        .shape()
+}
+
+/// Returns the catalogue name of an instance: its `uses`, that of what it is `like`, or its own name.
+pub fn uses_of(name: &str, own: Option<&Table>, all: &Table, depth: usize) -> String {
+    let base = all.table(name);
+    let tables = || own.into_iter().chain(base);
+    if let Some(uses) = tables().find_map(|t| t.text("uses")) {
+        return uses.into();
+    }
+    match tables().find_map(|t| t.text("like")) {
+        Some(like) if depth < 16 && like != name => uses_of(like, None, all, depth + 1),
+        _ => name.into(),
+    }
+}
+
+/// Returns every component name that the file uses, for loading the catalogue.
+pub fn used(syntax: &Syntax) -> BTreeSet<String> {
+    let empty = Table::new();
+    let base = syntax.root.table("components").unwrap_or(&empty);
+    let mut used = BTreeSet::new();
+    for layer in layers(&syntax.root) {
+        for (name, entry) in layer.table("components").unwrap_or(&empty) {
+            used.insert(uses_of(name, entry.node.as_table(), base, 0));
+        }
+        for (_, entry) in layer.table("jobs").unwrap_or(&empty) {
+            if let Some(table) = entry.node.as_table() {
+                used.insert(format!("job-{}", table.text("kind").unwrap_or("container")));
+            }
+        }
+    }
+    used
+}
+
+/// Returns the base and every environment's and cluster's table.
+fn layers(root: &Table) -> Vec<&Table> {
+    let nested = ["environments", "clusters"].into_iter().filter_map(|key| root.table(key));
+    let tables = nested.flat_map(|tables| tables.values().filter_map(|entry| entry.node.as_table()));
+    std::iter::once(root).chain(tables).collect()
+}
+
+/// Knows components by the catalogue, for the checker.
+struct Known<'a> {
+    catalogue: &'a Catalogue,
+    base: &'a Table,
+    jobs: &'a Table,
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl Known<'_> {
+    fn keys_of(&self, component: &str) -> Option<Arc<Keys>> {
+        self.catalogue.components.get(component).map(|c| c.keys.clone())
+    }
+}
+
+impl Open for Known<'_> {
+    fn component(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
+        let uses = uses_of(name, Some(table), self.base, 0);
+        if let Some(keys) = self.keys_of(&uses) {
+            return Some(keys);
+        }
+        if self.catalogue.names.contains(&uses) {
+            return None; // The component itself is broken: reported where it is.
+        }
+        let at = table.get("uses").map(|e| e.node.span).or_else(|| self.base.get(name).map(|e| e.key));
+        let mut diagnostic = Diagnostic::error(&UNKNOWN_COMPONENT, format!("the catalogue has no component `{uses}`"));
+        if let Some(at) = at {
+            diagnostic = diagnostic.at(at, "");
+        }
+        let near = near(&uses, self.catalogue.names.iter().map(String::as_str));
+        diagnostic = match near.is_empty() {
+            false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+            true => diagnostic
+                .help("use `uses = \"chart\"` for any Helm chart, `uses = \"app\"` for a service of your own")
+                .note("`lakegen catalog list` shows every component"),
+        };
+        self.found.borrow_mut().push(diagnostic);
+        None
+    }
+
+    fn job(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
+        let kind = table.text("kind").or_else(|| self.jobs.table(name)?.text("kind")).unwrap_or("container");
+        let component = self.catalogue.components.get(&format!("job-{kind}"));
+        if component.is_none()
+            && let Some(entry) = table.get("kind")
+        {
+            let kinds = quoted_list(JOB_KINDS.iter().copied(), "or");
+            let message = format!("there is no job kind `{kind}`: it is {kinds}");
+            self.found.borrow_mut().push(Diagnostic::error(&UNKNOWN_JOB_KIND, message).at(entry.node.span, ""));
+        }
+        Some(Arc::new(job_keys(component?)))
+    }
+}
+
+fn job_keys(component: &Component) -> Keys {
+    let mut keys = (*component.keys).clone();
+    keys.name = "a job".into();
+    keys.key("kind", words(JOB_KINDS), "What runs it").key("when", words(&["sync", "schedule", "install", "demand"]), "When it runs")
+}
+
+/// Checks every key and type of the file.
+pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
+    let empty = Table::new();
+    let known = Known {
+        catalogue,
+        base: syntax.root.table("components").unwrap_or(&empty),
+        jobs: syntax.root.table("jobs").unwrap_or(&empty),
+        found: RefCell::new(Vec::new()),
+    };
+    check_table(&syntax.root, &root(), &known, found);
+    let mut seen = BTreeSet::new();
+    for diagnostic in known.found.into_inner() {
+        if seen.insert((diagnostic.message.clone(), diagnostic.labels.first().map(|l| l.span))) {
+            found.push(diagnostic);
+        }
+    }
+    for layer in layers(&syntax.root) {
+        defaults(layer.table("defaults"), catalogue, found);
+    }
+}
+
+/// A default must be a key that at least one component knows.
+fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
+    let common = common();
+    for (key, entry) in table.into_iter().flatten() {
+        let shape = common.keys.get(&**key).or_else(|| catalogue.components.values().find_map(|c| c.keys.keys.get(&**key)));
+        match shape {
+            Some(known) if !matches!(known.shape, Shape::Any) => {
+                struct Nothing;
+                impl Open for Nothing {
+                    fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+                        None
+                    }
+                    fn job(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+                        None
+                    }
+                }
+                crate::parse::shape::check(key, &entry.node, &known.shape, &Nothing, found);
+            }
+            Some(_) => {}
+            None => {
+                let message = format!("`{key}` is neither a common key nor a slot of any component used here");
+                let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
+                let near = near(key, common.keys.keys().map(String::as_str));
+                found.push(if near.is_empty() { diagnostic } else { diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))) });
+            }
+        }
+    }
+}
+
+/// Returns the JSON Schema (draft-07) of platform.toml with all components of the catalogue.
+pub fn json_schema(catalogue: &Catalogue) -> Json {
+    let mut components: IndexMap<String, Json> = IndexMap::new();
+    let mut rules: Vec<Json> = Vec::new();
+    let mut every = common();
+    every.keys.insert("uses".into(), Key { shape: TEXT, doc: "Name in the catalogue".into() });
+    for (name, component) in &catalogue.components {
+        if name.starts_with("job-") {
+            continue;
+        }
+        for (key, value) in &component.keys.keys {
+            every.keys.entry(key.clone()).or_insert_with(|| Key { shape: Shape::Any, doc: value.doc.clone() });
+        }
+        components.insert(format!("component-{name}"), keys_schema(&component.keys));
+        rules.push(json!({
+            "if": {"required": ["uses"], "properties": {"uses": {"const": name}}},
+            "then": {"$ref": format!("#/definitions/component-{name}")},
+        }));
+    }
+    let mut any = keys_schema(&every);
+    any["allOf"] = Json::Array(rules);
+    let mut job = Keys::new("a job").key("kind", words(JOB_KINDS), "What runs it").key("when", words(&["sync", "schedule", "install", "demand"]), "When it runs");
+    for kind in JOB_KINDS {
+        if let Some(component) = catalogue.components.get(&format!("job-{kind}")) {
+            for (key, value) in &component.keys.keys {
+                job.keys.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    let mut root = keys_schema(&root());
+    // A table under a component's own name is that component unless it says otherwise.
+    let by_name: serde_json::Map<String, Json> = catalogue
+        .components
+        .keys()
+        .filter(|name| !name.starts_with("job-"))
+        .map(|name| {
+            let schema = json!({"if": {"anyOf": [{"required": ["uses"]}, {"required": ["like"]}]},
+                "then": {"$ref": "#/definitions/component"},
+                "else": {"$ref": format!("#/definitions/component-{name}")}});
+            (name.clone(), schema)
+        })
+        .collect();
+    for path in ["/properties/components", "/properties/environments/additionalProperties/properties/components", "/properties/clusters/additionalProperties/properties/components"] {
+        if let Some(components) = root.pointer_mut(path).and_then(Json::as_object_mut) {
+            components.insert("properties".into(), Json::Object(by_name.clone()));
+        }
+    }
+    let mut definitions: serde_json::Map<String, Json> = components.into_iter().collect();
+    definitions.insert("component".into(), any);
+    definitions.insert("job".into(), keys_schema(&job));
+    let mut schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "lakegen platform",
+        "description": "A data platform, compiled by lakegen into a git tree for Argo CD or Flux",
+    });
+    let object = schema.as_object_mut().expect("made as an object");
+    object.extend(root.as_object().cloned().unwrap_or_default());
+    object.insert("definitions".into(), Json::Object(definitions));
+    schema
+}
+
