@@ -175,11 +175,12 @@ impl Reader<'_> {
             (_, Some(suffix)) => Tag::Yaml(suffix),
             (Some(_), None) => Tag::Custom,
         };
-        if let Some(Frame { content: Content::Map { slot: slot @ Slot::Key, .. }, .. }) = self.stack.last_mut() {
-            if text == "<<" && ((plain && tag == Tag::None) || tag == Tag::Yaml("merge")) {
-                *slot = Slot::Merge;
-                return Ok(());
-            }
+        if text == "<<"
+            && ((plain && tag == Tag::None) || tag == Tag::Yaml("merge"))
+            && let Some(Frame { content: Content::Map { slot: slot @ Slot::Key, .. }, .. }) = self.stack.last_mut()
+        {
+            *slot = Slot::Merge;
+            return Ok(());
         }
         let scalar = resolve::resolve(text, plain, tag).map_err(|message| place(message, &span.start))?;
         let value = match scalar {

@@ -1,6 +1,6 @@
 //! How a string is written: a string in, its style out.
 //!
-//! Plain only where no reader can see anything but this string: go-yaml v2 and v3, PyYAML (YAML
+//! Plain only where no reader can see anything but this string: go-yaml v2 and v3, `PyYAML` (YAML
 //! 1.1 with sexagesimals, dates, `=` and `<<`), libyaml-based and YAML 1.2 readers. When in doubt
 //! the answer is quotes; nothing here knows about indentation.
 
@@ -26,9 +26,9 @@ const WIDE: u8 = 64; //    not ASCII
 
 const CLASS: [u8; 256] = {
     let mut class = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        class[byte] = match byte as u8 {
+    let mut byte = 0_u8;
+    loop {
+        class[byte as usize] = match byte {
             b' ' => SPACE,
             b':' | b'#' => COLON,
             b'\'' => QUOTE,
@@ -38,9 +38,11 @@ const CLASS: [u8; 256] = {
             0x80.. => WIDE,
             _ => 0,
         };
+        if byte == u8::MAX {
+            break class;
+        }
         byte += 1;
     }
-    class
 };
 
 /// Returns the style for a value.
@@ -109,7 +111,6 @@ fn plain(text: &str, seen: u8) -> Plain {
     }
     let inside_is_safe = seen & WIDE == 0 || text.chars().all(|c| c.is_ascii() || c.is_alphanumeric());
     let begins = match text.as_bytes() {
-        [] => Plain::OtherType,
         [b'a'..=b'z' | b'A'..=b'Z', ..] => letters(text),
         [b'0'..=b'9', ..] => digits(text),
         [b'/', ..] => Plain::Safe,
@@ -121,7 +122,7 @@ fn plain(text: &str, seen: u8) -> Plain {
         [b'.', b'a'..=b'd' | b'f'..=b'h' | b'j'..=b'm' | b'o'..=b'z', ..] => Plain::Safe,
         [b'-', b'a'..=b'z' | b'A'..=b'Z', ..] => letters(&text[1..]),
         [b'-', b'-', b'a'..=b'z' | b'A'..=b'Z', ..] => Plain::Safe,
-        [b'+' | b'-' | b'.' | b'~' | b'=' | b'<', ..] => Plain::OtherType,
+        [] | [b'+' | b'-' | b'.' | b'~' | b'=' | b'<', ..] => Plain::OtherType,
         [0x80..=0xff, ..] if text.starts_with(char::is_alphabetic) => Plain::Safe,
         _ => Plain::Syntax,
     };
