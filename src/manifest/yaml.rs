@@ -1,1 +1,0 @@
-//! YAML in and out.
