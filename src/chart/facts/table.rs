@@ -128,7 +128,7 @@ pub(super) static TABLE: [Entry; 60] = [
         Release {
             component: "datahub-prerequisites", name: "datahub-prerequisites", version: "0.3.0", app_version: "",
             repository: Some("https://helm.datahubproject.io"), oci: None,
-            status: Status::Deprecated { instead: "databases of your own" },
+            status: Status::Maintained,
         },
         include_str!("datahub-prerequisites.facts"),
     ),
@@ -280,7 +280,7 @@ pub(super) static TABLE: [Entry; 60] = [
         Release {
             component: "minio-operator", name: "operator", version: "7.1.1", app_version: "v7.1.1",
             repository: Some("https://operator.min.io"), oci: None,
-            status: Status::Retired { instead: "rustfs, or Ceph object storage through rook-ceph" },
+            status: Status::Maintained,
         },
         include_str!("minio-operator.facts"),
     ),
@@ -288,7 +288,7 @@ pub(super) static TABLE: [Entry; 60] = [
         Release {
             component: "minio-tenant", name: "tenant", version: "7.1.1", app_version: "v7.1.1",
             repository: Some("https://operator.min.io"), oci: None,
-            status: Status::Retired { instead: "rustfs, or Ceph object storage through rook-ceph" },
+            status: Status::Maintained,
         },
         include_str!("minio-tenant.facts"),
     ),

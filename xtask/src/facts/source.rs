@@ -106,7 +106,9 @@ fn own(folder: &Path, subcharts: Vec<String>) -> anyhow::Result<Node> {
     let keys = folder.join("keys.json");
     if keys.is_file() {
         let paths = read_paths(&json(&keys)?);
-        paths.iter().for_each(|path| drop(node.reach(path)));
+        for path in &paths {
+            node.reach(path);
+        }
         Evidence::new(&paths).decide(&mut node, &subcharts);
     } else if schema.is_some() {
         Evidence::new(&[]).decide(&mut node, &[]);

@@ -5,19 +5,15 @@ use std::fmt::Write;
 use super::source::Chart;
 
 /// Charts that a platform should leave, with what took their place, as their own projects say.
-const LEFT: [(&str, &str, &str); 7] = [
+const LEFT: [(&str, &str, &str); 4] = [
     // https://github.com/kubernetes/ingress-nginx README: best-effort maintenance ended in March 2026.
     ("ingress-nginx", "Retired", "a Gateway API implementation"),
-    // https://github.com/minio/minio README: no longer maintained.
+    // https://github.com/minio/minio README: no longer maintained (2026).
     ("minio", "Retired", "rustfs, or Ceph object storage through rook-ceph"),
-    ("minio-operator", "Retired", "rustfs, or Ceph object storage through rook-ceph"),
-    ("minio-tenant", "Retired", "rustfs, or Ceph object storage through rook-ceph"),
     // https://github.com/grafana/helm-charts charts/promtail/Chart.yaml: deprecated, end of life March 2026.
     ("promtail", "Deprecated", "alloy"),
     // https://github.com/Enapter/charts: last chart release in March 2023.
     ("keydb", "Retired", "valkey"),
-    // https://github.com/confluentinc/cp-helm-charts and Bitnami's free charts, its dependencies, are archived.
-    ("datahub-prerequisites", "Deprecated", "databases of your own"),
 ];
 
 /// Returns the text of `table.rs`.
