@@ -1,6 +1,468 @@
-//! lower
+//! Platform → manifests: templates run, Secrets and routes made, Helm values put together.
+//!
+//! Comes in: a resolved [`Platform`]. Goes out: for each target and component, the objects of every stage and the Helm
+//! values, each object with its origin. Nothing is judged here (that is `check`) and nothing is laid out (`emit`).
+
+pub mod budget; //     memory bound while templates run
+pub mod templates; //  the template engine
+pub mod context; //    what templates see
+pub mod secrets; //    ExternalSecrets and how credentials travel
+pub mod values; //     Helm values
+pub mod features; //   routes, monitors, rules, dashboards, policies
+pub mod namespaces; // namespaces and quotas
+pub mod order; //      who waits for whom: units and waves
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::catalog::{Stage, Template};
 use crate::code;
-use crate::diag::Code;
-pub static CODES: &[&Code] = &[];
-code!(UNTESTED_VERSION, "untested-version", "a chart version that the component's templates do not know", "a", "b", "c");
-code!(SECRET_IN_VALUE, "secret-in-value", "a secret", "a", "b", "c");
+use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
+use crate::manifest::kinds;
+use crate::manifest::object::Object;
+use crate::manifest::value::{Map, Value};
+use crate::parse::Table;
+use crate::resolve::scope::{Known, Late};
+use crate::resolve::{Instance, Platform, Target};
+use crate::world::World;
+use templates::Engine;
+
+/// The codes that this stage emits.
+pub static CODES: &[&Code] = &[
+    &TEMPLATE_ERROR,
+    &TEMPLATE_LIMIT,
+    &BAD_OBJECT,
+    &SECRET_IN_VALUE,
+    &UNTESTED_VERSION,
+    &UNSUPPORTED,
+    &DEPENDENCY_CYCLE,
+    &UNKNOWN_KIND,
+];
+
+code!(TEMPLATE_ERROR, "template-error", "a template of the catalogue cannot be rendered",
+    "a component is made of templates; a broken one makes nothing",
+    "name: {{ component.nam }}", "name: {{ component.name }}");
+code!(TEMPLATE_LIMIT, "template-limit", "a template needs more than it may have",
+    "a template that never ends, or that fills the memory, must not take the machine with it",
+    "{% for i in range(10000) %}{% for j in range(10000) %}…", "make the work depend on what the platform says, not on large numbers");
+code!(BAD_OBJECT, "bad-object", "a manifest is not a Kubernetes object",
+    "the engine could not apply it",
+    "kind: ConfigMap                    # no apiVersion, no name", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings");
+code!(SECRET_IN_VALUE, "secret-in-value", "a secret stands where everybody can read it",
+    "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
+    "env.DB_URL = \"postgres://app:hunter2@db/app\"", "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\"");
+code!(UNTESTED_VERSION, "untested-version", "a chart version lies outside of what the component's templates know",
+    "values may have been renamed there, and Helm ignores values that a chart does not read",
+    "components.trino.version = \"2.0.0\"", "components.trino.version = \"1.42.2\"");
+code!(UNSUPPORTED, "unsupported", "something is part of the language that this lakegen cannot do yet",
+    "a promise that cannot be kept is said, never passed over",
+    "output = \"manifests\"", "output = \"values\"");
+code!(DEPENDENCY_CYCLE, "dependency-cycle", "components wait for each other in a circle",
+    "none of them could ever start",
+    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }", "remove one `after`, or bind one side with an external");
+code!(UNKNOWN_KIND, "unknown-kind", "an object's kind is brought by nothing in the platform",
+    "the cluster would refuse it: no CustomResourceDefinition",
+    "[components]\npostgres = {}          # a Cluster of CloudNativePG", "[components]\ncloudnative-pg = {}\npostgres = {}");
+
+/// Where an object came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The template and the line in it, or the file of the user's; empty for objects that lakegen makes by itself.
+    pub file: String,
+    pub line: usize,
+    /// The place in platform.toml that asked for it.
+    pub span: Span,
+    /// The place in the template or file, for carets.
+    pub template: Option<Span>,
+}
+
+/// An object with its origin.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    pub object: Object,
+    pub origin: Origin,
+}
+
+/// A component as it will be written for one target.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    /// Objects by stage.
+    pub stages: BTreeMap<Stage, Vec<Lowered>>,
+    /// Helm values of the release.
+    pub values: Option<Value>,
+    /// Kustomize patches of the user's, by stage.
+    pub patches: BTreeMap<Stage, Vec<Value>>,
+    /// Steps for people.
+    pub notes: Vec<String>,
+}
+
+/// A secret item that must exist in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Needed {
+    pub item: String,
+    /// Property → components that read it.
+    pub properties: BTreeMap<String, Vec<String>>,
+    pub precious: bool,
+    pub hint: Option<String>,
+}
+
+/// Everything of one target.
+#[derive(Clone, Debug, Default)]
+pub struct TargetManifests {
+    pub units: IndexMap<String, Unit>,
+    pub order: order::Order,
+    /// Store items by name.
+    pub needed: BTreeMap<String, Needed>,
+    /// Secrets that people keep: (namespace, name) → keys.
+    pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// Host → address, where known.
+    pub dns: BTreeMap<String, Option<String>>,
+}
+
+/// The output of the stage, one entry per target of the platform.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    pub targets: Vec<TargetManifests>,
+}
+
+/// Lowers the whole platform.
+pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
+    let mut found = Vec::new();
+    unsupported(platform, &mut found);
+    let engine = Engine::new(&platform.catalogue);
+    let mut files = Files { world, read: BTreeMap::new() };
+    files.preload(platform, sources, &mut found);
+    let mut targets = Vec::new();
+    for index in 0..platform.targets.len() {
+        let known = Known { sources, catalogue: &platform.catalogue };
+        let lowering = Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
+        targets.push(lowering.target(&mut found));
+    }
+    Warned { output: Manifests { targets }, diagnostics: found }
+}
+
+/// Says plainly what the language promises and this version does not do yet.
+fn unsupported(platform: &Platform, found: &mut Vec<Diagnostic>) {
+    let Some(target) = platform.targets.first() else { return };
+    let mut say = |path: [&str; 2], what: &str| {
+        if let Some(entry) = target.table.get(path[0]).and_then(|e| e.node.as_table()).and_then(|t| t.get(path[1])) {
+            found.push(Diagnostic::error(&UNSUPPORTED, what).at(entry.node.span, ""));
+        }
+    };
+    if platform.engine == crate::resolve::Engine::Flux {
+        say(["platform", "engine"], "this lakegen cannot render for Flux yet");
+    }
+    if target.table.get("platform").and_then(|e| e.node.as_table()).and_then(|t| t.get("output")).and_then(|e| e.node.as_str()) == Some("manifests") {
+        say(["platform", "output"], "this lakegen cannot render charts to manifests yet");
+    }
+    if target.table.get("argocd").and_then(|e| e.node.as_table()).and_then(|t| t.get("form")).and_then(|e| e.node.as_str()) == Some("applicationset") {
+        say(["argocd", "form"], "this lakegen cannot render ApplicationSets yet");
+    }
+    say(["images", "rewrite"], "this lakegen cannot rewrite the images inside of charts yet");
+    say(["images", "pins"], "this lakegen cannot pin the images inside of charts yet");
+}
+
+/// The user's own files that components name, read once.
+pub struct Files<'a> {
+    world: &'a dyn World,
+    read: BTreeMap<String, (crate::diag::SourceId, Arc<str>)>,
+}
+
+impl Files<'_> {
+    /// Reads every file that a component's table names, so that later stages only look up.
+    fn preload(&mut self, platform: &Platform, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
+        let all = self.world.list("").unwrap_or_default();
+        for target in &platform.targets {
+            for instance in target.instances.values() {
+                for key in ["values_files", "manifests", "dashboards"] {
+                    for node in nodes(&instance.table, key) {
+                        let Some(pattern) = node.as_str() else { continue };
+                        let paths = matching(&all, pattern);
+                        if paths.is_empty() {
+                            let message = format!("no file matches `{pattern}`");
+                            found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(node.span, ""));
+                        }
+                        for path in paths {
+                            self.load(path, node.span, sources, found);
+                        }
+                    }
+                }
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        found.retain(|d| seen.insert((d.message.clone(), d.labels.first().map(|l| l.span))));
+    }
+
+    fn load(&mut self, path: &str, at: Span, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
+        if self.read.contains_key(path) {
+            return;
+        }
+        match crate::catalog::user_file(self.world, path) {
+            Ok(text) => {
+                let id = sources.add(path, text.clone());
+                self.read.insert(path.to_string(), (id, text));
+            }
+            Err(reason) => {
+                let message = format!("cannot read `{path}`: {reason}");
+                found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(at, ""));
+            }
+        }
+    }
+
+    /// Returns the files that a pattern names, in path order.
+    pub fn get(&self, pattern: &str) -> Vec<(&str, crate::diag::SourceId, &Arc<str>)> {
+        let all: Vec<String> = self.read.keys().cloned().collect();
+        matching(&all, pattern).into_iter().filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text))).collect()
+    }
+}
+
+fn matching<'a>(all: &'a [String], pattern: &str) -> Vec<&'a str> {
+    let exact = pattern.trim_start_matches("./");
+    let Ok(glob) = globset::GlobBuilder::new(exact).literal_separator(true).build() else { return vec![] };
+    let matcher = glob.compile_matcher();
+    let folder = format!("{}/", exact.trim_end_matches('/'));
+    all.iter().map(String::as_str).filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path))).collect()
+}
+
+fn is_yaml(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| end == "yaml" || end == "yml")
+}
+
+/// Returns the nodes of a list (or of a single string) under a key.
+pub fn nodes<'a>(table: &'a Table, key: &str) -> Vec<&'a crate::parse::Node> {
+    match table.get(key).map(|e| &e.node) {
+        Some(node) => match &node.kind {
+            crate::parse::Kind::List(list) => list.iter().collect(),
+            _ => vec![node],
+        },
+        None => vec![],
+    }
+}
+
+/// One target on its way down.
+pub struct Lowering<'a> {
+    pub platform: &'a Platform,
+    pub target: &'a Target,
+    pub index: usize,
+    pub engine: &'a Engine,
+    pub known: Known<'a>,
+    pub files: &'a Files<'a>,
+}
+
+impl<'a> Lowering<'a> {
+    /// Returns the scope of late references for an instance.
+    pub fn late(&self, instance: &'a Instance) -> Late<'a> {
+        Late::new(&self.platform.targets, self.index, Some(instance), self.known)
+    }
+
+    fn target(&self, found: &mut Vec<Diagnostic>) -> TargetManifests {
+        let mut out = TargetManifests::default();
+        let shared = context::Shared::new(self, found);
+        let mut secrets = secrets::Secrets::default();
+        for instance in self.target.instances.values() {
+            let unit = self.unit(instance, &shared, &mut secrets, found);
+            out.units.insert(instance.name.clone(), unit);
+        }
+        secrets.finish(self, &mut out, found);
+        out.dns = features::dns(self, found);
+        features::network_policies(self, &mut out);
+        namespaces::add(self, &mut out);
+        for (name, unit) in &mut out.units {
+            self.finish(name, unit);
+        }
+        out.order = order::order(self, &out, found);
+        out
+    }
+
+    /// Makes everything of one component.
+    fn unit(&self, instance: &'a Instance, shared: &context::Shared, secrets: &mut secrets::Secrets, found: &mut Vec<Diagnostic>) -> Unit {
+        let mut unit = Unit::default();
+        let own = secrets.of(self, instance, &mut unit, found);
+        let context = context::of(self, instance, shared, &own, found);
+        unit.values = values::values(self, instance, &context, &own, found);
+        for (stage, templates) in &instance.definition.templates {
+            for template in templates {
+                let lowered = self.render(instance, template, &context, found);
+                unit.stages.entry(*stage).or_default().extend(lowered);
+            }
+        }
+        features::add(self, instance, &own, &mut unit, found);
+        self.manifests(instance, &mut unit, found);
+        self.patches(instance, &mut unit, found);
+        let late = Late { secrets: Some(&own.names), ..self.late(instance) };
+        for note in &instance.definition.notes {
+            if let Some(note) = late.fill(note, instance.definition.span, found).plain() {
+                unit.notes.push(note);
+            }
+        }
+        unit
+    }
+
+    fn render(&self, instance: &Instance, template: &Template, context: &minijinja::Value, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
+        let documents = match self.engine.documents(template, context) {
+            Ok(documents) => documents,
+            Err(diagnostic) => {
+                found.push(diagnostic.at(instance.span, "used here"));
+                return vec![];
+            }
+        };
+        let mut lowered = Vec::new();
+        for document in documents {
+            let origin = Origin { file: template.name.clone(), line: document.line, span: instance.span, template: Some(templates::line_span(template, document.line)) };
+            take(document.value, &origin, &mut lowered, found);
+        }
+        lowered
+    }
+
+    /// Adds the user's own manifests to the release.
+    fn manifests(&self, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
+        for node in nodes(&instance.table, "manifests") {
+            for (path, source, text) in node.as_str().map(|p| self.files.get(p)).unwrap_or_default() {
+                let span = |line: usize| {
+                    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+                    let end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+                    Span::new(source, start, end)
+                };
+                match crate::manifest::yaml::read(text) {
+                    Err(error) => found.push(Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message)).at(span(error.line), "").at(node.span, "used here")),
+                    Ok(documents) => {
+                        for document in documents {
+                            let origin = Origin { file: path.to_string(), line: document.line, span: node.span, template: Some(span(document.line)) };
+                            let mut lowered = Vec::new();
+                            take(document.value, &origin, &mut lowered, found);
+                            unit.stages.entry(Stage::Release).or_default().extend(lowered);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Turns the user's `patches` into kustomize's.
+    fn patches(&self, instance: &'a Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
+        let late = self.late(instance);
+        for node in nodes(&instance.table, "patches") {
+            let value = late.fill_node(node, found);
+            let stage = value.get("stage").and_then(Value::as_str).and_then(Stage::from_name).unwrap_or(Stage::Release);
+            let mut patch = Map::new();
+            if let Some(target) = value.get("target") {
+                patch.insert("target".into(), target.clone());
+            }
+            let text = match (value.get("merge"), value.get("json")) {
+                (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, value.get("target"))),
+                (None, Some(json)) => crate::manifest::yaml::write(json),
+                _ => {
+                    found.push(Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`").at(node.span, ""));
+                    continue;
+                }
+            };
+            patch.insert("patch".into(), Value::from(text));
+            unit.patches.entry(stage).or_default().push(Value::Map(patch));
+        }
+    }
+
+    /// Gives every object its namespace, labels and protection, in a stable order.
+    fn finish(&self, name: &str, unit: &mut Unit) {
+        let instance = self.target.instances.get(name);
+        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
+        for lowered in unit.stages.values_mut().flatten() {
+            let namespaced = kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind());
+            let missing = lowered.object.namespace().is_empty();
+            let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
+            let protect = data.iter().any(|kind| *kind == full_kind) || PROTECTED.contains(&full_kind.as_str());
+            let value = lowered.object.value_mut();
+            if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+                insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
+            }
+            let mut label = |key: &str, text: &str| {
+                if value.at(&["metadata", "labels", key]).is_none() {
+                    value.set(&["metadata", "labels", key], Value::from(text));
+                }
+            };
+            label("app.kubernetes.io/managed-by", "lakegen");
+            label("app.kubernetes.io/part-of", &self.platform.name);
+            for (key, text) in &self.target.ground.labels {
+                label(key, text);
+            }
+            if protect {
+                // Both engines' words, so that changing the engine changes nothing here
+                // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
+                value.set(&["metadata", "annotations", "argocd.argoproj.io/sync-options"], Value::from("Prune=false,Delete=false"));
+                value.set(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"], Value::from("disabled"));
+            }
+        }
+        unit.stages.retain(|_, objects| !objects.is_empty());
+        for objects in unit.stages.values_mut() {
+            objects.sort_by_cached_key(|lowered| lowered.object.id());
+        }
+    }
+}
+
+/// Kinds that hold data whoever makes them.
+const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
+
+/// Adds `apiVersion`, `kind` and `metadata.name` to a merge patch when its target names them.
+fn named_patch(merge: &Value, target: Option<&Value>) -> Value {
+    let mut patch = Value::Map(Map::new());
+    let text = |key: &str| target.and_then(|t| t.get(key)).and_then(Value::as_str);
+    let kind = text("kind").unwrap_or("Any");
+    let known = kinds::groups_of(kind);
+    let api = match (text("group"), text("version")) {
+        (Some(group), Some(version)) if !group.is_empty() => format!("{group}/{version}"),
+        (_, Some(version)) => version.to_string(),
+        _ => known.first().map_or_else(|| "v1".to_string(), |api| (*api).to_string()),
+    };
+    patch.set(&["apiVersion"], Value::from(api));
+    patch.set(&["kind"], Value::from(kind));
+    patch.set(&["metadata", "name"], Value::from(text("name").unwrap_or("any")));
+    patch.merge(merge.clone());
+    patch
+}
+
+/// Takes a document as an object; a `List` as its items.
+fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut Vec<Diagnostic>) {
+    if value == Value::Null {
+        return;
+    }
+    if value.get("kind").and_then(Value::as_str) == Some("List")
+        && let Some(items) = value.get("items").and_then(Value::as_list)
+    {
+        for item in items {
+            take(item.clone(), origin, lowered, found);
+        }
+        return;
+    }
+    match Object::new(value) {
+        Ok(object) => lowered.push(Lowered { object, origin: origin.clone() }),
+        Err(missing) => {
+            let at = origin.template.unwrap_or(origin.span);
+            found.push(Diagnostic::error(&BAD_OBJECT, format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file)).at(at, "").at(origin.span, "used here"));
+        }
+    }
+}
+
+/// Puts a member of `metadata` right behind `name`.
+fn insert_after_name(value: &mut Value, key: &str, new: Value) {
+    if let Some(metadata) = value.as_map_mut().and_then(|m| m.get_mut("metadata")).and_then(Value::as_map_mut) {
+        let index = metadata.get_index_of("name").map_or(0, |i| i + 1);
+        metadata.shift_insert(index, key.into(), new);
+    }
+}
+
+/// Returns an object from its parts, made by lakegen itself.
+pub fn made(api_version: &str, kind: &str, namespace: &str, name: &str, rest: impl IntoIterator<Item = (&'static str, Value)>, span: Span) -> Lowered {
+    let mut metadata = Map::from_iter([(Arc::from("name"), Value::from(name))]);
+    if !namespace.is_empty() {
+        metadata.insert("namespace".into(), Value::from(namespace));
+    }
+    let mut map = Map::from_iter([
+        (Arc::from("apiVersion"), Value::from(api_version)),
+        (Arc::from("kind"), Value::from(kind)),
+        (Arc::from("metadata"), Value::Map(metadata)),
+    ]);
+    map.extend(rest.into_iter().map(|(key, value)| (Arc::from(key), value)));
+    let object = Object::new(Value::Map(map)).expect("apiVersion, kind and name were given");
+    Lowered { object, origin: Origin { file: String::new(), line: 0, span, template: None } }
+}

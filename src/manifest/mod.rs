@@ -4,5 +4,6 @@
 //! same in every reader. Nothing here knows about components or engines.
 
 pub mod object; // an object and its identity
+pub mod kinds; //  which kinds there are and where they live
 pub mod value; //  one dynamic value type for manifests and Helm values
 pub mod yaml; //   `read` (as Helm reads) and `write` (safe for YAML 1.1 and 1.2)

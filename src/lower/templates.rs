@@ -1,0 +1,252 @@
+//! The template engine: minijinja with strict undefined, JSON-safe printing and a budget.
+//!
+//! A template sees only its context: no file, environment, clock, network or process. What it prints is JSON, so a value
+//! can never add a key. Fuel bounds the work, [`MAX_TEXT`] the size of texts; the memory behind both is bounded by the
+//! program's allocator while templates run (`lower::budget`).
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use minijinja::value::{Value as Jinja, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+
+use super::TEMPLATE_ERROR;
+use super::budget;
+use crate::catalog::{Catalogue, Template};
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::value::{Map, Value};
+use crate::manifest::yaml;
+use crate::parse::{string, text};
+
+/// Instructions that one template may run (reliability.md §4).
+const FUEL: u64 = 1_000_000;
+/// Largest text that one template may give, in bytes (reliability.md §4).
+pub const MAX_TEXT: usize = 8 << 20;
+/// How deep includes and macros may nest.
+const DEPTH: usize = 64;
+
+/// The compiled templates of a catalogue.
+pub struct Engine {
+    environment: Environment<'static>,
+    broken: IndexMap<String, Diagnostic>,
+}
+
+impl Engine {
+    /// Compiles every template of the components that are used.
+    pub fn new(catalogue: &Catalogue) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(DEPTH);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Json);
+        environment.remove_function("range");
+        environment.remove_function("debug");
+        environment.remove_filter("indent");
+        environment.remove_filter("format");
+        environment.remove_filter("pprint");
+        functions(&mut environment);
+        let mut broken = IndexMap::new();
+        for component in catalogue.components.values() {
+            for template in component.values.iter().chain(component.templates.values().flatten()) {
+                let source = raw_in_set_blocks(&template.text);
+                if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
+                    broken.insert(template.name.clone(), diagnostic(&error, template));
+                }
+            }
+        }
+        Self { environment, broken }
+    }
+
+    /// Runs a template and reads what it printed as YAML documents.
+    ///
+    /// # Errors
+    /// `template-error` with file and line: of the template, or of the YAML that it printed.
+    pub fn documents(&self, template: &Template, context: &Jinja) -> Result<Vec<yaml::Document>, Box<Diagnostic>> {
+        let printed = self.print(template, context)?;
+        yaml::read(&printed).map_err(|error| {
+            let line = printed.lines().nth(error.line.saturating_sub(1)).unwrap_or("").trim();
+            let line: String = line.chars().take(100).collect();
+            let span = similar_line(&template.text, line, template);
+            Box::new(
+                Diagnostic::error(&TEMPLATE_ERROR, format!("what this template printed is not YAML: {}", error.message))
+                    .at(span, "")
+                    .note(format!("line {} of what it printed: `{line}`", error.line)),
+            )
+        })
+    }
+
+    fn print(&self, template: &Template, context: &Jinja) -> Result<String, Box<Diagnostic>> {
+        if let Some(diagnostic) = self.broken.get(&template.name) {
+            return Err(Box::new(diagnostic.clone()));
+        }
+        let _budget = budget::limit(&template.name);
+        let compiled = self.environment.get_template(&template.name).map_err(|e| Box::new(diagnostic(&e, template)))?;
+        let printed = compiled.render(context).map_err(|e| Box::new(diagnostic(&e, template)))?;
+        if printed.len() > MAX_TEXT {
+            let message = format!("this template prints more than {} MiB", MAX_TEXT >> 20);
+            return Err(Box::new(Diagnostic::error(&super::TEMPLATE_LIMIT, message).at(start_of(template), "")));
+        }
+        Ok(printed)
+    }
+}
+
+/// Makes printing inside `{% set x %}…{% endset %}` raw: such a block builds one text that is printed whole later.
+fn raw_in_set_blocks(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let Some(length) = rest[start..].find("%}") else { break };
+        let tag = &rest[start..start + length + 2];
+        let inner = tag[2..tag.len() - 2].trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim();
+        out.push_str(&rest[..start]);
+        let dash = if tag.starts_with("{%-") { "-" } else { "" };
+        let after = if tag.ends_with("-%}") { "-" } else { "" };
+        if inner.starts_with("set ") && !inner.contains('=') {
+            out.push_str(&format!("{{%{dash} autoescape false %}}{{% {inner} {after}%}}"));
+        } else if inner == "endset" {
+            out.push_str(&format!("{{%{dash} endset %}}{{% endautoescape {after}%}}"));
+        } else {
+            out.push_str(tag);
+        }
+        rest = &rest[start + length + 2..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn start_of(template: &Template) -> Span {
+    let end = template.text.find('\n').unwrap_or(template.text.len());
+    Span::new(template.source, 0, end)
+}
+
+/// Returns the span of a line (from 1) of a template.
+pub fn line_span(template: &Template, line: usize) -> Span {
+    let mut start = 0;
+    for (index, text) in template.text.split_inclusive('\n').enumerate() {
+        if index + 1 == line {
+            let trimmed = text.trim_end();
+            let indent = trimmed.len() - trimmed.trim_start().len();
+            return Span::new(template.source, start + indent, start + trimmed.len().max(indent));
+        }
+        start += text.len();
+    }
+    start_of(template)
+}
+
+/// Finds the template line that most likely printed a line: the one with the same key.
+fn similar_line(source: &str, printed: &str, template: &Template) -> Span {
+    let key = printed.split(':').next().unwrap_or("");
+    let found = source.lines().position(|line| !key.is_empty() && line.trim_start().starts_with(key));
+    found.map_or_else(|| start_of(template), |index| line_span(template, index + 1))
+}
+
+fn diagnostic(error: &Error, template: &Template) -> Diagnostic {
+    let code = if error.kind() == ErrorKind::OutOfFuel { &super::TEMPLATE_LIMIT } else { &TEMPLATE_ERROR };
+    let span = match (error.range(), error.line()) {
+        (Some(range), _) if range.end <= template.text.len() && !template.text.contains("endset") => Span::new(template.source, range.start, range.end),
+        (_, Some(line)) => line_span(template, line),
+        _ => start_of(template),
+    };
+    let what = match error.kind() {
+        ErrorKind::UndefinedError => "something is used here that is not defined".to_string(),
+        ErrorKind::OutOfFuel => format!("this template runs more than {FUEL} instructions"),
+        ErrorKind::SyntaxError => format!("the template is malformed: {}", error.detail().unwrap_or("")),
+        kind => format!("{kind}{}", error.detail().map(|d| format!(": {d}")).unwrap_or_default()),
+    };
+    let mut diagnostic = Diagnostic::error(code, what).at(span, "");
+    if error.kind() == ErrorKind::UndefinedError {
+        diagnostic = diagnostic.note("a secret field of a binding is never visible to templates: use it through `[secrets]`");
+    }
+    if let Some(name) = error.name().filter(|name| *name != template.name) {
+        diagnostic = diagnostic.note(format!("in `{name}`"));
+    }
+    diagnostic
+}
+
+/// Returns a manifest value as a template value.
+pub fn to_jinja(value: &Value) -> Jinja {
+    match value {
+        Value::Null => Jinja::from(()),
+        Value::Bool(b) => Jinja::from(*b),
+        Value::Int(i) => i64::try_from(*i).map_or_else(|_| Jinja::from(*i), Jinja::from),
+        Value::Float(f) => Jinja::from(*f),
+        Value::Str(s) => Jinja::from(s.clone()),
+        Value::List(list) => Jinja::from_iter(list.iter().map(to_jinja)),
+        Value::Map(map) => Jinja::from_pairs(map.iter().map(|(key, value)| (Jinja::from(key.clone()), to_jinja(value)))),
+    }
+}
+
+fn functions(environment: &mut Environment<'static>) {
+    environment.add_filter("seconds", |duration: &str| text::seconds(duration).ok_or_else(|| refuse("seconds", duration, "a duration")));
+    environment.add_filter("bytes", |size: &str| bytes(size).ok_or_else(|| refuse("bytes", size, "a size")));
+    environment.add_filter("mebibytes", |size: &str| bytes(size).map(|b| b >> 20).ok_or_else(|| refuse("mebibytes", size, "a size")));
+    environment.add_filter("env", |name: &str| string::environment_name(name));
+    environment.add_filter("slug", |name: &str| string::slug(name));
+    environment.add_filter("urlquery", |value: &str| string::url_query(value));
+    environment.add_filter("properties", |map: &Jinja| properties(map));
+    environment.add_filter("ini", |map: &Jinja| ini(map));
+    environment.add_filter("replace", replace);
+    environment.add_function("range", range);
+}
+
+fn refuse(filter: &str, value: &str, what: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not {what}, which `{filter}` needs"))
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below the limit of 64 bits")]
+fn bytes(size: &str) -> Option<u64> {
+    text::bytes(size).map(|b| b as u64)
+}
+
+/// `replace` that cannot be used to blow a text up without bound.
+fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
+    let count = if from.is_empty() { value.len() + 1 } else { value.matches(from).count() };
+    let size = value.len().saturating_add(count.saturating_mul(to.len()));
+    if size > MAX_TEXT {
+        return Err(Error::new(ErrorKind::InvalidOperation, "the text would become larger than a template may print"));
+    }
+    Ok(value.replace(from, to))
+}
+
+/// `range` with a bound that no manifest needs to cross.
+fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Vec<i64>, Error> {
+    let (start, end) = second.map_or((0, first), |end| (first, end));
+    let step = step.unwrap_or(1);
+    if step <= 0 || (end - start) / step > 10_000 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "a range has at most 10000 steps, and its step is at least 1"));
+    }
+    Ok((start..end).step_by(usize::try_from(step).unwrap_or(1)).collect())
+}
+
+fn scalar(value: &Jinja) -> String {
+    match value.kind() {
+        ValueKind::None | ValueKind::Undefined => String::new(),
+        _ => value.to_string(),
+    }
+}
+
+fn pairs(map: &Jinja) -> Result<Vec<(String, Jinja)>, Error> {
+    map.try_iter()?.map(|key| Ok((scalar(&key), map.get_item(&key)?))).collect()
+}
+
+fn properties(map: &Jinja) -> Result<String, Error> {
+    let lines = pairs(map)?.into_iter().filter(|(_, v)| v.kind() != ValueKind::None).map(|(key, value)| format!("{key}={}\n", scalar(&value)));
+    Ok(lines.collect())
+}
+
+fn ini(map: &Jinja) -> Result<String, Error> {
+    let mut out = String::new();
+    for (key, value) in pairs(map)? {
+        if value.kind() == ValueKind::Map {
+            out.push_str(&format!("[{key}]\n{}\n", pairs(&value)?.iter().map(|(k, v)| format!("{k} = {}\n", scalar(v))).collect::<String>()));
+        } else {
+            out.push_str(&format!("{key} = {}\n", scalar(&value)));
+        }
+    }
+    Ok(out)
+}
+
+/// Returns a map value from names and values, for building contexts.
+pub fn object(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Map(entries.into_iter().map(|(key, value)| (Arc::from(key), value)).collect::<Map>())
+}

@@ -1,0 +1,84 @@
+//! Which kinds there are, where they live, and which versions are served.
+//!
+//! `kinds.txt` is derived from the Kubernetes OpenAPI documents (1.31–1.36) and from the CustomResourceDefinitions of
+//! the catalogue's charts, by `cargo xtask facts`: `group/version Kind N|C [first last]` (namespaced or cluster-scoped).
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+static TEXT: &str = include_str!("kinds.txt");
+
+/// A kind at one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub namespaced: bool,
+    /// First and last Kubernetes minor version (as `1.31`) known to serve it, for built-in kinds.
+    pub kubernetes: Option<(&'static str, &'static str)>,
+}
+
+type Table = BTreeMap<(&'static str, &'static str), Vec<Kind>>;
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut table = Table::new();
+        for line in TEXT.lines() {
+            let mut words = line.split(' ');
+            let (Some(api_version), Some(kind), Some(scope)) = (words.next(), words.next(), words.next()) else { continue };
+            let kubernetes = words.next().zip(words.next());
+            let entry = Kind { api_version, kind, namespaced: scope == "N", kubernetes };
+            table.entry((group(api_version), kind)).or_default().push(entry);
+        }
+        table
+    })
+}
+
+/// Returns the group of an `apiVersion`, empty for the core group.
+pub fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Returns what is known of a kind, one entry per version; empty for unknown kinds.
+pub fn versions(api_version: &str, kind: &str) -> &'static [Kind] {
+    let group: &str = group(api_version);
+    table().range((group, kind)..=(group, kind)).next().map_or(&[], |(_, kinds)| kinds)
+}
+
+/// Says whether objects of the kind live in a namespace; unknown kinds are taken to.
+pub fn is_namespaced(api_version: &str, kind: &str) -> bool {
+    versions(api_version, kind).first().is_none_or(|k| k.namespaced)
+}
+
+/// Says whether a group is built into Kubernetes.
+pub fn is_builtin(api_version: &str) -> bool {
+    let group = group(api_version);
+    group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") && table().iter().any(|((g, _), kinds)| *g == group && kinds[0].kubernetes.is_some())
+}
+
+/// Returns the kinds of a group, for near matches.
+pub fn kinds_of(api_version: &str) -> Vec<&'static str> {
+    let wanted = group(api_version);
+    table().keys().filter(|(group, _)| *group == wanted).map(|(_, kind)| *kind).collect()
+}
+
+/// Returns the groups that have a kind of this name, for near matches.
+pub fn groups_of(kind: &str) -> Vec<&'static str> {
+    table().iter().filter(|((_, k), _)| *k == kind).filter_map(|(_, kinds)| kinds.last().map(|k| k.api_version)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scope_and_versions_are_known() {
+        assert!(is_namespaced("apps/v1", "Deployment"));
+        assert!(!is_namespaced("v1", "Namespace"));
+        assert!(!is_namespaced("external-secrets.io/v1", "ClusterSecretStore"));
+        assert!(versions("external-secrets.io/v1beta1", "ExternalSecret").iter().all(|k| k.api_version == "external-secrets.io/v1"));
+        assert!(is_builtin("v1") && is_builtin("networking.k8s.io/v1") && !is_builtin("gateway.networking.k8s.io/v1"));
+        assert_eq!(groups_of("ServiceMonitor"), ["monitoring.coreos.com/v1"]);
+    }
+}
