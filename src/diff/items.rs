@@ -102,9 +102,9 @@ impl<'a> Reader<'a, '_> {
 
     fn subject(&mut self, path: &'a str, place: &Place, value: &Value) -> Subject {
         let is_document = matches!(file_name(path), "kustomization.yaml" | "values.yaml");
-        match Object::new(value.clone()) {
-            Ok(object) if !is_document => self.object_subject(path, object.id()),
-            _ => document_subject(path, place),
+        match identity(value).filter(|_| !is_document) {
+            Some(id) => self.object_subject(path, id),
+            None => document_subject(path, place),
         }
     }
 
@@ -169,6 +169,17 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
     .filter(|document| {
         document.lines().any(|line| !matches!(line.trim(), "" | "---" | "...") && !line.trim_start().starts_with('#'))
     })
+}
+
+/// Returns the identity of a value that is an object, without a copy of all its content.
+fn identity(value: &Value) -> Option<ObjectId> {
+    let mut head = Value::default();
+    for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"], &["metadata", "namespace"]] {
+        if let Some(part) = value.at(path) {
+            head.set(path, part.clone());
+        }
+    }
+    Object::new(head).ok().map(|object| object.id())
 }
 
 /// Reads the identity of a block-style object off its top-level lines.

@@ -88,9 +88,9 @@ impl Body {
 
     /// Shows a value that is on one side only.
     fn block(&mut self, marker: &str, path: &str, value: &Value) {
-        if let (Some(text), false) = (scalar(value).filter(|text| !text.contains('\n')), path.is_empty()) {
-            let text = clip(&text, 0);
-            return self.marked(marker, &format!("{path}: {text}"));
+        let is_text = value.as_str().is_some_and(|text| text.contains('\n'));
+        if let Some(text) = scalar(value).filter(|_| !is_text && !path.is_empty()) {
+            return self.marked(marker, &format!("{path}: {}", clip(&text, 0)));
         }
         let text = match value {
             Value::Str(text) => text.to_string(),

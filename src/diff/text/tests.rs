@@ -27,7 +27,7 @@ const NEW: &[(&str, &str)] = &[
     ("components/kafka/prod/config/kustomization.yaml", "kind: Kustomization\nresources: [../../base/config]\n"),
     (
         "components/trino/base/values/values.yaml",
-        "image: {tag: '477'}\nserver:\n  workers: 5\n  config: |\n    a=1\n    b=3\n  extra:\n    x: [1, 2]\n",
+        "image: {tag: '477'}\nserver:\n  workers: 5\n  config: |\n    a=1\n    b=3\n  extra:\n    x: [1, 2]\n  jvm: |\n    -Xmx8G\n    -ea\n",
     ),
     (
         "components/trino/prod/prepare/secret.yaml",
@@ -73,6 +73,9 @@ fn a_report_has_the_verdict_first_and_the_plan_last() {
         +   x:
         +   - 1
         +   - 2
+        + server.jvm:
+        +   -Xmx8G
+        +   -ea
 
     prod
     + ExternalSecret trino/login (prod)  components/trino/prod/prepare/secret.yaml
@@ -118,6 +121,10 @@ fn nothing_changed() {
     assert!(render(&hidden, false).ends_with("\nNo changes.\n"));
 }
 
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
+}
+
 #[test]
 fn the_same_change_in_many_resources_is_printed_once() {
     let file = |n: usize, version: &str| {
@@ -128,9 +135,6 @@ fn the_same_change_in_many_resources_is_printed_once() {
     };
     let files = |version: &str| -> Vec<(String, String)> { (0..4).map(|n| file(n, version)).collect() };
     let (old, new) = (files("a"), files("b"));
-    fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
-        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
-    }
     let text = render(&compare(&borrowed(&old), &borrowed(&new)), false);
     assert_eq!(text.matches("metadata.labels.v: a → b").count(), 1, "{text}");
     assert!(text.contains("same change in 4 resources"));
