@@ -54,18 +54,20 @@ const DATA: &[(&str, &str, &str)] = &[
     ("", "Namespace", "everything in the namespace goes with it"),
     ("apps", "StatefulSet", "its pods go, and its volumes when the retention policy says so"),
     ("apiextensions.k8s.io", "CustomResourceDefinition", "every object of this kind in the cluster goes with it"),
-    // https://rook.io/docs/rook/v1.17/Storage-Configuration/Object-Storage-RGW/ceph-object-bucket-claim/
+    // The storage class says whether the bucket is deleted with its claim:
+    // https://rook.io/docs/rook/latest/Storage-Configuration/Object-Storage-RGW/ceph-object-bucket-claim/
     ("objectbucket.io", "ObjectBucketClaim", "its bucket and all objects in it go with it"),
     ("ceph.rook.io", "CephCluster", "the storage of the whole cluster goes with it"),
     ("ceph.rook.io", "CephObjectStore", "all buckets of the store go with it"),
     ("ceph.rook.io", "CephObjectStoreUser", "the user and its keys go with it"),
     ("ceph.rook.io", "CephBlockPool", "all volumes of the pool go with it"),
     ("ceph.rook.io", "CephFilesystem", "all files of the file system go with it"),
-    // https://cloudnative-pg.io/documentation/1.26/: the cluster owns its volumes.
+    // https://github.com/cloudnative-pg/cloudnative-pg/discussions/4278: claims go with their cluster.
+    // https://cloudnative-pg.io/docs/1.25/declarative_database_management: databases by `databaseReclaimPolicy`.
     ("postgresql.cnpg.io", "Cluster", "the database servers and their volumes go with it"),
     ("postgresql.cnpg.io", "Database", "the database goes with it when its reclaim policy is delete"),
     ("acid.zalan.do", "postgresql", "the database servers and their volumes go with it"),
-    // https://strimzi.io/docs/operators/0.47.0/deploying: deleting a KafkaTopic deletes the topic.
+    // https://github.com/strimzi/strimzi-kafka-operator/discussions/9784: a topic goes with its KafkaTopic.
     ("kafka.strimzi.io", "Kafka", "the brokers go with it, and the volumes when `deleteClaim` is set"),
     ("kafka.strimzi.io", "KafkaNodePool", "the brokers of the pool go with it, and the partitions that only they hold"),
     ("kafka.strimzi.io", "KafkaTopic", "the topic and all records in it go with it"),
@@ -246,15 +248,16 @@ fn special(group: &str, kind: &str, path: &str, old: Option<&Value>, new: Option
     let is_less =
         || matches!((old.and_then(quantity::nano), new.and_then(quantity::nano)), (Some(a), Some(b)) if b < a);
     match (group, kind, path) {
+        // The three that a KafkaTopic does not allow, from "Configuring Kafka topics" in
+        // https://docs.redhat.com/en/documentation/red_hat_streams_for_apache_kafka/2.7/ (Strimzi's own distribution).
         ("kafka.strimzi.io", "KafkaTopic", "spec.partitions") if is_less() => {
             Some((Level::Failure, format!("partitions go from {before} to {after}, and Kafka cannot shrink a topic")))
         }
-        ("kafka.strimzi.io", "KafkaTopic", "spec.replicas") => Some((
-            Level::Caution,
-            format!("replicas go from {before} to {after}, which moves all partitions of the topic"),
-        )),
+        ("kafka.strimzi.io", "KafkaTopic", "spec.replicas") => {
+            Some((Level::Caution, format!("replicas go from {before} to {after}, which the operator can refuse")))
+        }
         ("kafka.strimzi.io", "KafkaTopic", "spec.topicName") => {
-            Some((Level::DataLoss, "another topic takes its place, the records stay behind".to_owned()))
+            Some((Level::Failure, "a topic cannot be renamed: the operator refuses it".to_owned()))
         }
         ("kafka.strimzi.io", "KafkaNodePool", "spec.replicas") if is_less() => {
             Some((Level::Caution, "brokers go away: move their partitions first".to_owned()))
