@@ -96,6 +96,8 @@ pub struct Chart {
     /// String with references that gives `${fullname}`.
     pub fullname: String,
     pub skip_crds: bool,
+    /// Value maps that take any key: the chart's facts cannot know them.
+    pub open_values: Vec<String>,
 }
 
 impl Chart {
@@ -297,6 +299,8 @@ pub struct Field {
     pub default: Option<String>,
     pub secret: bool,
     pub optional: bool,
+    /// `string`, `int` or `bool`: what templates see.
+    pub kind: String,
     pub doc: String,
 }
 
@@ -455,6 +459,7 @@ pub fn chart(table: &Table) -> Chart {
         supports: owned(table, "supports").unwrap_or_default(),
         fullname: owned(table, "fullname").unwrap_or_else(|| "${release}".into()),
         skip_crds: table.flag("skip_crds").unwrap_or(false),
+        open_values: strings(table, "open_values"),
     }
 }
 
@@ -601,6 +606,7 @@ pub fn read_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) -
         fields: entries(table.table("fields"), |_, t, _| Field {
             default: owned(t, "default"),
             secret: t.flag("secret").unwrap_or(false),
+            kind: owned(t, "type").unwrap_or_else(|| "string".into()),
             optional: t.flag("optional").unwrap_or(false),
             doc: owned(t, "doc").unwrap_or_default(),
         }),

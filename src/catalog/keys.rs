@@ -50,6 +50,7 @@ pub fn chart_shape() -> Shape {
         .key("version", Shape::Text(Format::Version), "Chart version, exact")
         .key("supports", TEXT, "Versions that the templates know")
         .key("fullname", TEXT, "What `${fullname}` is")
+        .key("open_values", list(TEXT), "Value maps that take any key")
         .key("skip_crds", Shape::Bool, "Whether the chart's `crds/` folder is left out")
         .shape()
 }

@@ -34,8 +34,8 @@ pub fn check_component(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
 
 /// Checks the keys and types of a capability's file.
 pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
-    let claim = Keys::new("a claim field").key("default", TEXT, "").key("pattern", TEXT, "").key("doc", TEXT, "");
-    let field = Keys::new("a field").key("default", TEXT, "").key("secret", Shape::Bool, "").key("optional", Shape::Bool, "").key("doc", TEXT, "");
+    let claim = Keys::new("a claim field").key("default", Shape::Any, "").key("pattern", TEXT, "").key("doc", TEXT, "");
+    let field = Keys::new("a field").key("default", TEXT, "").key("type", words(&["string", "int", "bool"]), "").key("secret", Shape::Bool, "").key("optional", Shape::Bool, "").key("doc", TEXT, "");
     let keys = Keys::new(format!("capability `{name}`"))
         .key("summary", TEXT, "")
         .key("claim", free_map(claim.shape()), "")

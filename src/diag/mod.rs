@@ -4,6 +4,7 @@
 //! only this folder turns them into text (`render`) or JSON (`json`).
 
 pub mod codes; //   every stable slug with its documentation, for `lakegen explain`
+pub mod escape; // what a terminal or a CI log would interpret, shown as text
 pub mod render; //  text for people, one-line text, JSON
 
 use std::sync::Arc;

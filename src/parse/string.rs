@@ -13,7 +13,7 @@ pub const ROOTS: &[&str] = &[
 ];
 
 /// Functions that may stand behind a reference.
-pub const FILTERS: &[&str] = &["urlquery", "json", "upper", "env", "slug"];
+pub const FILTERS: &[&str] = &["urlquery", "json", "upper", "env", "slug", "digest"];
 
 /// A piece of a string.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +143,7 @@ pub fn filter(name: &str, text: &str) -> Option<String> {
         "upper" => text.to_uppercase(),
         "env" => environment_name(text),
         "slug" => slug(text),
+        "digest" => digest(text.as_bytes()),
         _ => return None,
     })
 }
@@ -159,6 +160,12 @@ pub fn url_query(text: &str) -> String {
         }
     }
     out
+}
+
+/// Returns the first ten hexadecimal digits of a text's SHA-256: changes when the text does.
+pub fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().take(5).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns a name for an environment variable: upper case, every other character an underscore.
