@@ -1,1 +1,69 @@
-//! To be written.
+//! The pipeline on one screen.
+//!
+//! `compile` is pure: all that it reads comes through [`World`], and all that it gives is a tree in memory with everything
+//! that was found on the way. The same input gives the same bytes on every machine.
+
+use crate::diag::{Diagnostic, Level, Sources};
+use crate::emit::{self, Tree};
+use crate::lower::{self, Manifests};
+use crate::resolve::{self, Platform};
+use crate::world::World;
+use crate::{check, parse};
+
+/// What to compile.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The main file, relative to the world's root.
+    pub file: String,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { file: "platform.toml".into() }
+    }
+}
+
+/// Everything that a compile gives, as far as it came.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// Complete only when no diagnostic is an error.
+    pub tree: Tree,
+    pub platform: Option<Platform>,
+    pub manifests: Manifests,
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+}
+
+impl Compiled {
+    /// Says whether the tree may be written.
+    pub fn is_ok(&self) -> bool {
+        self.diagnostics.iter().all(|d| d.level != Level::Error)
+    }
+}
+
+/// Compiles a platform: parse → resolve → lower → check → emit.
+pub fn compile(world: &dyn World, request: &Request) -> Compiled {
+    let mut out = Compiled::default();
+    let syntax = parse::parse(world, &request.file, &mut out.sources);
+    out.diagnostics = syntax.diagnostics;
+    if !out.is_ok() {
+        return out;
+    }
+    let resolved = resolve::resolve(world, &syntax.output, &mut out.sources);
+    out.diagnostics.extend(resolved.diagnostics);
+    let Some(platform) = resolved.output else { return out };
+    // Mistakes of the earlier stages are all reported together; templates only run on a platform that holds together.
+    if out.is_ok() {
+        let lowered = lower::lower(world, &platform, &mut out.sources);
+        out.diagnostics.extend(lowered.diagnostics);
+        out.manifests = lowered.output;
+        out.diagnostics.extend(check::check(&platform, &out.manifests, &out.sources));
+        if out.is_ok() {
+            let tree = emit::emit(&platform, &out.manifests);
+            out.diagnostics.extend(tree.diagnostics);
+            out.tree = tree.output;
+        }
+    }
+    out.platform = Some(platform);
+    out
+}

@@ -13,6 +13,7 @@ pub mod diag; //     diagnostics: what, where, why, how to fix
 pub mod emit; //     manifests → tree of files, one layout, two engines
 pub mod lower; //    platform → manifests: templates run, objects and values made
 pub mod manifest; // Kubernetes objects, values, canonical YAML
+pub mod compile; //  the pipeline on one screen
 pub mod parse; //    TOML → syntax with spans
 pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
 

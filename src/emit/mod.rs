@@ -1,7 +1,56 @@
-//! Manifests → tree of files: one layout, two engines.
+//! Manifests → tree of files: one layout of `components/`, and an engine's folder beside it.
+//!
+//! Comes in: lowered manifests. Goes out: a [`Tree`], complete in memory. What all targets share is written once, under
+//! `base`; a target's own folder holds only what differs. Two things at one path are an error.
 
-pub mod tree; // paths and bytes
-use crate::diag::Code;
-pub static CODES: &[&Code] = &[];
+pub mod tree; //   paths and bytes
+pub mod layout; // components/: bases, overlays, Helm values
+pub mod split; //  what targets share, and what each has of its own
+pub mod argocd; // argocd/ and bootstrap/
+pub mod guide; //  PLATFORM.md and the DNS lists
 
 pub use tree::Tree;
+
+use crate::code;
+use crate::diag::{Code, Diagnostic, Warned};
+use crate::lower::Manifests;
+use crate::manifest::value::Value;
+use crate::manifest::yaml;
+use crate::resolve::Platform;
+
+/// The codes that this stage emits.
+pub static CODES: &[&Code] = &[&PATH_COLLISION];
+
+code!(PATH_COLLISION, "path-collision", "two things would be written to one file",
+    "one of them would be lost silently",
+    "two objects of one kind and name in one component", "give one of them another name or namespace");
+
+/// Lays everything out.
+pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
+    let mut writer = Writer { tree: Tree::default(), found: Vec::new() };
+    let paths = layout::write(platform, manifests, &mut writer);
+    argocd::write(platform, manifests, &paths, &mut writer);
+    guide::write(platform, manifests, &mut writer);
+    writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
+    Warned { output: writer.tree, diagnostics: writer.found }
+}
+
+/// A tree on its way, with what went wrong.
+pub struct Writer {
+    pub tree: Tree,
+    pub found: Vec<Diagnostic>,
+}
+
+impl Writer {
+    /// Adds a text file.
+    pub fn file(&mut self, path: impl Into<String>, text: String) {
+        if let Err(path) = self.tree.add(path, text.into_bytes()) {
+            self.found.push(Diagnostic::error(&PATH_COLLISION, format!("two things would be written to `{path}`")));
+        }
+    }
+
+    /// Adds a YAML file.
+    pub fn yaml(&mut self, path: impl Into<String>, value: &Value) {
+        self.file(path, yaml::write(value));
+    }
+}

@@ -12,7 +12,7 @@ pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod order; //      who waits for whom: units and waves
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -117,6 +117,8 @@ pub struct TargetManifests {
     pub needed: BTreeMap<String, Needed>,
     /// Secrets that people keep: (namespace, name) → keys.
     pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// API groups that the templates of a component asked for.
+    pub asked: BTreeMap<String, BTreeSet<String>>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -191,7 +193,7 @@ impl Files<'_> {
                 }
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         found.retain(|d| seen.insert((d.message.clone(), d.labels.first().map(|l| l.span))));
     }
 
@@ -262,8 +264,9 @@ impl<'a> Lowering<'a> {
         let shared = context::Shared::new(self, found);
         let mut secrets = secrets::Secrets::default();
         for instance in self.target.instances.values() {
-            let unit = self.unit(instance, &shared, &mut secrets, found);
+            let (unit, asked) = self.unit(instance, &shared, &mut secrets, found);
             out.units.insert(instance.name.clone(), unit);
+            out.asked.insert(instance.name.clone(), asked);
         }
         secrets.finish(self, &mut out, found);
         out.dns = features::dns(self, found);
@@ -277,7 +280,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Makes everything of one component.
-    fn unit(&self, instance: &'a Instance, shared: &context::Shared, secrets: &mut secrets::Secrets, found: &mut Vec<Diagnostic>) -> Unit {
+    fn unit(&self, instance: &'a Instance, shared: &context::Shared, secrets: &mut secrets::Secrets, found: &mut Vec<Diagnostic>) -> (Unit, BTreeSet<String>) {
         let mut unit = Unit::default();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
@@ -297,7 +300,8 @@ impl<'a> Lowering<'a> {
                 unit.notes.push(note);
             }
         }
-        unit
+        let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
+        (unit, asked)
     }
 
     fn render(&self, instance: &Instance, template: &Template, context: &minijinja::Value, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
@@ -371,7 +375,8 @@ impl<'a> Lowering<'a> {
             let namespaced = kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind());
             let missing = lowered.object.namespace().is_empty();
             let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
-            let protect = data.iter().any(|kind| *kind == full_kind) || PROTECTED.contains(&full_kind.as_str());
+            let bare = full_kind.trim_start_matches('/');
+            let protect = data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
             let value = lowered.object.value_mut();
             if let (true, true, Some(instance)) = (namespaced, missing, instance) {
                 insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));

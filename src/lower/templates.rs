@@ -39,8 +39,7 @@ impl Engine {
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(DEPTH);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Json);
-        environment.remove_function("range");
-        environment.remove_function("debug");
+        environment.remove_global("debug");
         environment.remove_filter("indent");
         environment.remove_filter("format");
         environment.remove_filter("pprint");
@@ -66,7 +65,7 @@ impl Engine {
         yaml::read(&printed).map_err(|error| {
             let line = printed.lines().nth(error.line.saturating_sub(1)).unwrap_or("").trim();
             let line: String = line.chars().take(100).collect();
-            let span = similar_line(&template.text, line, template);
+            let span = similar_line(&template.text, &line, template);
             Box::new(
                 Diagnostic::error(&TEMPLATE_ERROR, format!("what this template printed is not YAML: {}", error.message))
                     .at(span, "")

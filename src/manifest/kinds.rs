@@ -18,7 +18,8 @@ pub struct Kind {
     pub kubernetes: Option<(&'static str, &'static str)>,
 }
 
-type Table = BTreeMap<(&'static str, &'static str), Vec<Kind>>;
+/// Group → kind → versions.
+type Table = BTreeMap<&'static str, BTreeMap<&'static str, Vec<Kind>>>;
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
@@ -29,7 +30,7 @@ fn table() -> &'static Table {
             let (Some(api_version), Some(kind), Some(scope)) = (words.next(), words.next(), words.next()) else { continue };
             let kubernetes = words.next().zip(words.next());
             let entry = Kind { api_version, kind, namespaced: scope == "N", kubernetes };
-            table.entry((group(api_version), kind)).or_default().push(entry);
+            table.entry(group(api_version)).or_default().entry(kind).or_default().push(entry);
         }
         table
     })
@@ -42,8 +43,7 @@ pub fn group(api_version: &str) -> &str {
 
 /// Returns what is known of a kind, one entry per version; empty for unknown kinds.
 pub fn versions(api_version: &str, kind: &str) -> &'static [Kind] {
-    let group: &str = group(api_version);
-    table().range((group, kind)..=(group, kind)).next().map_or(&[], |(_, kinds)| kinds)
+    table().get(group(api_version)).and_then(|kinds| kinds.get(kind)).map_or(&[], Vec::as_slice)
 }
 
 /// Says whether objects of the kind live in a namespace; unknown kinds are taken to.
@@ -54,18 +54,17 @@ pub fn is_namespaced(api_version: &str, kind: &str) -> bool {
 /// Says whether a group is built into Kubernetes.
 pub fn is_builtin(api_version: &str) -> bool {
     let group = group(api_version);
-    group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io") && table().iter().any(|((g, _), kinds)| *g == group && kinds[0].kubernetes.is_some())
+    group.is_empty() || !group.contains('.') || table().get(group).is_some_and(|kinds| kinds.values().flatten().any(|kind| kind.kubernetes.is_some()))
 }
 
 /// Returns the kinds of a group, for near matches.
 pub fn kinds_of(api_version: &str) -> Vec<&'static str> {
-    let wanted = group(api_version);
-    table().keys().filter(|(group, _)| *group == wanted).map(|(_, kind)| *kind).collect()
+    table().get(group(api_version)).into_iter().flat_map(BTreeMap::keys).copied().collect()
 }
 
 /// Returns the groups that have a kind of this name, for near matches.
 pub fn groups_of(kind: &str) -> Vec<&'static str> {
-    table().iter().filter(|((_, k), _)| *k == kind).filter_map(|(_, kinds)| kinds.last().map(|k| k.api_version)).collect()
+    table().values().filter_map(|kinds| kinds.get(kind)?.last().map(|k| k.api_version)).collect()
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ fn full_name(target: &Target, instance: &Instance, edge: &Edge, host: &str, at: 
 }
 
 /// Returns the early names of a target that is being resolved.
-pub(super) fn frame_of(target: &Target) -> Frame {
+pub fn frame_of(target: &Target) -> Frame {
     Frame {
         name: target.name.clone(),
         environment: target.environment.clone(),

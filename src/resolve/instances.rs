@@ -16,7 +16,7 @@ use crate::catalog::{Catalogue, Chart, Component, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
-use crate::parse::{Entry, Kind, MISSING_KEY, Node, Table};
+use crate::parse::{Entry, Kind, MISSING_KEY, Node, Table, string};
 
 /// What all targets share while they are resolved.
 pub struct Context<'a> {
@@ -350,6 +350,25 @@ fn pad(version: &str) -> (Vec<u64>, bool) {
     let (mut numbers, release) = version_key(version);
     numbers.resize(4, 0);
     (numbers, release)
+}
+
+/// Fills `${options.…}` of a component into a text: for sources, which need nothing else.
+pub fn option_text(instance: &Instance, text: &str) -> String {
+    let mut out = String::new();
+    for part in string::split(text) {
+        match part {
+            string::Part::Text(text) => out.push_str(&text),
+            string::Part::Reference(reference) => {
+                if let [root, name] = &reference.path[..]
+                    && root == "options"
+                {
+                    let default = instance.definition.options.get(name).and_then(|o| o.default.as_ref());
+                    out.push_str(instance.table.node(name).or(default).and_then(Node::as_str).unwrap_or(""));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Returns the tables of `[placements]`, `[projects]` and the like by name.

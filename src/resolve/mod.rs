@@ -13,7 +13,6 @@ pub mod hosts; //    edges and published names
 pub mod scope; //    `${…}` filled in
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -25,7 +24,7 @@ pub use wire::{Binding, Claim, Provider, SlotBinding};
 use crate::catalog::{self, Catalogue};
 use crate::code;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, Warned};
-use crate::manifest::value::{Map, Value};
+use crate::manifest::value::Map;
 use crate::parse::{Syntax, Table};
 use crate::world::World;
 
@@ -105,6 +104,8 @@ pub struct Platform {
     pub targets: Vec<Target>,
     /// `[policy]` of the base: levels per rule, exceptions.
     pub policy: Table,
+    /// `[clusters]`: how each is reached.
+    pub clusters: Table,
     pub catalogue: Catalogue,
 }
 
@@ -222,6 +223,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     let Some(base) = frames.first() else { return Warned { output: None, diagnostics: found } };
     let (name, engine, git) = layers::ground_rules(&base.table, syntax.file, &mut found);
     let policy = base.table.get("policy").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
+    let clusters = syntax.root.get("clusters").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
     let mut targets: Vec<Target> = Vec::new();
     let context = instances::Context { catalogue: &catalogue, name: &name, engine, git: &git, sources };
     layers::share_apis(&mut frames, &catalogue);
@@ -234,18 +236,8 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     }
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
-    let platform = Platform { name, engine, git, targets, policy, catalogue };
+    let platform = Platform { name, engine, git, targets, policy, clusters, catalogue };
     Warned { output: Some(platform), diagnostics: found }
-}
-
-/// Returns a name as a shared string.
-pub(crate) fn shared(text: &str) -> Arc<str> {
-    Arc::from(text)
-}
-
-/// Returns a table's string values as a manifest value.
-pub(crate) fn value_of(table: &Table) -> Value {
-    crate::parse::node::table_value(table)
 }
 
 /// Reports a name that does not exist, with near matches.

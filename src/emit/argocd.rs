@@ -1,0 +1,540 @@
+//! Argo CD: one multi-source Application per unit, AppProjects, and what is applied by hand once.
+//!
+//! Facts: argo-cd v3.4 (docs/user-guide/multiple_sources.md, sync-waves.md, sync-options.md; the Application CRD).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use globset::Glob;
+
+use super::Writer;
+use super::layout::{All, Paths, kustomization};
+use crate::catalog::{Chart, Stage};
+use crate::lower::order::{Place, UnitId};
+use crate::lower::templates::object;
+use crate::lower::{Manifests, TargetManifests, namespaces};
+use crate::manifest::kinds;
+use crate::manifest::value::{Map, Value};
+use crate::parse::node::Lookup;
+use crate::parse::{Node, Table};
+use crate::resolve::instances::named;
+use crate::resolve::scope::plain;
+use crate::resolve::{Engine, Instance, Platform, Target};
+
+/// Address of the cluster that Argo CD itself runs on.
+const HERE: &str = "https://kubernetes.default.svc";
+
+/// Writes the engine's folder and the bootstrap of every target.
+pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &mut Writer) {
+    if platform.engine != Engine::ArgoCd {
+        return;
+    }
+    for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
+        let out = Applications { platform, target, lowered, paths };
+        out.write(writer);
+    }
+}
+
+struct Applications<'a> {
+    platform: &'a Platform,
+    target: &'a Target,
+    lowered: &'a TargetManifests,
+    paths: &'a All,
+}
+
+impl<'a> Applications<'a> {
+    fn write(&self, writer: &mut Writer) {
+        let folder = format!("argocd/{}", self.target.name);
+        let mut files = Vec::new();
+        for (unit, place) in &self.lowered.order.units {
+            let name = unit.name();
+            files.push(format!("{name}.yaml"));
+            writer.yaml(format!("{folder}/{name}.yaml"), &self.application(unit, place));
+        }
+        let projects = self.projects();
+        if !projects.is_empty() {
+            let mut names = Vec::new();
+            for (name, value) in &projects {
+                names.push(format!("{name}.yaml"));
+                writer.yaml(format!("{folder}/projects/{name}.yaml"), value);
+            }
+            writer.yaml(format!("{folder}/projects/kustomization.yaml"), &kustomization(names, vec![], vec![]));
+            files.insert(0, "projects".into());
+        }
+        writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+        self.bootstrap(!projects.is_empty(), writer);
+    }
+
+    fn settings(&self) -> Option<&'a Table> {
+        self.target.table.table("argocd")
+    }
+
+    /// Returns Argo CD's namespace: as said, or where its component lives, or the default.
+    fn namespace(&self) -> String {
+        let own = self.target.instances.values().find(|i| i.definition.name == "argocd").map(|i| i.namespace.clone());
+        self.settings().and_then(|t| t.text("namespace")).map(String::from).or(own).unwrap_or_else(|| "argocd".into())
+    }
+
+    fn instance(&self, unit: &UnitId) -> Option<&'a Instance> {
+        self.target.instances.get(&unit.component)
+    }
+
+    /// Returns a path of the tree as it stands in the repository.
+    fn in_repository(&self, path: &str) -> String {
+        let root = &self.platform.git.path;
+        if root.is_empty() { path.to_string() } else { format!("{root}/{path}") }
+    }
+
+    fn application(&self, unit: &UnitId, place: &Place) -> Value {
+        let instance = self.instance(unit);
+        let mut annotations = Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
+        annotations.extend(self.subscriptions(&unit.component));
+        let mut metadata = Map::from_iter([
+            (Arc::from("name"), Value::from(self.name(unit))),
+            (Arc::from("namespace"), Value::from(self.namespace())),
+            (Arc::from("labels"), object([("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())), ("lakegen.dev/target", Value::from(self.target.name.as_str()))])),
+            (Arc::from("annotations"), Value::Map(annotations)),
+        ]);
+        if self.cascades(unit, instance) {
+            metadata.insert("finalizers".into(), Value::from(vec!["resources-finalizer.argocd.argoproj.io"]));
+        }
+        let mut spec = Map::from_iter([
+            (Arc::from("project"), Value::from(self.project_of(&unit.component))),
+            (Arc::from("sources"), Value::List(self.sources(unit, instance))),
+            (Arc::from("destination"), self.destination(instance)),
+            (Arc::from("syncPolicy"), self.sync_policy(unit, instance)),
+        ]);
+        let ignored = self.ignored(instance);
+        if !ignored.is_empty() {
+            spec.insert("ignoreDifferences".into(), Value::List(ignored));
+        }
+        if let Some(history) = instance.and_then(|i| self.sync(i, "revision_history")).and_then(Node::as_int) {
+            spec.insert("revisionHistoryLimit".into(), Value::from(history));
+        }
+        object([
+            ("apiVersion", Value::from("argoproj.io/v1alpha1")),
+            ("kind", Value::from("Application")),
+            ("metadata", Value::Map(metadata)),
+            ("spec", Value::Map(spec)),
+        ])
+    }
+
+    fn name(&self, unit: &UnitId) -> String {
+        let name = unit.name();
+        match self.settings().and_then(|t| t.text("names")) {
+            Some(template) => {
+                let values = [("${component.name}", name.as_str()), ("${environment.name}", &self.target.environment), ("${cluster.name}", &self.target.cluster), ("${target.name}", &self.target.name), ("${platform.name}", &self.platform.name)];
+                values.iter().fold(template.to_string(), |text, (from, to)| text.replace(from, to))
+            }
+            None if self.hub() => format!("{}-{name}", self.target.name),
+            None => name,
+        }
+    }
+
+    fn hub(&self) -> bool {
+        self.settings().and_then(|t| t.flag("hub")).unwrap_or(false)
+    }
+
+    /// Returns the destination cluster: where Argo CD runs, or, from a hub, the one that `[clusters]` names.
+    fn server(&self) -> (&'static str, String) {
+        match self.platform.clusters.table(&self.target.cluster) {
+            Some(table) if self.hub() => match (table.text("server"), table.text("name")) {
+                (Some(server), _) => ("server", server.to_string()),
+                (_, Some(name)) => ("name", name.to_string()),
+                _ => ("name", self.target.cluster.clone()),
+            },
+            _ if self.hub() => ("name", self.target.cluster.clone()),
+            _ => ("server", HERE.to_string()),
+        }
+    }
+
+    fn destination(&self, instance: Option<&Instance>) -> Value {
+        let (key, server) = self.server();
+        let mut map = Map::from_iter([(Arc::from(key), Value::from(server))]);
+        if let Some(instance) = instance {
+            map.insert("namespace".into(), Value::from(instance.namespace.as_str()));
+        }
+        Value::Map(map)
+    }
+
+    /// Returns the sources: the chart with its values, the repository for them, then a folder per stage.
+    fn sources(&self, unit: &UnitId, instance: Option<&Instance>) -> Vec<Value> {
+        let none = Paths::default();
+        let paths = self.paths.get(&(self.target.name.clone(), unit.component.clone())).unwrap_or(&none);
+        let mut sources = Vec::new();
+        let main = unit.stages().contains(&Stage::Release);
+        let chart = instance.and_then(|i| if main { i.chart.as_ref() } else if unit.stages().contains(&Stage::Crds) { i.crds.as_ref() } else { None });
+        if let (Some(chart), Some(instance)) = (chart, instance) {
+            let values: &[String] = if main { &paths.values } else { &[] };
+            sources.push(self.chart(chart, if main { instance.release.clone() } else { unit.name() }, values));
+            if !values.is_empty() {
+                sources.push(object([("repoURL", Value::from(self.platform.git.url.as_str())), ("targetRevision", Value::from(self.platform.git.branch.as_str())), ("ref", Value::from("values"))]));
+            }
+        }
+        for stage in unit.stages() {
+            if let Some(path) = paths.stages.get(stage) {
+                sources.push(self.folder(path, *stage));
+            }
+        }
+        if let Some(instance) = instance.filter(|_| main) {
+            sources.extend(self.own_source(instance));
+        }
+        sources
+    }
+
+    fn chart(&self, chart: &Chart, release: String, values: &[String]) -> Value {
+        let mut helm = Map::from_iter([(Arc::from("releaseName"), Value::from(release))]);
+        if !values.is_empty() {
+            let files: Vec<String> = values.iter().map(|path| format!("$values/{}", self.in_repository(path))).collect();
+            helm.insert("valueFiles".into(), Value::from(files));
+        }
+        if chart.skip_crds {
+            helm.insert("skipCrds".into(), Value::Bool(true));
+        }
+        object([
+            // Argo CD writes OCI repositories without their scheme (docs/user-guide/helm.md).
+            ("repoURL", Value::from(chart.repository.trim_start_matches("oci://"))),
+            ("chart", Value::from(chart.name.as_str())),
+            ("targetRevision", Value::from(chart.version.as_str())),
+            ("helm", Value::Map(helm)),
+        ])
+    }
+
+    /// Returns the source of a stage's folder. Objects of `prepare` come before the chart's within the same sync.
+    fn folder(&self, path: &str, stage: Stage) -> Value {
+        let mut map = Map::from_iter([
+            (Arc::from("repoURL"), Value::from(self.platform.git.url.as_str())),
+            (Arc::from("targetRevision"), Value::from(self.platform.git.branch.as_str())),
+            (Arc::from("path"), Value::from(self.in_repository(path))),
+        ]);
+        if stage == Stage::Prepare {
+            let wave = Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from("-10"))]);
+            map.insert("kustomize".into(), object([("commonAnnotations", Value::Map(wave))]));
+        }
+        Value::Map(map)
+    }
+
+    /// Returns the source of a component that is a folder of somebody's repository.
+    fn own_source(&self, instance: &Instance) -> Option<Value> {
+        let source = instance.definition.source.as_ref()?;
+        let fill = |text: &str| crate::resolve::instances::option_text(instance, text);
+        let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
+        let known = repository.as_deref().and_then(|name| self.target.table.table("repositories").and_then(|r| r.table(name)));
+        let url = known.and_then(|t| t.text("url")).map(String::from).or(repository).unwrap_or_else(|| self.platform.git.url.clone());
+        let revision = source.revision.as_deref().map(fill).filter(|t| !t.is_empty());
+        let revision = revision.or_else(|| known.and_then(|t| t.text("branch")).map(String::from)).unwrap_or_else(|| self.platform.git.branch.clone());
+        Some(object([("repoURL", Value::from(url)), ("targetRevision", Value::from(revision)), ("path", Value::from(fill(&source.path)))]))
+    }
+
+    /// Returns a `sync` setting: the component's, its project's, or the platform's.
+    fn sync<'b>(&'b self, instance: &'b Instance, key: &str) -> Option<&'b Node> {
+        let own = instance.table.table("sync").and_then(|t| t.node(key));
+        let project = self.user_project(&instance.name).and_then(|(_, t)| t.table("sync")).and_then(|t| t.node(key));
+        own.or(project).or_else(|| self.settings().and_then(|t| t.table("sync")).and_then(|t| t.node(key)))
+    }
+
+    fn sync_policy(&self, unit: &UnitId, instance: Option<&Instance>) -> Value {
+        let flag = |key: &str, default: bool| instance.and_then(|i| self.sync(i, key)).and_then(Node::as_bool).unwrap_or(default);
+        let mut policy = Map::new();
+        if flag("automated", true) {
+            let prune = unit.component != namespaces::UNIT && flag("prune", true);
+            policy.insert("automated".into(), object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(flag("self_heal", true)))]));
+        }
+        let server_side = instance.is_some_and(|i| i.definition.server_side) || unit.stages().contains(&Stage::Crds);
+        let mut options = Vec::new();
+        if flag("server_side", server_side) {
+            options.push("ServerSideApply=true".to_string());
+        }
+        if !self.ignored(instance).is_empty() {
+            options.push("RespectIgnoreDifferences=true".to_string());
+        }
+        let further = instance.and_then(|i| self.sync(i, "options")).and_then(Node::as_list).unwrap_or(&[]);
+        options.extend(further.iter().filter_map(Node::as_str).map(String::from));
+        if !options.is_empty() {
+            policy.insert("syncOptions".into(), Value::from(options));
+        }
+        policy.insert("retry".into(), self.retry(instance));
+        Value::Map(policy)
+    }
+
+    fn retry(&self, instance: Option<&Instance>) -> Value {
+        let table = instance.and_then(|i| self.sync(i, "retry")).and_then(Node::as_table);
+        let text = |key: &str, default: &str| Value::from(table.and_then(|t| t.text(key)).unwrap_or(default));
+        let number = |key: &str, default: i64| Value::from(table.and_then(|t| t.node(key)).and_then(Node::as_int).unwrap_or(default));
+        object([
+            // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
+            ("limit", number("limit", 10)),
+            ("backoff", object([("duration", text("delay", "15s")), ("factor", number("factor", 2)), ("maxDuration", text("max_delay", "5m"))])),
+        ])
+    }
+
+    /// Says whether removing the unit removes its objects; never where data lives.
+    fn cascades(&self, unit: &UnitId, instance: Option<&Instance>) -> bool {
+        if unit.component == namespaces::UNIT || unit.stages().contains(&Stage::Crds) {
+            return false;
+        }
+        let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
+        instance.and_then(|i| self.sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
+    }
+
+    fn ignored(&self, instance: Option<&Instance>) -> Vec<Value> {
+        let Some(instance) = instance else { return vec![] };
+        let mut ignored = Vec::new();
+        for filled in &instance.definition.operator_filled {
+            let mut map = Map::new();
+            if !filled.group.is_empty() {
+                map.insert("group".into(), Value::from(filled.group.as_str()));
+            }
+            map.insert("kind".into(), Value::from(filled.kind.as_str()));
+            if !filled.pointers.is_empty() {
+                map.insert("jsonPointers".into(), Value::from(filled.pointers.clone()));
+            }
+            if !filled.jq.is_empty() {
+                map.insert("jqPathExpressions".into(), Value::from(filled.jq.clone()));
+            }
+            ignored.push(Value::Map(map));
+        }
+        for own in self.sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]) {
+            let Some(table) = own.as_table() else { continue };
+            let mut map = Map::new();
+            for (from, to) in [("group", "group"), ("kind", "kind"), ("name", "name"), ("pointers", "jsonPointers"), ("jq", "jqPathExpressions")] {
+                if let Some(node) = table.node(from) {
+                    map.insert(to.into(), node.to_value());
+                }
+            }
+            ignored.push(Value::Map(map));
+        }
+        ignored
+    }
+
+    /// Returns the annotations that subscribe people to what happens to a component
+    /// (argo-cd v3.4 docs/operator-manual/notifications/subscriptions.md).
+    fn subscriptions(&self, component: &str) -> Vec<(Arc<str>, Value)> {
+        let mut all = Vec::new();
+        for (name, table) in named(&self.target.table, "notify") {
+            let members = table.texts("members");
+            if !members.is_empty() && !matches(&members, component) {
+                continue;
+            }
+            let kind = table.text("kind").unwrap_or("webhook");
+            let service = if matches!(kind, "slack" | "email") { kind.to_string() } else { name.to_string() };
+            let to = table.text("channel").unwrap_or("");
+            let events = table.texts("on");
+            let events = if events.is_empty() { vec!["failed", "degraded"] } else { events };
+            for event in events {
+                let trigger = match event {
+                    "failed" => "on-sync-failed",
+                    "degraded" => "on-health-degraded",
+                    _ => "on-deployed",
+                };
+                all.push((Arc::from(format!("notifications.argoproj.io/subscribe.{trigger}.{service}")), Value::from(to)));
+            }
+        }
+        all
+    }
+
+    fn user_project(&self, component: &str) -> Option<(&'a str, &'a Table)> {
+        named(&self.target.table, "projects").into_iter().find(|(_, table)| matches(&table.texts("members"), component))
+    }
+
+    fn project_of(&self, component: &str) -> String {
+        if let Some(existing) = self.settings().and_then(|t| t.text("project")) {
+            return existing.into();
+        }
+        self.user_project(component).map_or(self.platform.name.as_str(), |(name, _)| name).to_string()
+    }
+
+    /// Returns the AppProjects by name; none when an existing one is used.
+    fn projects(&self) -> BTreeMap<String, Value> {
+        let mut projects = BTreeMap::new();
+        if self.settings().and_then(|t| t.text("project")).is_some() {
+            return projects;
+        }
+        let mut members: BTreeMap<String, Vec<&UnitId>> = BTreeMap::new();
+        members.insert(self.platform.name.clone(), vec![]);
+        for unit in self.lowered.order.units.keys() {
+            members.entry(self.project_of(&unit.component)).or_default().push(unit);
+        }
+        let tables = named(&self.target.table, "projects");
+        for (name, units) in members {
+            let own = tables.get(name.as_str()).copied();
+            projects.insert(name.clone(), self.project(&name, own, &units));
+        }
+        projects
+    }
+
+    fn project(&self, name: &str, own: Option<&Table>, units: &[&UnitId]) -> Value {
+        let is_default = name == self.platform.name;
+        let mut repositories = BTreeSet::from([self.platform.git.url.clone()]);
+        let mut spaces = BTreeSet::new();
+        let mut kinds_used = BTreeSet::new();
+        if is_default {
+            spaces.insert(self.namespace());
+        }
+        for unit in units {
+            if unit.component == namespaces::UNIT {
+                spaces.extend(self.target.instances.values().map(|i| i.namespace.clone()));
+            }
+            let unit_objects = self.lowered.units.get(&unit.component).into_iter().flat_map(|u| u.stages.values().flatten());
+            for lowered in unit_objects {
+                let object = &lowered.object;
+                if kinds::is_namespaced(object.api_version(), object.kind()) {
+                    spaces.insert(object.namespace().to_string());
+                } else {
+                    kinds_used.insert((object.group().to_string(), object.kind().to_string()));
+                }
+            }
+            let Some(instance) = self.instance(unit) else { continue };
+            spaces.insert(instance.namespace.clone());
+            spaces.extend(instance.definition.writes_to.iter().cloned());
+            for chart in instance.chart.iter().chain(&instance.crds) {
+                repositories.insert(chart.repository.trim_start_matches("oci://").to_string());
+            }
+            if let Some(source) = self.own_source(instance).and_then(|s| s.get("repoURL").map(plain)) {
+                repositories.insert(source);
+            }
+        }
+        spaces.extend(own.map(|t| t.texts("namespaces")).unwrap_or_default().into_iter().map(String::from));
+        let (key, server) = self.server();
+        let destinations = spaces.into_iter().filter(|s| !s.is_empty()).map(|space| object([(key, Value::from(server.as_str())), ("namespace", Value::from(space))]));
+        let description = own.and_then(|t| t.text("description")).map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
+        let mut spec = Map::from_iter([
+            (Arc::from("description"), Value::from(description)),
+            (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),
+            (Arc::from("destinations"), Value::List(destinations.collect())),
+            (Arc::from("clusterResourceWhitelist"), Value::List(cluster_kinds(own, &kinds_used))),
+        ]);
+        if own.and_then(|t| t.flag("orphaned")) == Some(true) {
+            spec.insert("orphanedResources".into(), object([("warn", Value::Bool(true))]));
+        }
+        let roles = roles(name, own);
+        if !roles.is_empty() {
+            spec.insert("roles".into(), Value::List(roles));
+        }
+        let metadata = object([
+            ("name", Value::from(name)),
+            ("namespace", Value::from(self.namespace())),
+            // Before every Application, which could not be synced without its project.
+            ("annotations", object([("argocd.argoproj.io/sync-wave", Value::from("-1"))])),
+        ]);
+        object([("apiVersion", Value::from("argoproj.io/v1alpha1")), ("kind", Value::from("AppProject")), ("metadata", metadata), ("spec", Value::Map(spec))])
+    }
+
+    /// Writes what a person applies once: the root Application, and the projects that it needs.
+    fn bootstrap(&self, projects: bool, writer: &mut Writer) {
+        let folder = format!("bootstrap/{}", self.target.name);
+        let level = self.settings().and_then(|t| t.text("bootstrap")).unwrap_or("full");
+        if level == "external" {
+            return;
+        }
+        let project = self.settings().and_then(|t| t.text("project")).unwrap_or(&self.platform.name);
+        let source = object([
+            ("repoURL", Value::from(self.platform.git.url.as_str())),
+            ("targetRevision", Value::from(self.platform.git.branch.as_str())),
+            ("path", Value::from(self.in_repository(&format!("argocd/{}", self.target.name)))),
+        ]);
+        let name = if self.hub() { format!("{}-{}", self.platform.name, self.target.name) } else { self.platform.name.clone() };
+        let spec = object([
+            ("project", Value::from(project)),
+            ("source", source),
+            ("destination", object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))])),
+            ("syncPolicy", object([("automated", object([("prune", Value::Bool(true)), ("selfHeal", Value::Bool(true))])), ("retry", self.retry(None))])),
+        ]);
+        let root = object([
+            ("apiVersion", Value::from("argoproj.io/v1alpha1")),
+            ("kind", Value::from("Application")),
+            ("metadata", object([("name", Value::from(name)), ("namespace", Value::from(self.namespace()))])),
+            ("spec", spec),
+        ]);
+        writer.yaml(format!("{folder}/root.yaml"), &root);
+        let mut files = vec!["root.yaml".to_string()];
+        if projects {
+            files.insert(0, format!("../../argocd/{}/projects", self.target.name));
+        }
+        writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+        writer.file(format!("{folder}/README.md"), self.steps(level, &folder));
+    }
+
+    /// Writes the commands of the first roll-out.
+    fn steps(&self, level: &str, folder: &str) -> String {
+        let mut text = format!("# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n", self.platform.name, self.target.name);
+        let argocd = self.target.instances.values().find(|i| i.definition.name == "argocd");
+        let mut step = 1;
+        let mut add = |what: &str, command: &str| {
+            text.push_str(&format!("\n{step}. {what}\n\n   ```sh\n{}   ```\n", command.lines().map(|l| format!("   {l}\n")).collect::<String>()));
+            step += 1;
+        };
+        if let (Some(argocd), "full") = (argocd, level)
+            && let Some(chart) = &argocd.chart
+        {
+            if let Some(path) = self.paths.get(&(self.target.name.clone(), namespaces::UNIT.into())).and_then(|p| p.stages.get(&Stage::Release)) {
+                add("Make the namespaces.", &format!("kubectl apply -k {}", self.in_repository(path)));
+            }
+            let none = Paths::default();
+            let values = &self.paths.get(&(self.target.name.clone(), argocd.name.clone())).unwrap_or(&none).values;
+            let files: String = values.iter().map(|v| format!(" \\\n  --values {}", self.in_repository(v))).collect();
+            // Monitors need CRDs that this very Argo CD installs later, so the first install goes without them.
+            let command = if chart.is_oci() {
+                format!("helm upgrade --install {} {}/{} --version {} --namespace {}{files} \\\n  --set-json '{}'", argocd.release, chart.repository, chart.name, chart.version, argocd.namespace, quiet(argocd))
+            } else {
+                format!("helm upgrade --install {} {} --repo {} --version {} --namespace {}{files} \\\n  --set-json '{}'", argocd.release, chart.name, chart.repository, chart.version, argocd.namespace, quiet(argocd))
+            };
+            add("Install Argo CD; from then on it keeps itself.", &command);
+        }
+        if self.platform.git.secret.is_some() {
+            let command = format!("argocd --core repo add {} --username <user> --password <token>", self.platform.git.url);
+            add("Let Argo CD read the private repository until External Secrets brings the credentials.", &command);
+        }
+        add("Hand the platform over.", &format!("kubectl apply --server-side -k {}", self.in_repository(folder)));
+        text.push_str(&format!("\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): Argo CD waits, wave by wave, until each is done.\nSee it come up: `kubectl -n {} get applications --watch`.\n", self.namespace()));
+        text
+    }
+}
+
+/// Returns the values that switch every monitor of a chart off, as JSON for `--set-json`.
+fn quiet(instance: &Instance) -> String {
+    let off = instance.definition.metrics_values.keys().filter(|path| path.ends_with("serviceMonitor.enabled"));
+    off.map(|path| format!("{path}=false")).collect::<Vec<_>>().join(",")
+}
+
+fn matches(patterns: &[&str], name: &str) -> bool {
+    patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(name)))
+}
+
+/// Returns the cluster-scoped kinds that a project may write.
+///
+/// Charts bring kinds that are not known before they are rendered, so without `allow` every kind is allowed.
+fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>) -> Vec<Value> {
+    let entry = |group: &str, kind: &str| object([("group", Value::from(group)), ("kind", Value::from(kind))]);
+    match own.and_then(|t| t.node("allow")).and_then(Node::as_list) {
+        None => vec![entry("*", "*")],
+        Some(list) => {
+            let written = list.iter().filter_map(Node::as_str).map(|text| text.rsplit_once('/').unwrap_or(("", text)));
+            let all: BTreeSet<(&str, &str)> = written.chain(used.iter().map(|(g, k)| (g.as_str(), k.as_str()))).collect();
+            all.into_iter().map(|(group, kind)| entry(group, kind)).collect()
+        }
+    }
+}
+
+/// Turns `roles` into policies of the project (argo-cd v3.4 docs/user-guide/projects.md, Project Roles).
+fn roles(project: &str, own: Option<&Table>) -> Vec<Value> {
+    let mut all = Vec::new();
+    for (role, entry) in own.and_then(|t| t.table("roles")).into_iter().flatten() {
+        let Some(table) = entry.node.as_table() else { continue };
+        let subject = format!("proj:{project}:{role}");
+        let can = table.texts("can");
+        let can = if can.is_empty() { vec!["view"] } else { can };
+        let line = |action: &str| format!("p, {subject}, applications, {action}, {project}/*, allow");
+        let mut policies = vec![line("get")];
+        for word in can {
+            match word {
+                "view" => {}
+                "admin" => policies.push(line("*")),
+                word if word.starts_with("p,") => policies.push(word.to_string()),
+                word => policies.push(line(word)),
+            }
+        }
+        all.push(object([("name", Value::Str(role.clone())), ("policies", Value::from(policies)), ("groups", Value::from(table.texts("groups")))]));
+    }
+    all
+}

@@ -1,0 +1,202 @@
+//! `components/`: per component a base, a folder per target with what differs there, and Helm values beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::Writer;
+use super::split::{own, shared};
+use crate::catalog::Stage;
+use crate::lower::templates::object;
+use crate::lower::{Lowered, Manifests, Unit};
+use crate::manifest::object::{Object, ObjectId};
+use crate::manifest::value::{Map, Value};
+use crate::resolve::Platform;
+
+/// Where the engine finds what belongs to a component in a target.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    /// Folder of each stage, relative to the tree's root.
+    pub stages: BTreeMap<Stage, String>,
+    /// Helm values files, base first.
+    pub values: Vec<String>,
+}
+
+/// Paths by target name and component.
+pub type All = BTreeMap<(String, String), Paths>;
+
+/// Writes all components.
+pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) -> All {
+    let mut members: IndexMap<&str, Vec<(&str, &Unit)>> = IndexMap::new();
+    for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
+        for (name, unit) in &lowered.units {
+            members.entry(name).or_default().push((&target.name, unit));
+        }
+    }
+    let mut paths = All::new();
+    for (name, units) in members {
+        let component = Component { name, units, folder: format!("components/{name}") };
+        component.values(&mut paths, writer);
+        for stage in Stage::ALL {
+            component.stage(stage, &mut paths, writer);
+        }
+    }
+    paths
+}
+
+struct Component<'a> {
+    name: &'a str,
+    units: Vec<(&'a str, &'a Unit)>,
+    folder: String,
+}
+
+impl Component<'_> {
+    fn paths<'p>(&self, target: &str, paths: &'p mut All) -> &'p mut Paths {
+        paths.entry((target.to_string(), self.name.to_string())).or_default()
+    }
+
+    /// Writes Helm values: the shared ones once, each target's own beside them.
+    fn values(&self, paths: &mut All, writer: &mut Writer) {
+        let with: Vec<(&str, &Value)> = self.units.iter().filter_map(|(target, unit)| Some((*target, unit.values.as_ref()?))).collect();
+        if with.is_empty() {
+            return;
+        }
+        let all: Vec<&Value> = with.iter().map(|(_, values)| *values).collect();
+        let base = shared(&all).unwrap_or_else(|| Value::Map(Map::new()));
+        let base_path = format!("{}/base/values/values.yaml", self.folder);
+        if !base.is_empty() {
+            writer.yaml(&base_path, &base);
+        }
+        for (target, values) in with {
+            let mut files = Vec::new();
+            if !base.is_empty() {
+                files.push(base_path.clone());
+            }
+            if let Some(own) = own(values, &base) {
+                let path = format!("{}/{target}/values/values.yaml", self.folder);
+                writer.yaml(&path, &own);
+                files.push(path);
+            }
+            self.paths(target, paths).values = files;
+        }
+    }
+
+    /// Writes the objects of a stage.
+    fn stage(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
+        let empty = Vec::new();
+        let objects = |unit: &'_ Unit| -> IndexMap<ObjectId, Object> {
+            unit.stages.get(&stage).unwrap_or(&empty).iter().map(|l: &Lowered| (l.object.id(), l.object.clone())).collect()
+        };
+        let with: Vec<(&str, IndexMap<ObjectId, Object>, &[Value])> = self
+            .units
+            .iter()
+            .map(|(target, unit)| (*target, objects(unit), unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default()))
+            .filter(|(_, objects, patches)| !objects.is_empty() || !patches.is_empty())
+            .collect();
+        self.doubles(stage, writer);
+        let Some((_, first, _)) = with.first() else { return };
+        let everywhere: Vec<&ObjectId> = first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
+        let mut base: IndexMap<&ObjectId, Value> = IndexMap::new();
+        for id in everywhere {
+            let values: Vec<&Value> = with.iter().map(|(_, objects, _)| objects[id].value()).collect();
+            if let Some(common) = shared(&values) {
+                base.insert(id, common);
+            }
+        }
+        let base_folder = format!("{}/base/{}", self.folder, stage.name());
+        // Patches of the user's are laid over whole objects, so they always stand in the target's own folder.
+        if !base.is_empty() {
+            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, value)), ".yaml", writer);
+            writer.yaml(format!("{base_folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+        }
+        for (target, objects, user) in &with {
+            let folder = format!("{}/{target}/{}", self.folder, stage.name());
+            let mut resources: Vec<(&ObjectId, &Value)> = Vec::new();
+            let mut differing: Vec<(&ObjectId, Value)> = Vec::new();
+            for (id, object) in objects {
+                match base.get(id) {
+                    None => resources.push((id, object.value())),
+                    Some(common) => differing.extend(own(object.value(), common).map(|rest| (id, patch(object, rest)))),
+                }
+            }
+            if resources.is_empty() && differing.is_empty() && user.is_empty() {
+                self.paths(target, paths).stages.insert(stage, base_folder.clone());
+                continue;
+            }
+            let mut files = self.folder_of(&folder, resources, ".yaml", writer);
+            let patches = self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
+            if !base.is_empty() {
+                files.insert(0, format!("../../base/{}", stage.name()));
+            }
+            writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, patches, user.to_vec()));
+            self.paths(target, paths).stages.insert(stage, folder);
+        }
+    }
+
+    /// Reports objects that a component makes twice: the second would silently replace the first.
+    fn doubles(&self, stage: Stage, writer: &mut Writer) {
+        for (_, unit) in &self.units {
+            let mut seen: BTreeMap<ObjectId, &Lowered> = BTreeMap::new();
+            for lowered in unit.stages.get(&stage).into_iter().flatten() {
+                if let Some(before) = seen.insert(lowered.object.id(), lowered) {
+                    let message = format!("component `{}` makes {} twice", self.name, lowered.object.id());
+                    let at = |l: &Lowered| l.origin.template.unwrap_or(l.origin.span);
+                    writer.found.push(crate::diag::Diagnostic::error(&super::PATH_COLLISION, message).at(at(lowered), "made here").at(at(before), "and here"));
+                }
+            }
+        }
+    }
+
+    /// Writes objects or patches into a folder, one file each, and returns the files' names.
+    fn folder_of<'v>(&self, folder: &str, objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>, end: &str, writer: &mut Writer) -> Vec<String> {
+        let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        for (id, _) in &objects {
+            *count.entry(short(id)).or_default() += 1;
+        }
+        let mut files = BTreeSet::new();
+        for (id, value) in objects {
+            let short = short(id);
+            let name = if count[&short] > 1 { format!("{short}.{}.{}", id.namespace, id.group) } else { short };
+            let file = format!("{name}{end}");
+            writer.yaml(format!("{folder}/{file}"), value);
+            files.insert(file);
+        }
+        files.into_iter().collect()
+    }
+}
+
+/// Returns `deployment-trino`; characters that some system refuses in file names become `_`.
+fn short(id: &ObjectId) -> String {
+    let name: String = id.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+    format!("{}-{name}", id.kind.to_lowercase())
+}
+
+/// Returns a strategic merge patch: what differs, with the identity of its object.
+fn patch(object: &Object, rest: Value) -> Value {
+    let mut patch = Value::Map(Map::new());
+    patch.set(&["apiVersion"], Value::from(object.api_version()));
+    patch.set(&["kind"], Value::from(object.kind()));
+    patch.set(&["metadata", "name"], Value::from(object.name()));
+    if !object.namespace().is_empty() {
+        patch.set(&["metadata", "namespace"], Value::from(object.namespace()));
+    }
+    patch.merge(rest);
+    patch
+}
+
+/// Returns a Kustomization.
+pub fn kustomization(resources: Vec<String>, patches: Vec<String>, inline: Vec<Value>) -> Value {
+    let mut map = Map::from_iter([
+        (Arc::from("apiVersion"), Value::from("kustomize.config.k8s.io/v1beta1")),
+        (Arc::from("kind"), Value::from("Kustomization")),
+    ]);
+    map.insert("resources".into(), Value::from(resources));
+    let mut all: Vec<Value> = patches.into_iter().map(|path| object([("path", Value::from(path))])).collect();
+    all.extend(inline);
+    if !all.is_empty() {
+        map.insert("patches".into(), Value::List(all));
+    }
+    Value::Map(map)
+}

@@ -1,0 +1,383 @@
+//! What templates see: the context of templates/README.md, built for one component of one target.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use minijinja::value::Value as Jinja;
+
+use super::secrets::Own;
+use super::templates::{object, to_jinja};
+use super::{Lowering, values};
+use crate::catalog::OptionDef;
+use crate::catalog::keys::option_shape;
+use crate::diag::Diagnostic;
+use crate::manifest::value::{Map, Value};
+use crate::parse::node::Lookup;
+use crate::parse::shape::Shape;
+use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
+use crate::resolve::instances::version_key;
+use crate::resolve::scope::Late;
+use crate::resolve::wire::{BUCKET, offered};
+use crate::resolve::{Binding, Instance, SlotBinding};
+
+/// The part of the context that all components of a target share.
+pub struct Shared {
+    entries: Vec<(&'static str, Jinja)>,
+}
+
+impl Shared {
+    /// Builds it once per target.
+    pub fn new(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Self {
+        let target = lowering.target;
+        let ground = &target.ground;
+        let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+        let mut table = |key: &str| match target.table.get(key) {
+            Some(entry) => late.fill_node(&entry.node, found),
+            None => Value::Map(Map::new()),
+        };
+        let platform = object([
+            ("name", Value::from(ground.name.as_str())),
+            ("domain", Value::from(ground.domain.as_str())),
+            ("kubernetes", Value::from(ground.kubernetes.as_str())),
+            ("engine", Value::from(lowering.platform.engine.name())),
+            ("cloud", Value::from(ground.cloud.as_str())),
+        ]);
+        let named = |name: &str| object([("name", Value::from(name))]);
+        let git = &lowering.platform.git;
+        let git = object([
+            ("url", Value::from(git.url.as_str())),
+            ("branch", Value::from(git.branch.as_str())),
+            ("path", Value::from(git.path.as_str())),
+            ("secret", git.secret.as_deref().map_or(Value::Null, Value::from)),
+        ]);
+        let entries = vec![
+            ("platform", platform),
+            ("environment", named(&target.environment)),
+            ("cluster", named(&target.cluster)),
+            ("target", named(&target.name)),
+            ("vars", Value::Map(target.vars.clone())),
+            ("git", git),
+            ("argocd", table("argocd")),
+            ("edges", table("edges")),
+            ("projects", table("projects")),
+            ("notify", table("notify")),
+            ("repositories", table("repositories")),
+            ("images", table("images")),
+            ("monitoring", Value::Bool(target.monitoring())),
+            ("store", store(lowering, found)),
+            ("health_checks", health_checks(lowering)),
+            ("ignore", ignore(lowering)),
+        ];
+        Self { entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect() }
+    }
+}
+
+fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
+    let store = &lowering.target.store;
+    if store.provider.is_empty() {
+        return Value::Null;
+    }
+    let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+    let mut map = match lowering.target.table.get("secrets").map(|e| late.fill_node(&e.node, found)) {
+        Some(Value::Map(map)) => map,
+        _ => Map::new(),
+    };
+    let server = match &store.component {
+        None => map.get("at").cloned().unwrap_or_default(),
+        Some(component) => {
+            let provides = lowering.visible(component).map(|i| i.definition.provides.clone()).unwrap_or_default();
+            let url = provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
+                offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
+            });
+            url.map_or(Value::Null, Value::from)
+        }
+    };
+    for key in ["mount", "role", "region", "project", "vault", "tenant", "identity", "auth", "scope"] {
+        map.entry(key.into()).or_default();
+    }
+    map.insert("name".into(), Value::from(store.name.as_str()));
+    map.insert("refresh".into(), Value::from(store.refresh.as_str()));
+    map.insert("server".into(), server);
+    Value::Map(map)
+}
+
+fn health_checks(lowering: &Lowering<'_>) -> Value {
+    let mut map = Map::new();
+    for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
+        for (kind, lua) in &instance.definition.health {
+            map.insert(kind.as_str().into(), Value::from(lua.as_str()));
+        }
+    }
+    map.sort_keys();
+    Value::Map(map)
+}
+
+fn ignore(lowering: &Lowering<'_>) -> Value {
+    let mut map = Map::new();
+    for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
+        for filled in instance.definition.operator_filled.iter().filter(|f| !f.pointers.is_empty()) {
+            let key = if filled.group.is_empty() { filled.kind.clone() } else { format!("{}_{}", filled.group, filled.kind) };
+            map.insert(key.into(), Value::from(filled.pointers.iter().map(String::as_str).collect::<Vec<_>>()));
+        }
+    }
+    map.sort_keys();
+    Value::Map(map)
+}
+
+impl<'a> Lowering<'a> {
+    /// Returns a component of this target or of the cluster's shared one.
+    pub fn visible(&self, name: &str) -> Option<&'a Instance> {
+        let shared = self.target.shared.map(|index| &self.platform.targets[index]);
+        self.target.instances.get(name).or_else(|| shared?.instances.get(name))
+    }
+}
+
+/// Builds the context of a component.
+pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &Own, found: &mut Vec<Diagnostic>) -> Jinja {
+    let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
+    let chart_version = instance.chart.as_ref().map_or_else(String::new, |c| c.version.clone());
+    let component = object([
+        ("name", Value::from(instance.name.as_str())),
+        ("uses", Value::from(instance.definition.name.as_str())),
+        ("namespace", Value::from(instance.namespace.as_str())),
+        ("release", Value::from(instance.release.as_str())),
+        ("fullname", Value::from(instance.fullname.as_str())),
+        ("version", Value::from(chart_version.as_str())),
+        ("labels", object([("app.kubernetes.io/name", Value::from(instance.definition.name.as_str())), ("app.kubernetes.io/instance", Value::from(instance.name.as_str()))])),
+    ]);
+    let parts = [
+        ("component", component),
+        ("options", options(&late, instance, found)),
+        ("requires", requires(&late, instance, found)),
+        ("secrets", own.context()),
+        ("claims", claims(lowering, instance)),
+        ("buckets", buckets(lowering, instance)),
+        ("hosts", hosts(lowering, instance)),
+        ("pods", values::pods(lowering, instance, own, found)),
+    ];
+    let apis: IndexMap<String, Option<String>> = groups(lowering);
+    let asked = own.asked.clone();
+    let api = move |group: &str| {
+        let api = apis.get(group).cloned().flatten();
+        if api.is_some()
+            && let Ok(mut asked) = asked.lock()
+        {
+            asked.insert(group.to_string());
+        }
+        api
+    };
+    let at_least = move |wanted: &str| version_key(&chart_version) >= version_key(wanted);
+    let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
+    let shared = shared.entries.iter().map(|(key, value)| (*key, value.clone()));
+    Jinja::from_pairs(shared.chain(parts.into_iter().map(|(key, value)| (key, to_jinja(&value)))).chain(functions))
+}
+
+fn groups(lowering: &Lowering<'_>) -> IndexMap<String, Option<String>> {
+    let target = lowering.target;
+    let all = target.instances.values().flat_map(|i| i.apis.iter()).chain(target.ground.apis.iter());
+    let groups = all.filter_map(|api| api.split_once('/')).map(|(group, _)| group.to_string());
+    groups.map(|group| (group.clone(), target.api(&group))).collect()
+}
+
+/// Returns every option with its default applied, strings filled in and checked.
+fn options(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
+    let mut map = Map::new();
+    for (name, def) in &instance.definition.options {
+        let node = instance.table.node(name);
+        if node.is_none() && def.required {
+            let example = example(def);
+            found.push(
+                Diagnostic::error(&MISSING_KEY, format!("component `{}` needs `{name}`", instance.name))
+                    .at(instance.span, format!("lacks `{name}`"))
+                    .note(def.doc.clone())
+                    .help(format!("add `{name} = {example}`")),
+            );
+        }
+        map.insert(name.as_str().into(), option(late, name, node, def, found));
+    }
+    Value::Map(map)
+}
+
+fn example(def: &OptionDef) -> &'static str {
+    match def.kind.as_str() {
+        "int" | "number" => "1",
+        "bool" => "true",
+        "list" => "[…]",
+        "map" | "table" => "{ … }",
+        "image" => "\"ghcr.io/acme/app:1.0.0\"",
+        "size" => "\"20Gi\"",
+        "cron" => "\"0 2 * * *\"",
+        _ => "\"…\"",
+    }
+}
+
+fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
+    let Some(node) = node.or(def.default.as_ref()) else {
+        // A table of options with defaults is there even when the user says nothing.
+        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) { table(late, name, None, def, found) } else { Value::Null };
+    };
+    match (&node.kind, def.kind.as_str(), def.items.as_deref()) {
+        (Kind::Table(_), "table", _) => table(late, name, Some(node), def, found),
+        (Kind::Table(entries), "map", Some("table")) => Value::Map(entries.iter().map(|(key, e)| (key.clone(), table(late, key, Some(&e.node), def, found))).collect()),
+        (Kind::List(items), "list", Some("table")) => Value::List(items.iter().map(|item| table(late, name, Some(item), def, found)).collect()),
+        _ => {
+            let value = late.fill_node(node, found);
+            check(name, node, &value, def, found);
+            value
+        }
+    }
+}
+
+fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
+    let given = node.and_then(Node::as_table);
+    let mut map = Map::new();
+    for (key, inner) in &def.keys {
+        let own = given.and_then(|t| t.node(key));
+        if own.is_none() && inner.required && let Some(node) = node {
+            found.push(Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing here")).at(node.span, "").note(inner.doc.clone()));
+        }
+        map.insert(key.as_str().into(), option(late, key, own, inner, found));
+    }
+    for (key, entry) in given.into_iter().flatten().filter(|(key, _)| !def.keys.contains_key(&***key)) {
+        map.insert(key.clone(), late.fill_node(&entry.node, found));
+    }
+    Value::Map(map)
+}
+
+/// Checks patterns, and formats of strings that had references in them.
+fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Vec<Diagnostic>) {
+    let texts: Vec<(&Node, String)> = match (&node.kind, value) {
+        (Kind::Str(_), Value::Str(s)) => vec![(node, s.to_string())],
+        (Kind::List(nodes), Value::List(values)) => nodes.iter().zip(values).filter_map(|(n, v)| v.as_str().map(|s| (n, s.to_string()))).collect(),
+        _ => vec![],
+    };
+    for (at, text) in texts {
+        if let Some(pattern) = &def.pattern
+            && let Ok(regex) = regex_lite::Regex::new(pattern)
+            && !regex.is_match(&text)
+        {
+            found.push(Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`")).at(at.span, "").note(format!("{} (pattern `{pattern}`)", def.doc)));
+        } else if at.as_str().is_some_and(string::has_reference)
+            && let Shape::Text(format) = option_shape(name, def)
+            && let Err(what) = format.check(&text)
+        {
+            found.push(Diagnostic::error(&INVALID_VALUE, format!("`{text}` is not {what}")).at(at.span, ""));
+        }
+    }
+}
+
+fn requires(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
+    let mut map = Map::new();
+    for slot in instance.definition.requires.keys() {
+        let value = match instance.bindings.get(slot) {
+            Some(SlotBinding::One(binding)) => fields(late, binding, instance, found),
+            Some(SlotBinding::Map(bindings)) if !bindings.is_empty() => Value::Map(bindings.iter().map(|(name, b)| (name.as_str().into(), fields(late, b, instance, found))).collect()),
+            _ => Value::Null,
+        };
+        map.insert(slot.as_str().into(), value);
+    }
+    Value::Map(map)
+}
+
+/// Returns the fields of a binding that are not secret.
+fn fields(late: &Late<'_>, binding: &Binding, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
+    let mut map = Map::new();
+    map.insert("provider".into(), Value::from(binding.provider.as_str()));
+    map.insert("capability".into(), Value::from(binding.capability.as_str()));
+    let capability = late.capability(&binding.capability);
+    for (name, field) in capability.into_iter().flat_map(|c| &c.fields) {
+        match offered(late, binding, name) {
+            Ok(filled) => {
+                if let Some(text) = filled.plain() {
+                    map.insert(name.as_str().into(), typed(&field.kind, text));
+                }
+            }
+            Err(_) if field.optional || field.secret => {
+                if !field.secret {
+                    map.insert(name.as_str().into(), Value::Null);
+                }
+            }
+            Err(diagnostic) => found.push(diagnostic.at(binding.span, "").at(instance.span, "needed here")),
+        }
+    }
+    if binding.capability == BUCKET {
+        let target = late.target();
+        let real = |name: &String| target.buckets.get(name).map(|b| Value::from(b.bucket.as_str()));
+        map.insert("buckets".into(), Value::List(binding.buckets.iter().filter_map(real).collect()));
+    }
+    for (key, value) in &binding.claim {
+        map.entry(key.as_str().into()).or_insert_with(|| Value::from(value.as_str()));
+    }
+    Value::Map(map)
+}
+
+fn typed(kind: &str, text: String) -> Value {
+    match kind {
+        "int" => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+        "bool" => Value::Bool(text == "true"),
+        _ => Value::from(text),
+    }
+}
+
+fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
+    let empty = IndexMap::new();
+    let claims = lowering.target.claims.get(&instance.name).unwrap_or(&empty);
+    let mut map = Map::new();
+    for capability in instance.definition.provides.keys() {
+        let list = claims.get(capability).map(Vec::as_slice).unwrap_or_default();
+        let list = list.iter().map(|claim| {
+            let mut entry: Map = claim.fields.iter().map(|(key, value)| (Arc::from(key.as_str()), Value::from(value.as_str()))).collect();
+            entry.entry("role".into()).or_insert_with(|| Value::from(claim.consumer.as_str()));
+            entry.insert("consumer".into(), Value::from(claim.consumer.as_str()));
+            entry.insert("namespace".into(), Value::from(claim.namespace.as_str()));
+            entry.insert("secret".into(), claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())));
+            let real = claim.buckets.iter().filter_map(|b| lowering.target.buckets.get(b)).map(|b| Value::from(b.bucket.as_str()));
+            entry.insert("buckets".into(), Value::List(real.collect()));
+            Value::Map(entry)
+        });
+        map.insert(capability.as_str().into(), Value::List(list.collect()));
+    }
+    Value::Map(map)
+}
+
+/// Returns the buckets that a store has to make.
+fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
+    let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
+    let own = lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let list = own.map(|bucket| {
+        let mut roles: Vec<Value> = claims.into_iter().flatten().filter(|c| c.buckets.contains(&bucket.name)).filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str()))).collect();
+        roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
+        object([
+            ("name", Value::from(bucket.name.as_str())),
+            ("bucket", Value::from(bucket.bucket.as_str())),
+            ("namespace", Value::from(bucket.namespace.as_deref().unwrap_or(&instance.namespace))),
+            ("versioned", Value::Bool(bucket.table.flag("versioned").unwrap_or(false))),
+            ("expire_days", setting("expire_days")),
+            ("noncurrent_expire_days", setting("noncurrent_expire_days")),
+            ("max_size", setting("max_size")),
+            ("max_objects", setting("max_objects")),
+            ("roles", Value::List(roles)),
+        ])
+    });
+    Value::List(list.collect())
+}
+
+fn hosts(lowering: &Lowering<'_>, instance: &Instance) -> Value {
+    let mut map = Map::new();
+    for endpoint in instance.definition.endpoints.keys() {
+        let value = instance.hosts.get(endpoint).map_or(Value::Null, |published| {
+            let edge = lowering.target.edges.get(&published.edge);
+            object([
+                ("host", Value::from(published.names.first().map_or("", String::as_str))),
+                ("url", Value::from(published.url())),
+                ("names", Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>())),
+                ("class", Value::from(edge.map_or("", |e| e.class.as_str()))),
+                ("tls", Value::Bool(published.tls)),
+            ])
+        });
+        map.insert(endpoint.as_str().into(), value);
+    }
+    map.entry("main".into()).or_default();
+    Value::Map(map)
+}

@@ -1,0 +1,67 @@
+//! Namespaces as a unit of their own, never pruned: whoever lives in one, nobody takes it away.
+
+use std::collections::BTreeMap;
+
+use super::templates::object;
+use super::{Lowering, TargetManifests, Unit, made};
+use crate::catalog::Stage;
+use crate::diag::Span;
+use crate::manifest::value::{Map, Value};
+use crate::parse::node::Lookup;
+use crate::parse::{Table, node::table_value};
+
+/// Name of the unit.
+pub const UNIT: &str = "namespaces";
+
+/// Namespaces that every cluster has.
+const BUILT_IN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// Adds the unit with every namespace that the target's components live in.
+pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
+    let empty = Table::new();
+    let settings = lowering.target.table.table("namespaces").unwrap_or(&empty);
+    let mut namespaces: BTreeMap<&str, (Span, &str)> = BTreeMap::new();
+    for instance in lowering.target.instances.values() {
+        let level = instance.definition.pod_security.as_deref().unwrap_or("baseline");
+        let entry = namespaces.entry(&instance.namespace).or_insert((instance.span, "restricted"));
+        if openness(level) > openness(entry.1) {
+            entry.1 = level;
+        }
+    }
+    let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
+    let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));
+    let mut unit = Unit::default();
+    for (name, (span, level)) in namespaces {
+        let own = settings.table(name).unwrap_or(&empty);
+        if own.flag("existing") == Some(true) || BUILT_IN.contains(&name) || theirs(name) {
+            continue;
+        }
+        let mut lowered = made("v1", "Namespace", "", name, [], span);
+        let value = lowered.object.value_mut();
+        // kubernetes.io/docs/concepts/security/pod-security-admission
+        let level = own.text("pod_security").unwrap_or(level);
+        value.set(&["metadata", "labels", "pod-security.kubernetes.io/enforce"], Value::from(level));
+        for (kind, key) in [("labels", "labels"), ("annotations", "annotations")] {
+            for (label, entry) in own.table(key).into_iter().flatten() {
+                value.set(&["metadata", kind, label], entry.node.to_value());
+            }
+        }
+        unit.stages.entry(Stage::Release).or_default().push(lowered);
+        if let Some(quota) = own.table("quota") {
+            let Value::Map(hard) = table_value(quota) else { continue };
+            let hard: Map = hard.into_iter().map(|(key, value)| (key, Value::from(crate::resolve::scope::plain(&value)))).collect();
+            unit.stages.entry(Stage::Release).or_default().push(made("v1", "ResourceQuota", name, "quota", [("spec", object([("hard", Value::Map(hard))]))], span));
+        }
+    }
+    if !unit.stages.is_empty() {
+        out.units.shift_insert(0, UNIT.into(), unit);
+    }
+}
+
+fn openness(level: &str) -> u8 {
+    match level {
+        "restricted" => 0,
+        "baseline" => 1,
+        _ => 2,
+    }
+}

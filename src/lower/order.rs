@@ -1,0 +1,360 @@
+//! Who waits for whom: units, edges between them, and waves.
+//!
+//! An edge comes from a binding, a reference, `after`, a credential's maker, or a kind that an object really has. A unit is
+//! a component, or its `crds` or `config` stage. A wave is ten times the tier, and more where an edge asks for it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, namespaces};
+use crate::catalog::{self, Stage};
+use crate::diag::{Diagnostic, near, quoted_list};
+use crate::manifest::kinds;
+use crate::parse::string::{Part, split};
+use crate::parse::{Kind, Node, Table};
+use crate::resolve::{Instance, Origin};
+
+/// A unit: what the engine syncs as one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitId {
+    pub component: String,
+    pub part: Portion,
+}
+
+/// The parts of a component that are units of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Portion {
+    Crds,
+    Main,
+    Config,
+}
+
+impl UnitId {
+    fn new(component: &str, stage: Stage) -> Self {
+        let part = match stage {
+            Stage::Crds => Portion::Crds,
+            Stage::Prepare | Stage::Release => Portion::Main,
+            Stage::Config => Portion::Config,
+        };
+        Self { component: component.into(), part }
+    }
+
+    /// Returns the unit's name: `trino`, `prometheus-crds`, `metallb-config`.
+    pub fn name(&self) -> String {
+        match self.part {
+            Portion::Crds => format!("{}-crds", self.component),
+            Portion::Main => self.component.clone(),
+            Portion::Config => format!("{}-config", self.component),
+        }
+    }
+
+    /// Returns the stages in the unit.
+    pub fn stages(&self) -> &'static [Stage] {
+        match self.part {
+            Portion::Crds => &[Stage::Crds],
+            Portion::Main => &[Stage::Prepare, Stage::Release],
+            Portion::Config => &[Stage::Config],
+        }
+    }
+}
+
+/// The units of a target with what they wait for.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// In the order of coming up.
+    pub units: IndexMap<UnitId, Place>,
+}
+
+/// A unit's place in the order.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    pub wave: i64,
+    /// Units that must be up first, with the reason.
+    pub after: BTreeMap<UnitId, String>,
+}
+
+/// Works out the order of a target.
+pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
+    let mut graph = Graph { lowering, out, units: IndexSet::new(), edges: BTreeMap::new() };
+    graph.nodes();
+    graph.wiring(found);
+    graph.kinds(found);
+    graph.place(found)
+}
+
+struct Graph<'a> {
+    lowering: &'a Lowering<'a>,
+    out: &'a TargetManifests,
+    units: IndexSet<UnitId>,
+    edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
+}
+
+impl Graph<'_> {
+    /// Every unit that has anything in it.
+    fn nodes(&mut self) {
+        for (name, unit) in &self.out.units {
+            let instance = self.lowering.target.instances.get(name);
+            let has = |stage: &Stage| unit.stages.contains_key(stage) || unit.patches.contains_key(stage);
+            if has(&Stage::Crds) || instance.is_some_and(|i| i.crds.is_some()) {
+                self.units.insert(UnitId::new(name, Stage::Crds));
+            }
+            let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
+            if has(&Stage::Prepare) || has(&Stage::Release) || chart {
+                self.units.insert(UnitId::new(name, Stage::Release));
+            }
+            if has(&Stage::Config) {
+                self.units.insert(UnitId::new(name, Stage::Config));
+            }
+        }
+    }
+
+    fn edge(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
+        let from = UnitId::new(from.0, from.1);
+        let mut to = UnitId::new(to.0, to.1);
+        if !self.units.contains(&to) {
+            to.part = Portion::Main;
+        }
+        if from != to && self.units.contains(&from) && self.units.contains(&to) {
+            self.edges.entry(from).or_default().entry(to).or_insert(reason);
+        }
+    }
+
+    fn wiring(&mut self, found: &mut Vec<Diagnostic>) {
+        let target = self.lowering.target;
+        let names: Vec<&String> = self.out.units.keys().collect();
+        for name in &names {
+            for (stage, before) in [(Stage::Release, Stage::Crds), (Stage::Config, Stage::Release)] {
+                self.edge((name, stage), (name, before), "the stage before".into());
+            }
+            if **name != namespaces::UNIT {
+                for stage in Stage::ALL {
+                    self.edge((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
+                }
+            }
+        }
+        for instance in target.instances.values() {
+            self.bindings(instance);
+            self.references(instance);
+            for node in super::nodes(&instance.table, "after") {
+                let Some(other) = node.as_str() else { continue };
+                if target.instances.contains_key(other) {
+                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
+                } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
+                    found.push(crate::resolve::unknown_name("component", other, node.span, target.instances.keys().map(String::as_str)));
+                }
+            }
+            let asked: Vec<String> = self.asked(&instance.name);
+            for group in asked {
+                self.brings(&instance.name.clone(), Stage::Release, &group);
+            }
+        }
+    }
+
+    /// Says whether a component exists in the file but is switched off in this target.
+    fn off_here(&self, name: &str) -> bool {
+        let tables = ["components", "jobs"].into_iter().filter_map(|k| self.lowering.target.table.get(k)).filter_map(|e| e.node.as_table());
+        tables.into_iter().any(|t| t.contains_key(name))
+    }
+
+    /// API groups whose presence a chart's values depend on.
+    fn asked(&self, name: &str) -> Vec<String> {
+        self.out.asked.get(name).cloned().unwrap_or_default().into_iter().collect()
+    }
+
+    fn bindings(&mut self, instance: &Instance) {
+        for (slot_name, slot) in &instance.definition.requires {
+            let Some(bound) = instance.bindings.get(slot_name) else { continue };
+            for binding in bound.all() {
+                let reason = format!("`{slot_name}`");
+                if slot.wait {
+                    self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
+                }
+                if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate) {
+                    self.edge((&instance.name, Stage::Prepare), (&binding.provider, Stage::Release), format!("the credential of {reason}"));
+                }
+            }
+        }
+    }
+
+    /// A late reference to another component is an edge.
+    fn references(&mut self, instance: &Instance) {
+        let mut named = BTreeSet::new();
+        collect(&instance.table, &mut named);
+        for other in named {
+            self.edge((&instance.name, Stage::Release), (&other, Stage::Release), "a reference".into());
+        }
+    }
+
+    /// Adds an edge to whoever brings an API group.
+    fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
+        let brings = |i: &&Instance| i.apis.iter().any(|api| kinds::group(api) == group);
+        let Some(owner) = self.lowering.target.instances.values().find(brings) else { return false };
+        let (owner, own_crds) = (owner.name.clone(), owner.crds.is_some());
+        let at = if own_crds { Stage::Crds } else { Stage::Release };
+        if owner != name || UnitId::new(name, stage) != UnitId::new(&owner, at) {
+            self.edge((name, stage), (&owner, at), format!("the kinds of `{group}`"));
+        }
+        true
+    }
+
+    fn kinds(&mut self, found: &mut Vec<Diagnostic>) {
+        let mut missing: IndexMap<String, Vec<&Lowered>> = IndexMap::new();
+        let out = self.out;
+        for (name, unit) in &out.units {
+            for (stage, objects) in &unit.stages {
+                for lowered in objects {
+                    let api = lowered.object.api_version();
+                    let group = lowered.object.group();
+                    if kinds::is_builtin(api) && !kinds::versions(api, lowered.object.kind()).is_empty() {
+                        continue;
+                    }
+                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::group(a) == group);
+                    if !self.brings(name, *stage, group) && !there {
+                        missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
+                    }
+                    self.store(name, *stage, lowered);
+                }
+            }
+        }
+        for objects in missing.values() {
+            found.push(unknown_kind(objects[0], objects.len()));
+        }
+    }
+
+    /// An ExternalSecret waits for the store that it reads.
+    fn store(&mut self, name: &str, stage: Stage, lowered: &Lowered) {
+        if lowered.object.kind() != "ExternalSecret" {
+            return;
+        }
+        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str()) else { return };
+        let makes = |l: &Lowered| l.object.kind() == "ClusterSecretStore" && l.object.name() == store;
+        let owner = self.out.units.iter().find_map(|(owner, unit)| unit.stages.iter().find(|(_, objects)| objects.iter().any(makes)).map(|(at, _)| (owner.clone(), *at)));
+        if let Some((owner, at)) = owner {
+            self.edge((name, stage), (&owner, at), format!("the store `{store}`"));
+            if let Some(component) = &self.lowering.target.store.component
+                && self.lowering.target.store.name == store
+            {
+                self.edge((&owner, at), (&component.clone(), Stage::Release), "the store's server".into());
+            }
+        }
+    }
+
+    /// Sorts the units and gives each its wave.
+    fn place(self, found: &mut Vec<Diagnostic>) -> Order {
+        let none = BTreeMap::new();
+        let after = |unit: &UnitId| self.edges.get(unit).unwrap_or(&none);
+        let mut waiting: IndexMap<&UnitId, usize> = self.units.iter().map(|u| (u, after(u).len())).collect();
+        let mut ready: VecDeque<&UnitId> = waiting.iter().filter(|(_, n)| **n == 0).map(|(u, _)| *u).collect();
+        let mut needed_by: BTreeMap<&UnitId, Vec<&UnitId>> = BTreeMap::new();
+        for (from, tos) in &self.edges {
+            for to in tos.keys() {
+                needed_by.entry(to).or_default().push(from);
+            }
+        }
+        let mut waves: BTreeMap<&UnitId, i64> = BTreeMap::new();
+        while let Some(unit) = ready.pop_front() {
+            let before = after(unit).keys().filter_map(|u| waves.get(u)).max();
+            let wave = before.map_or(self.floor(unit), |b| self.floor(unit).max(b + 1));
+            waves.insert(unit, wave);
+            for next in needed_by.get(unit).into_iter().flatten() {
+                if let Some(n) = waiting.get_mut(*next) {
+                    *n -= 1;
+                    if *n == 0 {
+                        ready.push_back(next);
+                    }
+                }
+            }
+        }
+        if waves.len() < self.units.len() {
+            found.push(self.cycle(&waves));
+        }
+        let mut units: Vec<(&UnitId, i64)> = self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
+        units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
+        Order { units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect() }
+    }
+
+    /// The lowest wave that a unit may have: CRDs and namespaces first, then ten per tier.
+    fn floor(&self, unit: &UnitId) -> i64 {
+        if unit.component == namespaces::UNIT {
+            return 0;
+        }
+        match unit.part {
+            Portion::Crds => 1,
+            _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
+        }
+    }
+
+    fn cycle(&self, placed: &BTreeMap<&UnitId, i64>) -> Diagnostic {
+        let left: BTreeSet<&UnitId> = self.units.iter().filter(|u| !placed.contains_key(u)).collect();
+        // Walk along edges inside of what is left until a unit comes again: that is a circle.
+        let mut path: Vec<&UnitId> = left.iter().take(1).copied().collect();
+        while let Some(next) = path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t))) {
+            if let Some(start) = path.iter().position(|u| *u == next) {
+                path.drain(..start);
+                break;
+            }
+            path.push(next);
+        }
+        let names: Vec<String> = path.iter().chain(path.first()).map(|u| u.name()).collect();
+        let mut diagnostic = Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
+        for (index, unit) in path.iter().enumerate() {
+            let next = path[(index + 1) % path.len()];
+            let reason = self.edges.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
+            if let Some(instance) = self.lowering.target.instances.get(&unit.component) {
+                diagnostic = diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
+            }
+        }
+        diagnostic
+    }
+}
+
+fn collect(table: &Table, named: &mut BTreeSet<String>) {
+    fn node(value: &Node, named: &mut BTreeSet<String>) {
+        match &value.kind {
+            Kind::Str(text) if text.contains("${components.") => {
+                for part in split(text) {
+                    if let Part::Reference(reference) = part
+                        && let [root, name, ..] = &reference.path[..]
+                        && root == "components"
+                    {
+                        named.insert(name.clone());
+                    }
+                }
+            }
+            Kind::List(list) => list.iter().for_each(|n| node(n, named)),
+            Kind::Table(table) => collect(table, named),
+            _ => {}
+        }
+    }
+    table.values().for_each(|entry| node(&entry.node, named));
+}
+
+fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
+    let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
+    let at = lowered.origin.template.unwrap_or(lowered.origin.span);
+    let known = kinds::versions(api, kind);
+    if kinds::is_builtin(api) {
+        let message = format!("Kubernetes has no kind `{kind}` in `{api}`");
+        let diagnostic = Diagnostic::error(&UNKNOWN_KIND, message).at(at, "");
+        let elsewhere = kinds::groups_of(kind);
+        let close = near(kind, kinds::kinds_of(api));
+        return match (elsewhere.is_empty(), close.is_empty()) {
+            (false, _) => diagnostic.help(format!("`{kind}` is in {}", quoted_list(elsewhere, "and"))),
+            (_, false) => diagnostic.help(format!("did you mean {}?", quoted_list(close, "or"))),
+            _ => diagnostic,
+        };
+    }
+    let group = kinds::group(api);
+    let what = if count > 1 { format!("{count} objects of kind `{kind}` (`{group}`)") } else { format!("`{kind}/{}` (`{group}`)", lowered.object.name()) };
+    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings the kind of {what}"))
+        .at(lowered.origin.span, "needed here");
+    if known.is_empty() {
+        diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
+    }
+    let bringers = catalog::bringers_of(group);
+    match bringers.first() {
+        Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
+        None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),
+    }
+}

@@ -1,0 +1,284 @@
+//! Helm values: the component's own, general features put where the chart wants them, the user's last.
+
+use std::sync::Arc;
+
+use minijinja::value::Value as Jinja;
+
+use super::secrets::Own;
+use super::templates::object;
+use super::{BAD_OBJECT, Lowering, nodes};
+use crate::catalog::Pod;
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::value::{Map, Value};
+use crate::manifest::yaml;
+use crate::parse::node::Lookup;
+use crate::parse::{Table, text};
+use crate::resolve::instances::named;
+use crate::resolve::scope::Late;
+use crate::resolve::{Instance, unknown_name};
+
+/// Puts together the Helm values of a component; `None` without a chart.
+pub fn values(lowering: &Lowering<'_>, instance: &Instance, context: &Jinja, own: &Own, found: &mut Vec<Diagnostic>) -> Option<Value> {
+    instance.chart.as_ref()?;
+    let mut values = Value::Map(Map::new());
+    if let Some(template) = &instance.definition.values {
+        match lowering.engine.documents(template, context) {
+            Ok(documents) => documents.into_iter().for_each(|document| values.merge(document.value)),
+            Err(diagnostic) => found.push(diagnostic.at(instance.span, "used here")),
+        }
+    }
+    for (name, pod) in &instance.definition.pods {
+        place_pod(lowering, instance, name, pod, own, &mut values, found);
+    }
+    if lowering.target.monitoring() {
+        for (path, value) in &instance.definition.metrics_values {
+            set(&mut values, path, value.clone());
+        }
+    }
+    let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
+    for node in nodes(&instance.table, "values_files") {
+        for (path, source, text) in node.as_str().map(|p| lowering.files.get(p)).unwrap_or_default() {
+            match yaml::read_one(text) {
+                Ok(Value::Null) => {}
+                Ok(value) => values.merge(value),
+                Err(error) => {
+                    let at = Span::new(source, 0, 0);
+                    let message = format!("`{path}` is not YAML: {} (line {})", error.message, error.line);
+                    found.push(Diagnostic::error(&BAD_OBJECT, message).at(at, "").at(node.span, "used here"));
+                }
+            }
+        }
+    }
+    if let Some(node) = instance.table.node("values") {
+        values.merge(late.fill_node(node, found));
+    }
+    Some(values)
+}
+
+/// Splits `a.b\.c.d` into its keys.
+pub fn split_path(path: &str) -> Vec<String> {
+    let mut keys = vec![String::new()];
+    let mut characters = path.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => keys.last_mut().expect("there is one from the start").extend(characters.next()),
+            '.' => keys.push(String::new()),
+            other => keys.last_mut().expect("there is one from the start").push(other),
+        }
+    }
+    keys
+}
+
+fn set(values: &mut Value, path: &str, value: Value) {
+    let keys = split_path(path);
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    values.set(&keys, value);
+}
+
+/// Lays a map over what stands at a path (`.` for the top).
+fn merge(values: &mut Value, path: &str, value: Value) {
+    if path == "." {
+        values.merge(value);
+    } else {
+        let mut over = Value::Map(Map::new());
+        set(&mut over, path, value);
+        values.merge(over);
+    }
+}
+
+/// Appends to the list at a path.
+fn append(values: &mut Value, path: &str, items: Vec<Value>) {
+    let keys = split_path(path);
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut list = values.at(&keys).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default();
+    list.extend(items);
+    values.set(&keys, Value::List(list));
+}
+
+fn place_pod(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod, own: &Own, values: &mut Value, found: &mut Vec<Diagnostic>) {
+    let facts = pod_facts(lowering, instance, name, pod, own, found);
+    let put = |values: &mut Value, path: &Option<String>, value: &Value| {
+        if let Some(path) = path
+            && !value.is_empty()
+        {
+            merge(values, path, value.clone());
+        }
+    };
+    put(values, &pod.replicas, &facts.replicas);
+    put(values, &pod.resources, &facts.resources);
+    put(values, &pod.placement, &facts.placement());
+    put(values, &pod.identity, &facts.identity);
+    if let (Some(path), Value::List(list)) = (&pod.env, &facts.env)
+        && !list.is_empty()
+    {
+        append(values, path, list.clone());
+    }
+    if let (Some((volumes, mounts)), Value::List(list), Value::List(mounted)) = (&pod.volumes, &facts.volumes, &facts.mounts)
+        && !list.is_empty()
+    {
+        append(values, volumes, list.clone());
+        append(values, mounts, mounted.clone());
+    }
+}
+
+/// What is known of one kind of pod.
+struct PodFacts {
+    replicas: Value,
+    resources: Value,
+    node_selector: Value,
+    tolerations: Value,
+    affinity: Value,
+    spread: Value,
+    env: Value,
+    identity: Value,
+    volumes: Value,
+    mounts: Value,
+}
+
+impl PodFacts {
+    /// Returns `nodeSelector`, `tolerations` and `affinity` as charts take them.
+    fn placement(&self) -> Value {
+        let parts = [("nodeSelector", &self.node_selector), ("tolerations", &self.tolerations), ("affinity", &self.affinity), ("topologySpreadConstraints", &self.spread)];
+        Value::Map(parts.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (Arc::from(k), v.clone())).collect())
+    }
+}
+
+/// Returns `pods` as templates see it.
+pub fn pods(lowering: &Lowering<'_>, instance: &Instance, own: &Own, found: &mut Vec<Diagnostic>) -> Value {
+    let pods = instance.definition.pods.iter().map(|(name, pod)| {
+        let facts = pod_facts(lowering, instance, name, pod, own, found);
+        let value = object([
+            ("replicas", facts.replicas),
+            ("resources", facts.resources),
+            ("node_selector", facts.node_selector),
+            ("tolerations", facts.tolerations),
+            ("affinity", facts.affinity),
+            ("spread", facts.spread),
+            ("env", facts.env),
+            ("identity", facts.identity),
+            ("volumes", facts.volumes),
+            ("volume_mounts", facts.mounts),
+        ]);
+        (Arc::from(name.as_str()), value)
+    });
+    Value::Map(pods.collect())
+}
+
+fn pod_facts(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod, own: &Own, found: &mut Vec<Diagnostic>) -> PodFacts {
+    let given = instance.table.table("pods").and_then(|t| t.table(name));
+    let node = |key: &str| given.and_then(|t| t.node(key)).or_else(|| pod.default.node(key));
+    let replicas = node("replicas").map_or(Value::Null, crate::parse::Node::to_value);
+    let resources = resources(node("cpu").and_then(|n| n.as_str()), node("memory").and_then(|n| n.as_str()));
+    let selector = selector(lowering, instance, pod, found);
+    let mut facts = PodFacts {
+        replicas,
+        resources,
+        node_selector: Value::Map(Map::new()),
+        tolerations: Value::List(vec![]),
+        affinity: Value::Map(Map::new()),
+        spread: Value::List(vec![]),
+        env: Value::List(own.env(name)),
+        identity: identity(lowering, instance),
+        volumes: Value::List(own.volumes.clone()),
+        mounts: Value::List(own.mounts.clone()),
+    };
+    let places = given.map(|t| nodes(t, "placement")).filter(|p| !p.is_empty()).unwrap_or_else(|| nodes(&instance.table, "placement"));
+    for place in places {
+        let Some(name) = place.as_str() else { continue };
+        let known = named(&lowering.target.table, "placements");
+        match known.get(name) {
+            Some(table) => place_on(table, &selector, &mut facts),
+            None => found.push(unknown_name("placement", name, place.span, known.keys().copied())),
+        }
+    }
+    facts
+}
+
+fn selector(lowering: &Lowering<'_>, instance: &Instance, pod: &Pod, found: &mut Vec<Diagnostic>) -> Map {
+    let late = lowering.late_of(instance);
+    pod.selector.iter().filter_map(|(key, text)| Some((Arc::from(key.as_str()), Value::from(late.fill(text, instance.definition.span, found).plain()?)))).collect()
+}
+
+/// Turns `request..limit` into `requests` and `limits`. Memory given alone is both, because a pod that may grow beyond
+/// its request is the first to be killed; processor time given alone has no limit, because a limit only slows down.
+pub fn resources(cpu: Option<&str>, memory: Option<&str>) -> Value {
+    let mut requests = Map::new();
+    let mut limits = Map::new();
+    if let Some((request, limit)) = cpu.and_then(text::range) {
+        requests.insert("cpu".into(), Value::from(request));
+        if let Some(limit) = limit {
+            limits.insert("cpu".into(), Value::from(limit));
+        }
+    }
+    if let Some((request, limit)) = memory.and_then(text::range) {
+        requests.insert("memory".into(), Value::from(request));
+        limits.insert("memory".into(), Value::from(limit.unwrap_or(request)));
+    }
+    let parts = [("requests", requests), ("limits", limits)];
+    Value::Map(parts.into_iter().filter(|(_, map)| !map.is_empty()).map(|(key, map)| (Arc::from(key), Value::Map(map))).collect())
+}
+
+fn place_on(table: &Table, selector: &Map, facts: &mut PodFacts) {
+    if let (Some(nodes), Value::Map(map)) = (table.table("nodes"), &mut facts.node_selector) {
+        map.extend(nodes.iter().map(|(key, entry)| (key.clone(), entry.node.to_value())));
+    }
+    if let Value::List(list) = &mut facts.tolerations {
+        list.extend(table.texts("tolerate").into_iter().map(toleration));
+    }
+    if let (Some(key), Value::List(list)) = (table.text("spread"), &mut facts.spread) {
+        let labels = object([("matchLabels", Value::Map(selector.clone()))]);
+        list.push(object([("maxSkew", Value::from(1)), ("topologyKey", Value::from(key)), ("whenUnsatisfiable", Value::from("ScheduleAnyway")), ("labelSelector", labels)]));
+    }
+}
+
+/// Reads `key=value:Effect`, `key:Effect` or `key`.
+fn toleration(written: &str) -> Value {
+    let (rest, effect) = written.rsplit_once(':').map_or((written, None), |(rest, effect)| (rest, Some(effect)));
+    let (key, value) = rest.split_once('=').map_or((rest, None), |(key, value)| (key, Some(value)));
+    let mut map = Map::from_iter([
+        (Arc::from("key"), Value::from(key)),
+        (Arc::from("operator"), Value::from(if value.is_some() { "Equal" } else { "Exists" })),
+    ]);
+    if let Some(value) = value {
+        map.insert("value".into(), Value::from(value));
+    }
+    if let Some(effect) = effect {
+        map.insert("effect".into(), Value::from(effect));
+    }
+    Value::Map(map)
+}
+
+/// Returns the annotations that bind service accounts to a cloud role.
+///
+/// Keys: docs.aws.amazon.com/eks (IRSA), cloud.google.com/kubernetes-engine (Workload Identity),
+/// azure.github.io/azure-workload-identity.
+fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
+    let key = match lowering.target.ground.cloud.as_str() {
+        "aws" => "eks.amazonaws.com/role-arn",
+        "gcp" => "iam.gke.io/gcp-service-account",
+        "azure" => "azure.workload.identity/client-id",
+        _ => return Value::Map(Map::new()),
+    };
+    let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
+    let role = match instance.table.node("identity").map(|n| &n.kind) {
+        Some(crate::parse::Kind::Str(role)) => Some(role.to_string()),
+        Some(crate::parse::Kind::Bool(true)) => template.map(|t| {
+            let late = lowering.late_of(instance);
+            late.fill(t, instance.span, &mut Vec::new()).plain().unwrap_or_default()
+        }),
+        _ => None,
+    };
+    Value::Map(role.into_iter().map(|role| (Arc::from(key), Value::from(role))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_become_requests_and_limits() {
+        let made = resources(Some("500m..2"), Some("4Gi"));
+        assert_eq!(yaml::write(&made), "requests:\n  cpu: 500m\n  memory: 4Gi\nlimits:\n  cpu: \"2\"\n  memory: 4Gi\n");
+        assert_eq!(split_path("a.b\\.c.d"), ["a", "b.c", "d"]);
+    }
+}
