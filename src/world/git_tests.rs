@@ -208,8 +208,8 @@ fn t35_t37_runs_nothing_and_trusts_no_foreign_owner() {
     use std::os::unix::fs::PermissionsExt;
     let f = fixture();
     f.commit(f.tree(&[
-        ("100644", b"x.yaml", f.blob("x")),
         ("100644", b".gitattributes", f.blob("* filter=evil diff=evil\n")),
+        ("100644", b"x.yaml", f.blob("x")),
     ]));
     let canary = f.folder.path().join("canary");
     let script = f.folder.path().join("evil.sh");
