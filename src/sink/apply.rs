@@ -118,13 +118,22 @@ impl Job<'_> {
         journal
     }
 
-    /// Writes all new bytes beside the tree, in parallel.
+    /// Writes all new bytes beside the tree, in parallel, and waits until they are on the disk.
     fn stage(&self, temporary: &Folder, files: &[(usize, &str)]) -> Result<(), SinkError> {
+        let bulk = cfg!(target_os = "linux") && files.len() >= self.hands.bulk_from;
         each(self.hands.workers(), files, |&(number, path)| {
-            let bytes = self.tree.get(path).expect("only files of the tree are planned");
-            let written = self.hands.create(temporary, &number.to_string(), path, bytes);
+            let (name, bytes) = (number.to_string(), self.tree.get(path).expect("only files of the tree are planned"));
+            let written = if bulk {
+                self.hands.fill(temporary, &name, path, bytes).map(drop)
+            } else {
+                self.hands.create(temporary, &name, path, bytes)
+            };
             written.map_err(|error| self.failed("write", path, &error))
-        })
+        })?;
+        if bulk {
+            self.hands.sync_bulk(temporary, files.len()).map_err(|error| self.failed("write", "", &error))?;
+        }
+        Ok(())
     }
 
     fn remove(&self, changed: &AtomicUsize, touched: &mut BTreeSet<String>) -> Result<(), SinkError> {
@@ -240,6 +249,9 @@ impl Job<'_> {
 
     /// Waits until the new names are on the disk.
     fn sync(&self, touched: BTreeSet<String>) -> Result<(), SinkError> {
+        if self.hands.sync_bulk(self.root, self.plan.write.len()).map_err(|error| self.failed("write", "", &error))? {
+            return Ok(());
+        }
         let folders: Vec<String> = touched.into_iter().collect();
         each(self.hands.workers(), &folders, |path| {
             let mut cursor = Cursor::new(self.root);

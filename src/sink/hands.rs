@@ -11,10 +11,16 @@ use crate::world::beneath::Folder;
 /// Sees an operation and its path; an error makes the operation fail.
 pub(super) type Fault<'a> = &'a (dyn Fn(&str, &str) -> io::Result<()> + Sync);
 
+/// From this many files on, one call for the whole file system (Linux `syncfs`) replaces one per file and folder:
+/// measured on ext4 with 6,000 files, two calls of 10 to 90 ms each.
+pub(super) const BULK_FROM: usize = 256;
+
 /// The operations, with the fault of a test if any.
 #[derive(Clone, Copy)]
 pub(super) struct Hands<'a> {
     pub fsync: bool,
+    /// From how many files on the whole file system is synced at once.
+    pub bulk_from: usize,
     pub fault: Option<Fault<'a>>,
 }
 
@@ -35,6 +41,25 @@ impl Hands<'_> {
 
     /// Writes a new file and waits until its bytes are on the disk.
     pub fn create(&self, folder: &Folder, name: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let file = self.fill(folder, name, path, bytes)?;
+        if self.fsync {
+            self.before("sync", path)?;
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is on the disk, when `count` files are enough for that; says whether it was done.
+    pub fn sync_bulk(&self, folder: &Folder, count: usize) -> io::Result<bool> {
+        if !self.fsync || count < self.bulk_from {
+            return Ok(false);
+        }
+        self.before("sync-all", "")?;
+        folder.sync_file_system()
+    }
+
+    /// Writes a new file without waiting.
+    pub fn fill(&self, folder: &Folder, name: &str, path: &str, bytes: &[u8]) -> io::Result<File> {
         self.before("create", path)?;
         let mut file: File = folder.create(name)?;
         if let Err(error) = self.before("write", path) {
@@ -43,11 +68,7 @@ impl Hands<'_> {
             return Err(error);
         }
         file.write_all(bytes)?;
-        if self.fsync {
-            self.before("sync", path)?;
-            file.sync_all()?;
-        }
-        Ok(())
+        Ok(file)
     }
 
     pub fn rename(&self, folder: &Folder, name: &str, target: &Folder, new_name: &str, path: &str) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::apply::apply;
-use super::hands::{Fault, Hands};
+use super::hands::{BULK_FROM, Hands};
 use super::lock::{self, LOCK};
 use super::plan::{Owned, Plan, Rules};
 use super::site::{Looking, Site};
@@ -20,7 +20,7 @@ use crate::world::beneath::Folder;
 /// When something would be lost (a hand edit, a file in the way, a tree that shrank), when another writer holds the
 /// lock for too long, or when the system refuses. In the first cases nothing was written.
 pub fn write(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Report, SinkError> {
-    write_with(root, tree, options, None)
+    write_with(root, tree, options, Hands { fsync: options.fsync, bulk_from: BULK_FROM, fault: None })
 }
 
 /// Compares the folder `root` with `tree` and writes nothing.
@@ -48,12 +48,12 @@ pub fn compare(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Stale
     })
 }
 
-/// [`write`] with the fault of a test.
+/// [`write`] with hands that may fail, for tests.
 pub(super) fn write_with(
     root: &Path,
     tree: &Tree,
     options: &WriteOptions,
-    fault: Option<Fault<'_>>,
+    hands: Hands<'_>,
 ) -> Result<Report, SinkError> {
     let place = root.display().to_string();
     let mut site = Site::open(root)?;
@@ -77,7 +77,7 @@ pub(super) fn write_with(
             (owned, plan) = decide(&site, tree, options)?;
         }
         plan.permit("rendering")?;
-        apply(&site, &owned, tree, &plan, Hands { fsync: options.fsync, fault })?;
+        apply(&site, &owned, tree, &plan, hands)?;
     }
     let foreign = site.foreign(&plan.index)?.into_iter().filter(|path| !plan.remove.contains(path)).collect();
     Ok(Report {

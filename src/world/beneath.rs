@@ -209,6 +209,14 @@ impl Folder {
         Ok(fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
     }
 
+    /// Waits until all of the file system that this folder lies on is on the disk; says no where that cannot be asked for.
+    pub(crate) fn sync_file_system(&self) -> io::Result<bool> {
+        #[cfg(target_os = "linux")]
+        return fs::syncfs(&self.handle).map(|()| true).map_err(io::Error::from);
+        #[cfg(not(target_os = "linux"))]
+        Ok(false)
+    }
+
     /// Waits until the names in this folder are on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match fs::fsync(&self.handle) {

@@ -156,6 +156,12 @@ impl Folder {
         fs::remove_dir(self.path.join(name))
     }
 
+    /// Says no: there is no such call.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the interface of `beneath.rs`")]
+    pub(crate) fn sync_file_system(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Does nothing: Windows offers no way to sync a folder, and NTFS journals its names.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the interface of `beneath.rs`")]
     pub(crate) fn sync(&self) -> io::Result<()> {
