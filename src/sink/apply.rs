@@ -58,7 +58,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, changed: &AtomicUsize) -> Result<(), SinkError> {
         let temporary = self.open_temporary()?;
-        if !matches!(self.own.kind(IGNORE.0), Ok(_)) {
+        if self.own.kind(IGNORE.0).is_err() {
             self.keep(&temporary, IGNORE.0, IGNORE.1)?;
         }
         if !self.plan.write.is_empty() || !self.plan.remove.is_empty() {

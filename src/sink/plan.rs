@@ -132,13 +132,12 @@ impl Plan {
 
     /// Keeps an owned file outside the scope owned, with the digest that it carries.
     fn keep(&mut self, before: &mut dyn Before, owned: &Owned, path: &str) -> Result<(), SinkError> {
-        if owned.in_journal(path) {
-            if let Found::Differs(Some(found), _) = before.look(path, None)?
-                && owned.clean(path, Some(&found))
-            {
-                self.index.add(path, digest(&super::index::unix_lines(&found).unwrap_or(found)));
-                return Ok(());
-            }
+        if owned.in_journal(path)
+            && let Found::Differs(Some(found), _) = before.look(path, None)?
+            && owned.clean(path, Some(&found))
+        {
+            self.index.add(path, digest(&super::index::unix_lines(&found).unwrap_or(found)));
+            return Ok(());
         }
         if let Some(digests) = owned.index.files.get(path) {
             self.index.files.insert(path.to_owned(), digests.clone());

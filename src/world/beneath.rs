@@ -57,6 +57,9 @@ impl From<io::Error> for Fault {
     }
 }
 
+/// A name in a folder, escaped when it is not Unicode, and what it stands for.
+pub(crate) type Entry = (Result<String, String>, Kind);
+
 /// Tells one state of a file from the next without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -105,7 +108,7 @@ impl Folder {
     }
 
     /// Returns the names in this folder, sorted; those that are not Unicode come back as their escaped form.
-    pub(crate) fn entries(&self) -> Result<Vec<(Result<String, String>, Kind)>, Fault> {
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>, Fault> {
         let mut entries = Vec::new();
         for entry in fs::Dir::read_from(&self.handle)? {
             let entry = entry?;
