@@ -3,18 +3,17 @@
 //! The modules below stand in reading order: each folder is a stage of the pipeline
 //! `parse → resolve → lower → check → emit`, and [`compile`] shows them all on one screen.
 
-pub mod catalog; //  components and capabilities, embedded or the user's own
-
-pub mod check; //    read-only rules over manifests
-
-
+pub mod compile; //  the pipeline on one screen
 pub mod diag; //     diagnostics: what, where, why, how to fix
-
-pub mod emit; //     manifests → tree of files, one layout, two engines
+pub mod world; //    all that a compile may read
+pub mod parse; //    TOML → syntax with spans
+pub mod catalog; //  components and capabilities, embedded or the user's own
+pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
 pub mod lower; //    platform → manifests: templates run, objects and values made
 pub mod manifest; // Kubernetes objects, values, canonical YAML
-pub mod compile; //  the pipeline on one screen
-pub mod parse; //    TOML → syntax with spans
-pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
-
-pub mod world; //    all that a compile may read //      one file per command
+pub mod chart; //    facts about Helm charts: which values exist
+pub mod check; //    read-only rules over manifests
+pub mod emit; //     manifests → tree of files, one layout, two engines
+pub mod sink; //     tree → worktree, git or stdout: the only writer
+pub mod diff; //     tree × tree → resource changes
+pub mod cli; //      one file per command

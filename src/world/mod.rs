@@ -3,9 +3,19 @@
 //! [`World`] is the only door from the pipeline to the outside. Paths are relative to the root,
 //! with `/` between their parts, and never leave it: a symlink is refused, not followed.
 
-pub mod disk; //    a folder on disk
-pub mod git; //     a git tree at a revision
-pub mod memory; //  a map, for tests and for stitching worlds together
+#[cfg_attr(not(unix), path = "beneath_portable.rs")]
+pub(crate) mod beneath;
+pub mod disk; //       a folder on disk
+pub mod git; //        a git tree at a revision
+pub mod memory; //     a map, for tests and for stitching worlds together
+pub mod path_gate; //  which relative paths are safe on every operating system //  files below a folder handle, links never followed
+
+/// Largest file that a world hands out, in bytes (8 MiB); callers ask for less where less will do.
+pub const MAX_FILE_BYTES: u64 = 8 << 20;
+/// Most entries that one listing visits.
+pub const MAX_ENTRIES: usize = 200_000;
+/// Deepest folder that a listing enters.
+pub const MAX_DEPTH: usize = 64;
 
 use std::sync::Arc;
 
