@@ -55,7 +55,7 @@ fn component_file() -> Keys {
         .key("source", TEXT, "");
     let slot = Keys::new("a slot")
         .key("capability", texts(Format::Any), "")
-        .key("claim", free_map(TEXT), "")
+        .key("claim", free_map(Shape::Any), "")
         .key("optional", Shape::Bool, "")
         .key("wait", Shape::Bool, "")
         .key("shape", words(&["one", "list", "map"]), "")
@@ -220,6 +220,6 @@ fn exists(component: &Component, path: &str) -> bool {
     match path.split_once('.') {
         Some(("requires", slot)) => component.requires.contains_key(slot),
         Some(("options", option)) => component.options.contains_key(option.split('.').next().unwrap_or("")),
-        _ => false,
+        _ => path == "notify",
     }
 }

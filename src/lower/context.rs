@@ -78,10 +78,9 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
         return Value::Null;
     }
     let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
-    let mut map = match lowering.target.table.get("secrets").map(|e| late.fill_node(&e.node, found)) {
-        Some(Value::Map(map)) => map,
-        _ => Map::new(),
-    };
+    // The convention for items is filled in once per secret, not here.
+    let settings = lowering.target.table.table("secrets").into_iter().flatten().filter(|(key, _)| &***key != "key");
+    let mut map: Map = settings.map(|(key, entry)| (key.clone(), late.fill_node(&entry.node, found))).collect();
     let server = match &store.component {
         None => map.get("at").cloned().unwrap_or_default(),
         Some(component) => {
@@ -92,9 +91,6 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
             url.map_or(Value::Null, Value::from)
         }
     };
-    for key in ["mount", "role", "region", "project", "vault", "tenant", "identity", "auth", "scope"] {
-        map.entry(key.into()).or_default();
-    }
     map.insert("name".into(), Value::from(store.name.as_str()));
     map.insert("refresh".into(), Value::from(store.refresh.as_str()));
     map.insert("server".into(), server);

@@ -285,6 +285,8 @@ impl<'a> Lowering<'a> {
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
         unit.values = values::values(self, instance, &context, &own, found);
+        // What a chart makes of a value cannot be seen here, so a value that depends on an API waits for who brings it.
+        let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
         for (stage, templates) in &instance.definition.templates {
             for template in templates {
                 let lowered = self.render(instance, template, &context, found);
@@ -300,7 +302,6 @@ impl<'a> Lowering<'a> {
                 unit.notes.push(note);
             }
         }
-        let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
         (unit, asked)
     }
 

@@ -178,8 +178,8 @@ impl Given {
 /// A claim that the user named belongs to the provider (`postgres/warehouse`); every other one to its consumer,
 /// so neither name depends on how many consumers there are.
 fn convention(sides: &Sides<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
-    let first = sides.claim.values().next().map_or("", String::as_str);
-    let (component, secret) = if sides.named { (sides.provider.name, first) } else { (sides.consumer.name.as_str(), sides.slot.credential.as_str()) };
+    let role = sides.claim.get("role").or_else(|| sides.claim.values().next()).map_or("", String::as_str);
+    let (component, secret) = if sides.named { (sides.provider.name, role) } else { (sides.consumer.name.as_str(), sides.slot.credential.as_str()) };
     item(&frame_of(sides.target), &sides.target.store, component, secret, sources, found)
 }
 

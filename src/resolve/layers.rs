@@ -114,11 +114,13 @@ fn frame(
         }
         let mut over = over.clone();
         over.retain(|key, _| !["clusters", "enable", "disable", "unset"].contains(&&**key));
+        unset_members(&mut table, &mut over, found);
         merge(&mut table, &over);
     }
     if let Some(over) = cluster {
         let mut over = over.clone();
         over.retain(|key, _| !["server", "name", "kubernetes", "vars_from"].contains(&&**key));
+        unset_members(&mut table, &mut over, found);
         merge(&mut table, &over);
         cluster_facts(world, &mut table, cluster, found);
     }
@@ -192,6 +194,29 @@ fn remove(table: &mut Table, path: &Node, found: &mut Vec<Diagnostic>) {
     {
         let message = format!("`{text}` is not set in the layers below, so there is nothing to remove");
         found.push(Diagnostic::error(&super::UNKNOWN_NAME, message).at(path.span, ""));
+    }
+}
+
+/// Applies the `unset` of components and jobs in a layer to the layers below, before the layer itself is laid over them.
+fn unset_members(table: &mut Table, over: &mut Table, found: &mut Vec<Diagnostic>) {
+    for key in ["components", "jobs"] {
+        let Some(Kind::Table(members)) = over.get_mut(key).map(|e| &mut e.node.kind) else { continue };
+        for (name, entry) in Arc::make_mut(members) {
+            let Kind::Table(member) = &mut entry.node.kind else { continue };
+            let Some(Kind::List(paths)) = Arc::make_mut(member).shift_remove("unset").map(|e| e.node.kind) else { continue };
+            let below = table.get_mut(key).and_then(|e| inner_mut(&mut e.node)).and_then(|t| t.get_mut(name)).and_then(|e| inner_mut(&mut e.node));
+            let Some(below) = below else { continue };
+            for path in paths.iter() {
+                remove(below, path, found);
+            }
+        }
+    }
+}
+
+fn inner_mut(node: &mut Node) -> Option<&mut Table> {
+    match &mut node.kind {
+        Kind::Table(table) => Some(Arc::make_mut(table)),
+        _ => None,
     }
 }
 

@@ -317,16 +317,16 @@ impl<'a> Binder<'a> {
         }
         match (self.slot.shape, node.map(|n| (n, &n.kind))) {
             (SlotShape::Map, Some((_, Kind::Table(table)))) => {
-                let entries = table.iter().filter_map(|(name, entry)| Some((name.to_string(), self.bind_one(Some(&entry.node), found)?)));
+                let entries = table.iter().filter_map(|(name, entry)| Some((name.to_string(), self.bind_one(Some(&entry.node), Some(name), found)?)));
                 Some(SlotBinding::Map(entries.collect()))
             }
             (SlotShape::Map, _) => Some(SlotBinding::Map(IndexMap::new())),
             (_, None) if self.slot.optional => Some(SlotBinding::Off),
-            (_, node) => self.bind_one(node.map(|(n, _)| n), found).map(SlotBinding::One),
+            (_, node) => self.bind_one(node.map(|(n, _)| n), None, found).map(SlotBinding::One),
         }
     }
 
-    fn bind_one(&self, node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
+    fn bind_one(&self, node: Option<&Node>, entry: Option<&str>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
         let all = providers(self.targets, self.index);
         let candidates: Vec<&Named<'_>> = all.iter().filter(|p| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c))).collect();
         let at = node.map_or(self.consumer.span, |n| n.span);
@@ -359,7 +359,7 @@ impl<'a> Binder<'a> {
         let capability = self.slot.capabilities.iter().find(|c| provider.provides(c))?;
         let capability = self.context.catalogue.capabilities.get(capability)?;
         let named = shorthand.is_some() || table.is_some_and(|t| t.iter().any(|(k, _)| &**k != "from"));
-        let claim = self.claim(capability, shorthand.as_deref(), table, at, found);
+        let claim = self.claim(capability, shorthand.as_deref(), table, entry, at, found);
         Some(self.finish(capability, provider, claim, vec![], named, at, found))
     }
 
@@ -399,7 +399,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Fills in the fields of the claim: the user's words, the slot's, the capability's.
-    fn claim(&self, capability: &Capability, shorthand: Option<&str>, table: Option<&Table>, at: Span, found: &mut Vec<Diagnostic>) -> IndexMap<String, String> {
+    fn claim(&self, capability: &Capability, shorthand: Option<&str>, table: Option<&Table>, entry: Option<&str>, at: Span, found: &mut Vec<Diagnostic>) -> IndexMap<String, String> {
         let frame = frame_of(&self.targets[self.index]);
         let names = EarlyName { name: &self.consumer.name, namespace: &self.consumer.namespace, release: &self.consumer.release };
         let mut claim: IndexMap<String, String> = IndexMap::new();
@@ -411,6 +411,7 @@ impl<'a> Binder<'a> {
                 _ => (self.slot.claim.get(field).or(def.default.as_ref()).cloned().unwrap_or_default(), at),
             };
             let text = claim.iter().fold(text, |text, (known, value)| text.replace(&format!("${{claim.{known}}}"), value));
+            let text = entry.map_or(text.clone(), |name| text.replace("${each.name}", name));
             let value = early_text(&frame, Some(&names), &text, span, self.context.sources, found);
             // Databases and roles are SQL names: the default made of a component's name turns its dashes over.
             let value = if own.is_none() && shorthand.is_none() && def.pattern.as_ref().is_some_and(|p| !p.contains('-')) { value.replace('-', "_") } else { value };
@@ -471,7 +472,7 @@ impl<'a> Binder<'a> {
         let all = providers(self.targets, self.index);
         let provider = all.iter().find(|p| p.name == first.store)?;
         let capability = self.context.catalogue.capabilities.get(BUCKET)?;
-        let claim = self.claim(capability, None, None, at, found);
+        let claim = self.claim(capability, None, None, None, at, found);
         let names = buckets.iter().map(|b| b.name.clone()).collect();
         Some(self.finish(capability, provider, claim, names, false, at, found))
     }
