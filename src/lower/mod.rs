@@ -24,6 +24,7 @@ use crate::manifest::kinds;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Table;
+use crate::parse::node::Lookup;
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
@@ -147,23 +148,47 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
 
 /// Says plainly what the language promises and this version does not do yet.
 fn unsupported(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    let Some(target) = platform.targets.first() else { return };
-    let mut say = |path: [&str; 2], what: &str| {
-        if let Some(entry) = target.table.get(path[0]).and_then(|e| e.node.as_table()).and_then(|t| t.get(path[1])) {
-            found.push(Diagnostic::error(&UNSUPPORTED, what).at(entry.node.span, ""));
+    // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
+    const NOT_YET: &[(&[&str], &str, &str)] = &[
+        (&["platform", "engine"], "flux", "render for Flux"),
+        (&["platform", "output"], "manifests", "render charts to manifests"),
+        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
+        (&["images", "rewrite"], "", "rewrite the images inside of charts"),
+        (&["images", "pins"], "", "pin the images inside of charts"),
+        (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
+        (&["secrets", "scope"], "namespace", "make a store per namespace"),
+        (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
+        (&["secrets", "sops"], "", "write SOPS settings"),
+    ];
+    let mut said = BTreeSet::new();
+    let mut say = |at: Span, what: &str| {
+        if said.insert((at, what.to_string())) {
+            found.push(Diagnostic::error(&UNSUPPORTED, format!("this lakegen cannot {what} yet")).at(at, ""));
         }
     };
-    if platform.engine == crate::resolve::Engine::Flux {
-        say(["platform", "engine"], "this lakegen cannot render for Flux yet");
+    for target in &platform.targets {
+        for (path, word, what) in NOT_YET {
+            let table = target.table.table(path[0]);
+            if let Some(node) = table.and_then(|t| t.node(path[1]))
+                && (word.is_empty() || node.as_str() == Some(word))
+            {
+                say(node.span, what);
+            }
+        }
+        for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
+            say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
+        }
+        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
+            say(job.at("when"), "render jobs on demand");
+        }
+        for instance in target.instances.values() {
+            for binding in instance.bindings.values().flat_map(|b| b.all()) {
+                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
+                    say(binding.span, "bind a slot by cloud identity");
+                }
+            }
+        }
     }
-    if target.table.get("platform").and_then(|e| e.node.as_table()).and_then(|t| t.get("output")).and_then(|e| e.node.as_str()) == Some("manifests") {
-        say(["platform", "output"], "this lakegen cannot render charts to manifests yet");
-    }
-    if target.table.get("argocd").and_then(|e| e.node.as_table()).and_then(|t| t.get("form")).and_then(|e| e.node.as_str()) == Some("applicationset") {
-        say(["argocd", "form"], "this lakegen cannot render ApplicationSets yet");
-    }
-    say(["images", "rewrite"], "this lakegen cannot rewrite the images inside of charts yet");
-    say(["images", "pins"], "this lakegen cannot pin the images inside of charts yet");
 }
 
 /// The user's own files that components name, read once.
@@ -382,6 +407,7 @@ impl<'a> Lowering<'a> {
             if let (true, true, Some(instance)) = (namespaced, missing, instance) {
                 insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
             }
+            drop_nulls(value);
             let mut label = |key: &str, text: &str| {
                 if value.at(&["metadata", "labels", key]).is_none() {
                     value.set(&["metadata", "labels", key], Value::from(text));
@@ -403,6 +429,18 @@ impl<'a> Lowering<'a> {
         for objects in unit.stages.values_mut() {
             objects.sort_by_cached_key(|lowered| lowered.object.id());
         }
+    }
+}
+
+/// Removes members without a value: the API server would, and a patch would read them as a removal.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            map.retain(|_, inner| *inner != Value::Null);
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::List(list) => list.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 
