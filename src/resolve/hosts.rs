@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::instances::{Context, Instance};
 use super::layers::Frame;
 use super::scope::{EarlyName, Edged, early_text, early_with_edge};
-use super::{Target, unknown_name};
+use super::{AMBIGUOUS_PROVIDER, Target, unknown_name};
 use crate::diag::Diagnostic;
 use crate::parse::node::Lookup;
 use crate::parse::text::Format;
@@ -144,15 +144,27 @@ fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Di
     if let Some(name) = name {
         return target.edges.get(name);
     }
-    let default = target.edges.values().find(|edge| edge.default).or_else(|| target.edges.values().next());
-    if default.is_none() {
-        found.push(
+    if let Some(edge) = target.edges.values().find(|edge| edge.default) {
+        return Some(edge);
+    }
+    let mut edges = target.edges.values();
+    let (first, second) = (edges.next(), edges.next());
+    match (first, second) {
+        (Some(first), Some(second)) => found.push(
+            Diagnostic::error(&AMBIGUOUS_PROVIDER, "several edges could publish this host")
+                .at(at, "through which one?")
+                .at(first.span, "could publish it")
+                .at(second.span, "could publish it too")
+                .help(format!("write `\"{}:<host>\"`, or add `default = true` to one edge", first.name)),
+        ),
+        (None, _) => found.push(
             Diagnostic::error(&MISSING_KEY, "a host is published, but there is no edge to publish it through")
                 .at(at, "")
                 .help("add `[edges.web]` with `kind = \"ingress\"` and `class = \"nginx\"`, or `kind = \"gateway\"`"),
-        );
+        ),
+        (Some(only), None) => return Some(only),
     }
-    default
+    None
 }
 
 fn full_name(target: &Target, instance: &Instance, edge: &Edge, host: &str, at: Span, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<String> {
