@@ -58,7 +58,8 @@ impl Component<'_> {
 
     /// Writes Helm values: the shared ones once, each target's own beside them.
     fn values(&self, paths: &mut All, writer: &mut Writer) {
-        let with: Vec<(&str, &Value)> = self.units.iter().filter_map(|(target, unit)| Some((*target, unit.values.as_ref()?))).collect();
+        let with: Vec<(&str, &Value)> =
+            self.units.iter().filter_map(|(target, unit)| Some((*target, unit.values.as_ref()?))).collect();
         if with.is_empty() {
             return;
         }
@@ -86,17 +87,25 @@ impl Component<'_> {
     fn stage(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
         let empty = Vec::new();
         let objects = |unit: &'_ Unit| -> IndexMap<ObjectId, Object> {
-            unit.stages.get(&stage).unwrap_or(&empty).iter().map(|l: &Lowered| (l.object.id(), l.object.clone())).collect()
+            unit.stages
+                .get(&stage)
+                .unwrap_or(&empty)
+                .iter()
+                .map(|l: &Lowered| (l.object.id(), l.object.clone()))
+                .collect()
         };
         let with: Vec<(&str, IndexMap<ObjectId, Object>, &[Value])> = self
             .units
             .iter()
-            .map(|(target, unit)| (*target, objects(unit), unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default()))
+            .map(|(target, unit)| {
+                (*target, objects(unit), unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default())
+            })
             .filter(|(_, objects, patches)| !objects.is_empty() || !patches.is_empty())
             .collect();
         self.doubles(stage, writer);
         let Some((_, first, _)) = with.first() else { return };
-        let everywhere: Vec<&ObjectId> = first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
+        let everywhere: Vec<&ObjectId> =
+            first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
         let mut base: IndexMap<&ObjectId, Value> = IndexMap::new();
         for id in everywhere {
             let values: Vec<&Value> = with.iter().map(|(_, objects, _)| objects[id].value()).collect();
@@ -125,7 +134,8 @@ impl Component<'_> {
                 continue;
             }
             let mut files = self.folder_of(&folder, resources, ".yaml", writer);
-            let patches = self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
+            let patches =
+                self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
             if !base.is_empty() {
                 files.insert(0, format!("../../base/{}", stage.name()));
             }
@@ -142,14 +152,24 @@ impl Component<'_> {
                 if let Some(before) = seen.insert(lowered.object.id(), lowered) {
                     let message = format!("component `{}` makes {} twice", self.name, lowered.object.id());
                     let at = |l: &Lowered| l.origin.template.unwrap_or(l.origin.span);
-                    writer.found.push(crate::diag::Diagnostic::error(&super::PATH_COLLISION, message).at(at(lowered), "made here").at(at(before), "and here"));
+                    writer.found.push(
+                        crate::diag::Diagnostic::error(&super::PATH_COLLISION, message)
+                            .at(at(lowered), "made here")
+                            .at(at(before), "and here"),
+                    );
                 }
             }
         }
     }
 
     /// Writes objects or patches into a folder, one file each, and returns the files' names.
-    fn folder_of<'v>(&self, folder: &str, objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>, end: &str, writer: &mut Writer) -> Vec<String> {
+    fn folder_of<'v>(
+        &self,
+        folder: &str,
+        objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>,
+        end: &str,
+        writer: &mut Writer,
+    ) -> Vec<String> {
         let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for (id, _) in &objects {
@@ -169,7 +189,8 @@ impl Component<'_> {
 
 /// Returns `deployment-trino`; characters that some system refuses in file names become `_`.
 fn short(id: &ObjectId) -> String {
-    let name: String = id.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+    let name: String =
+        id.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
     format!("{}-{name}", id.kind.to_lowercase())
 }
 

@@ -53,7 +53,11 @@ mod tests {
         for value in [&a, &b] {
             let mut joined = base.clone();
             joined.merge(own(value, &base).expect("each differs"));
-            let sorted = |v: &Value| { let mut m = v.as_map().expect("a map").clone(); m.sort_keys(); m };
+            let sorted = |v: &Value| {
+                let mut m = v.as_map().expect("a map").clone();
+                m.sort_keys();
+                m
+            };
             assert_eq!(sorted(&joined).keys().collect::<Vec<_>>(), sorted(value).keys().collect::<Vec<_>>());
             assert_eq!(joined.get("b").and_then(|b| b.get("x")), value.get("b").and_then(|b| b.get("x")));
         }

@@ -85,9 +85,10 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
         None => map.get("at").cloned().unwrap_or_default(),
         Some(component) => {
             let provides = lowering.visible(component).map(|i| i.definition.provides.clone()).unwrap_or_default();
-            let url = provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
-                offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
-            });
+            let url =
+                provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
+                    offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
+                });
             url.map_or(Value::Null, Value::from)
         }
     };
@@ -112,7 +113,8 @@ fn ignore(lowering: &Lowering<'_>) -> Value {
     let mut map = Map::new();
     for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
         for filled in instance.definition.operator_filled.iter().filter(|f| !f.pointers.is_empty()) {
-            let key = if filled.group.is_empty() { filled.kind.clone() } else { format!("{}_{}", filled.group, filled.kind) };
+            let key =
+                if filled.group.is_empty() { filled.kind.clone() } else { format!("{}_{}", filled.group, filled.kind) };
             map.insert(key.into(), Value::from(filled.pointers.iter().map(String::as_str).collect::<Vec<_>>()));
         }
     }
@@ -129,7 +131,13 @@ impl<'a> Lowering<'a> {
 }
 
 /// Builds the context of a component.
-pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &Own, found: &mut Vec<Diagnostic>) -> Jinja {
+pub fn of(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    shared: &Shared,
+    own: &Own,
+    found: &mut Vec<Diagnostic>,
+) -> Jinja {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let chart_version = instance.chart.as_ref().map_or_else(String::new, |c| c.version.clone());
     let component = object([
@@ -139,7 +147,13 @@ pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &O
         ("release", Value::from(instance.release.as_str())),
         ("fullname", Value::from(instance.fullname.as_str())),
         ("version", Value::from(chart_version.as_str())),
-        ("labels", object([("app.kubernetes.io/name", Value::from(instance.definition.name.as_str())), ("app.kubernetes.io/instance", Value::from(instance.name.as_str()))])),
+        (
+            "labels",
+            object([
+                ("app.kubernetes.io/name", Value::from(instance.definition.name.as_str())),
+                ("app.kubernetes.io/instance", Value::from(instance.name.as_str())),
+            ]),
+        ),
     ]);
     let parts = [
         ("component", component),
@@ -210,12 +224,20 @@ fn example(def: &OptionDef) -> &'static str {
 fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
     let Some(node) = node.or(def.default.as_ref()) else {
         // A table of options with defaults is there even when the user says nothing.
-        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) { table(late, name, None, def, found) } else { Value::Null };
+        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) {
+            table(late, name, None, def, found)
+        } else {
+            Value::Null
+        };
     };
     match (&node.kind, def.kind.as_str(), def.items.as_deref()) {
         (Kind::Table(_), "table", _) => table(late, name, Some(node), def, found),
-        (Kind::Table(entries), "map", Some("table")) => Value::Map(entries.iter().map(|(key, e)| (key.clone(), table(late, key, Some(&e.node), def, found))).collect()),
-        (Kind::List(items), "list", Some("table")) => Value::List(items.iter().map(|item| table(late, name, Some(item), def, found)).collect()),
+        (Kind::Table(entries), "map", Some("table")) => Value::Map(
+            entries.iter().map(|(key, e)| (key.clone(), table(late, key, Some(&e.node), def, found))).collect(),
+        ),
+        (Kind::List(items), "list", Some("table")) => {
+            Value::List(items.iter().map(|item| table(late, name, Some(item), def, found)).collect())
+        }
         _ => {
             let value = late.fill_node(node, found);
             check(name, node, &value, def, found);
@@ -229,8 +251,15 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
     let mut map = Map::new();
     for (key, inner) in &def.keys {
         let own = given.and_then(|t| t.node(key));
-        if own.is_none() && inner.required && let Some(node) = node {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing here")).at(node.span, "").note(inner.doc.clone()));
+        if own.is_none()
+            && inner.required
+            && let Some(node) = node
+        {
+            found.push(
+                Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing here"))
+                    .at(node.span, "")
+                    .note(inner.doc.clone()),
+            );
         }
         map.insert(key.as_str().into(), option(late, key, own, inner, found));
     }
@@ -244,7 +273,9 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
 fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Vec<Diagnostic>) {
     let texts: Vec<(&Node, String)> = match (&node.kind, value) {
         (Kind::Str(_), Value::Str(s)) => vec![(node, s.to_string())],
-        (Kind::List(nodes), Value::List(values)) => nodes.iter().zip(values).filter_map(|(n, v)| v.as_str().map(|s| (n, s.to_string()))).collect(),
+        (Kind::List(nodes), Value::List(values)) => {
+            nodes.iter().zip(values).filter_map(|(n, v)| v.as_str().map(|s| (n, s.to_string()))).collect()
+        }
         _ => vec![],
     };
     for (at, text) in texts {
@@ -252,7 +283,11 @@ fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Ve
             && let Ok(regex) = regex_lite::Regex::new(pattern)
             && !regex.is_match(&text)
         {
-            found.push(Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`")).at(at.span, "").note(format!("{} (pattern `{pattern}`)", def.doc)));
+            found.push(
+                Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`"))
+                    .at(at.span, "")
+                    .note(format!("{} (pattern `{pattern}`)", def.doc)),
+            );
         } else if at.as_str().is_some_and(string::has_reference)
             && let Shape::Text(format) = option_shape(name, def)
             && let Err(what) = format.check(&text)
@@ -267,7 +302,9 @@ fn requires(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -
     for slot in instance.definition.requires.keys() {
         let value = match instance.bindings.get(slot) {
             Some(SlotBinding::One(binding)) => fields(late, binding, instance, found),
-            Some(SlotBinding::Map(bindings)) if !bindings.is_empty() => Value::Map(bindings.iter().map(|(name, b)| (name.as_str().into(), fields(late, b, instance, found))).collect()),
+            Some(SlotBinding::Map(bindings)) if !bindings.is_empty() => Value::Map(
+                bindings.iter().map(|(name, b)| (name.as_str().into(), fields(late, b, instance, found))).collect(),
+            ),
             _ => Value::Null,
         };
         map.insert(slot.as_str().into(), value);
@@ -322,12 +359,23 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     for capability in instance.definition.provides.keys() {
         let list = claims.get(capability).map(Vec::as_slice).unwrap_or_default();
         let list = list.iter().map(|claim| {
-            let mut entry: Map = claim.fields.iter().map(|(key, value)| (Arc::from(key.as_str()), Value::from(value.as_str()))).collect();
+            let mut entry: Map = claim
+                .fields
+                .iter()
+                .map(|(key, value)| (Arc::from(key.as_str()), Value::from(value.as_str())))
+                .collect();
             entry.entry("role".into()).or_insert_with(|| Value::from(claim.consumer.as_str()));
             entry.insert("consumer".into(), Value::from(claim.consumer.as_str()));
             entry.insert("namespace".into(), Value::from(claim.namespace.as_str()));
-            entry.insert("secret".into(), claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())));
-            let real = claim.buckets.iter().filter_map(|b| lowering.target.buckets.get(b)).map(|b| Value::from(b.bucket.as_str()));
+            entry.insert(
+                "secret".into(),
+                claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())),
+            );
+            let real = claim
+                .buckets
+                .iter()
+                .filter_map(|b| lowering.target.buckets.get(b))
+                .map(|b| Value::from(b.bucket.as_str()));
             entry.insert("buckets".into(), Value::List(real.collect()));
             Value::Map(entry)
         });
@@ -339,9 +387,15 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
 /// Returns the buckets that a store has to make.
 fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
-    let own = lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let own =
+        lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
     let list = own.map(|bucket| {
-        let mut roles: Vec<Value> = claims.into_iter().flatten().filter(|c| c.buckets.contains(&bucket.name)).filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str()))).collect();
+        let mut roles: Vec<Value> = claims
+            .into_iter()
+            .flatten()
+            .filter(|c| c.buckets.contains(&bucket.name))
+            .filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str())))
+            .collect();
         roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
         let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
         object([

@@ -42,30 +42,70 @@ pub static CODES: &[&Code] = &[
     &UNKNOWN_KIND,
 ];
 
-code!(TEMPLATE_ERROR, "template-error", "a template of the catalogue cannot be rendered",
+code!(
+    TEMPLATE_ERROR,
+    "template-error",
+    "a template of the catalogue cannot be rendered",
     "a component is made of templates; a broken one makes nothing",
-    "name: {{ component.nam }}", "name: {{ component.name }}");
-code!(TEMPLATE_LIMIT, "template-limit", "a template needs more than it may have",
+    "name: {{ component.nam }}",
+    "name: {{ component.name }}"
+);
+code!(
+    TEMPLATE_LIMIT,
+    "template-limit",
+    "a template needs more than it may have",
     "a template that never ends, or that fills the memory, must not take the machine with it",
-    "{% for i in range(10000) %}{% for j in range(10000) %}…", "make the work depend on what the platform says, not on large numbers");
-code!(BAD_OBJECT, "bad-object", "a manifest is not a Kubernetes object",
+    "{% for i in range(10000) %}{% for j in range(10000) %}…",
+    "make the work depend on what the platform says, not on large numbers"
+);
+code!(
+    BAD_OBJECT,
+    "bad-object",
+    "a manifest is not a Kubernetes object",
     "the engine could not apply it",
-    "kind: ConfigMap                    # no apiVersion, no name", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings");
-code!(SECRET_IN_VALUE, "secret-in-value", "a secret stands where everybody can read it",
+    "kind: ConfigMap                    # no apiVersion, no name",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings"
+);
+code!(
+    SECRET_IN_VALUE,
+    "secret-in-value",
+    "a secret stands where everybody can read it",
     "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
-    "env.DB_URL = \"postgres://app:hunter2@db/app\"", "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\"");
-code!(UNTESTED_VERSION, "untested-version", "a chart version lies outside of what the component's templates know",
+    "env.DB_URL = \"postgres://app:hunter2@db/app\"",
+    "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\""
+);
+code!(
+    UNTESTED_VERSION,
+    "untested-version",
+    "a chart version lies outside of what the component's templates know",
     "values may have been renamed there, and Helm ignores values that a chart does not read",
-    "components.trino.version = \"2.0.0\"", "components.trino.version = \"1.42.2\"");
-code!(UNSUPPORTED, "unsupported", "something is part of the language that this lakegen cannot do yet",
+    "components.trino.version = \"2.0.0\"",
+    "components.trino.version = \"1.42.2\""
+);
+code!(
+    UNSUPPORTED,
+    "unsupported",
+    "something is part of the language that this lakegen cannot do yet",
     "a promise that cannot be kept is said, never passed over",
-    "output = \"manifests\"", "output = \"values\"");
-code!(DEPENDENCY_CYCLE, "dependency-cycle", "components wait for each other in a circle",
+    "output = \"manifests\"",
+    "output = \"values\""
+);
+code!(
+    DEPENDENCY_CYCLE,
+    "dependency-cycle",
+    "components wait for each other in a circle",
     "none of them could ever start",
-    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }", "remove one `after`, or bind one side with an external");
-code!(UNKNOWN_KIND, "unknown-kind", "an object's kind is brought by nothing in the platform",
+    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }",
+    "remove one `after`, or bind one side with an external"
+);
+code!(
+    UNKNOWN_KIND,
+    "unknown-kind",
+    "an object's kind is brought by nothing in the platform",
     "the cluster would refuse it: no CustomResourceDefinition",
-    "[components]\npostgres = {}          # a Cluster of CloudNativePG", "[components]\ncloudnative-pg = {}\npostgres = {}");
+    "[components]\npostgres = {}          # a Cluster of CloudNativePG",
+    "[components]\ncloudnative-pg = {}\npostgres = {}"
+);
 
 /// Where an object came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +180,8 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let mut targets = Vec::new();
     for index in 0..platform.targets.len() {
         let known = Known { sources, catalogue: &platform.catalogue };
-        let lowering = Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
+        let lowering =
+            Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
         targets.push(lowering.target(&mut found));
     }
     Warned { output: Manifests { targets }, diagnostics: found }
@@ -241,7 +282,10 @@ impl Files<'_> {
     /// Returns the files that a pattern names, in path order.
     pub fn get(&self, pattern: &str) -> Vec<(&str, crate::diag::SourceId, &Arc<str>)> {
         let all: Vec<String> = self.read.keys().cloned().collect();
-        matching(&all, pattern).into_iter().filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text))).collect()
+        matching(&all, pattern)
+            .into_iter()
+            .filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text)))
+            .collect()
     }
 }
 
@@ -250,7 +294,10 @@ fn matching<'a>(all: &'a [String], pattern: &str) -> Vec<&'a str> {
     let Ok(glob) = globset::GlobBuilder::new(exact).literal_separator(true).build() else { return vec![] };
     let matcher = glob.compile_matcher();
     let folder = format!("{}/", exact.trim_end_matches('/'));
-    all.iter().map(String::as_str).filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path))).collect()
+    all.iter()
+        .map(String::as_str)
+        .filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path)))
+        .collect()
 }
 
 fn is_yaml(path: &str) -> bool {
@@ -305,7 +352,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// Makes everything of one component.
-    fn unit(&self, instance: &'a Instance, shared: &context::Shared, secrets: &mut secrets::Secrets, found: &mut Vec<Diagnostic>) -> (Unit, BTreeSet<String>) {
+    fn unit(
+        &self,
+        instance: &'a Instance,
+        shared: &context::Shared,
+        secrets: &mut secrets::Secrets,
+        found: &mut Vec<Diagnostic>,
+    ) -> (Unit, BTreeSet<String>) {
         let mut unit = Unit::default();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
@@ -330,7 +383,13 @@ impl<'a> Lowering<'a> {
         (unit, asked)
     }
 
-    fn render(&self, instance: &Instance, template: &Template, context: &minijinja::Value, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
+    fn render(
+        &self,
+        instance: &Instance,
+        template: &Template,
+        context: &minijinja::Value,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Lowered> {
         let documents = match self.engine.documents(template, context) {
             Ok(documents) => documents,
             Err(diagnostic) => {
@@ -340,7 +399,12 @@ impl<'a> Lowering<'a> {
         };
         let mut lowered = Vec::new();
         for document in documents {
-            let origin = Origin { file: template.name.clone(), line: document.line, span: instance.span, template: Some(templates::line_span(template, document.line)) };
+            let origin = Origin {
+                file: template.name.clone(),
+                line: document.line,
+                span: instance.span,
+                template: Some(templates::line_span(template, document.line)),
+            };
             take(document.value, &origin, &mut lowered, found);
         }
         lowered
@@ -356,10 +420,19 @@ impl<'a> Lowering<'a> {
                     Span::new(source, start, end)
                 };
                 match crate::manifest::yaml::read(text) {
-                    Err(error) => found.push(Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message)).at(span(error.line), "").at(node.span, "used here")),
+                    Err(error) => found.push(
+                        Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))
+                            .at(span(error.line), "")
+                            .at(node.span, "used here"),
+                    ),
                     Ok(documents) => {
                         for document in documents {
-                            let origin = Origin { file: path.to_string(), line: document.line, span: node.span, template: Some(span(document.line)) };
+                            let origin = Origin {
+                                file: path.to_string(),
+                                line: document.line,
+                                span: node.span,
+                                template: Some(span(document.line)),
+                            };
                             let mut lowered = Vec::new();
                             take(document.value, &origin, &mut lowered, found);
                             unit.stages.entry(Stage::Release).or_default().extend(lowered);
@@ -384,7 +457,10 @@ impl<'a> Lowering<'a> {
                 (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, value.get("target"))),
                 (None, Some(json)) => crate::manifest::yaml::write(json),
                 _ => {
-                    found.push(Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`").at(node.span, ""));
+                    found.push(
+                        Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`")
+                            .at(node.span, ""),
+                    );
                     continue;
                 }
             };
@@ -402,7 +478,8 @@ impl<'a> Lowering<'a> {
             let missing = lowered.object.namespace().is_empty();
             let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
             let bare = full_kind.trim_start_matches('/');
-            let protect = data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
+            let protect = data.iter().any(|kind| kind.trim_start_matches("v1/") == bare)
+                || PROTECTED.contains(&full_kind.as_str());
             let value = lowered.object.value_mut();
             if let (true, true, Some(instance)) = (namespaced, missing, instance) {
                 insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
@@ -421,7 +498,10 @@ impl<'a> Lowering<'a> {
             if protect {
                 // Both engines' words, so that changing the engine changes nothing here
                 // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
-                value.set(&["metadata", "annotations", "argocd.argoproj.io/sync-options"], Value::from("Prune=false,Delete=false"));
+                value.set(
+                    &["metadata", "annotations", "argocd.argoproj.io/sync-options"],
+                    Value::from("Prune=false,Delete=false"),
+                );
                 value.set(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"], Value::from("disabled"));
             }
         }
@@ -482,7 +562,14 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
         Ok(object) => lowered.push(Lowered { object, origin: origin.clone() }),
         Err(missing) => {
             let at = origin.template.unwrap_or(origin.span);
-            found.push(Diagnostic::error(&BAD_OBJECT, format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file)).at(at, "").at(origin.span, "used here"));
+            found.push(
+                Diagnostic::error(
+                    &BAD_OBJECT,
+                    format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file),
+                )
+                .at(at, "")
+                .at(origin.span, "used here"),
+            );
         }
     }
 }
@@ -496,7 +583,14 @@ fn insert_after_name(value: &mut Value, key: &str, new: Value) {
 }
 
 /// Returns an object from its parts, made by lakegen itself.
-pub fn made(api_version: &str, kind: &str, namespace: &str, name: &str, rest: impl IntoIterator<Item = (&'static str, Value)>, span: Span) -> Lowered {
+pub fn made(
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    rest: impl IntoIterator<Item = (&'static str, Value)>,
+    span: Span,
+) -> Lowered {
     let mut metadata = Map::from_iter([(Arc::from("name"), Value::from(name))]);
     if !namespace.is_empty() {
         metadata.insert("namespace".into(), Value::from(namespace));

@@ -141,7 +141,12 @@ impl Graph<'_> {
                 if target.instances.contains_key(other) {
                     self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
-                    found.push(crate::resolve::unknown_name("component", other, node.span, target.instances.keys().map(String::as_str)));
+                    found.push(crate::resolve::unknown_name(
+                        "component",
+                        other,
+                        node.span,
+                        target.instances.keys().map(String::as_str),
+                    ));
                 }
             }
             let asked: Vec<String> = self.asked(&instance.name);
@@ -153,7 +158,10 @@ impl Graph<'_> {
 
     /// Says whether a component exists in the file but is switched off in this target.
     fn off_here(&self, name: &str) -> bool {
-        let tables = ["components", "jobs"].into_iter().filter_map(|k| self.lowering.target.table.get(k)).filter_map(|e| e.node.as_table());
+        let tables = ["components", "jobs"]
+            .into_iter()
+            .filter_map(|k| self.lowering.target.table.get(k))
+            .filter_map(|e| e.node.as_table());
         tables.into_iter().any(|t| t.contains_key(name))
     }
 
@@ -170,8 +178,13 @@ impl Graph<'_> {
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
-                if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate) {
-                    self.edge((&instance.name, Stage::Prepare), (&binding.provider, Stage::Release), format!("the credential of {reason}"));
+                if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate)
+                {
+                    self.edge(
+                        (&instance.name, Stage::Prepare),
+                        (&binding.provider, Stage::Release),
+                        format!("the credential of {reason}"),
+                    );
                 }
             }
         }
@@ -227,9 +240,14 @@ impl Graph<'_> {
         if lowered.object.kind() != "ExternalSecret" {
             return;
         }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str()) else { return };
+        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
+        else {
+            return;
+        };
         let makes = |l: &Lowered| l.object.kind() == "ClusterSecretStore" && l.object.name() == store;
-        let owner = self.out.units.iter().find_map(|(owner, unit)| unit.stages.iter().find(|(_, objects)| objects.iter().any(makes)).map(|(at, _)| (owner.clone(), *at)));
+        let owner = self.out.units.iter().find_map(|(owner, unit)| {
+            unit.stages.iter().find(|(_, objects)| objects.iter().any(makes)).map(|(at, _)| (owner.clone(), *at))
+        });
         if let Some((owner, at)) = owner {
             self.edge((name, stage), (&owner, at), format!("the store `{store}`"));
             if let Some(component) = &self.lowering.target.store.component
@@ -269,9 +287,12 @@ impl Graph<'_> {
         if waves.len() < self.units.len() {
             found.push(self.cycle(&waves));
         }
-        let mut units: Vec<(&UnitId, i64)> = self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
+        let mut units: Vec<(&UnitId, i64)> =
+            self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
         units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
-        Order { units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect() }
+        Order {
+            units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect(),
+        }
     }
 
     /// The lowest wave that a unit may have: CRDs and namespaces first, then ten per tier.
@@ -289,7 +310,9 @@ impl Graph<'_> {
         let left: BTreeSet<&UnitId> = self.units.iter().filter(|u| !placed.contains_key(u)).collect();
         // Walk along edges inside of what is left until a unit comes again: that is a circle.
         let mut path: Vec<&UnitId> = left.iter().take(1).copied().collect();
-        while let Some(next) = path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t))) {
+        while let Some(next) =
+            path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t)))
+        {
             if let Some(start) = path.iter().position(|u| *u == next) {
                 path.drain(..start);
                 break;
@@ -297,12 +320,14 @@ impl Graph<'_> {
             path.push(next);
         }
         let names: Vec<String> = path.iter().chain(path.first()).map(|u| u.name()).collect();
-        let mut diagnostic = Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
+        let mut diagnostic =
+            Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
         for (index, unit) in path.iter().enumerate() {
             let next = path[(index + 1) % path.len()];
             let reason = self.edges.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
             if let Some(instance) = self.lowering.target.instances.get(&unit.component) {
-                diagnostic = diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
+                diagnostic =
+                    diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
             }
         }
         diagnostic
@@ -346,7 +371,11 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
         };
     }
     let group = kinds::group(api);
-    let what = if count > 1 { format!("{count} objects of kind `{kind}` (`{group}`)") } else { format!("`{kind}/{}` (`{group}`)", lowered.object.name()) };
+    let what = if count > 1 {
+        format!("{count} objects of kind `{kind}` (`{group}`)")
+    } else {
+        format!("`{kind}/{}` (`{group}`)", lowered.object.name())
+    };
     let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings the kind of {what}"))
         .at(lowered.origin.span, "needed here");
     if known.is_empty() {
