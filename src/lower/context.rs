@@ -1,5 +1,6 @@
 //! What templates see: the context of templates/README.md, built for one component of one target.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -23,6 +24,8 @@ use crate::resolve::{Binding, Instance, SlotBinding};
 /// The part of the context that all components of a target share.
 pub struct Shared {
     entries: Vec<(&'static str, Jinja)>,
+    /// Served API version by group.
+    apis: Arc<BTreeMap<String, String>>,
 }
 
 impl Shared {
@@ -63,12 +66,15 @@ impl Shared {
             ("notify", table("notify")),
             ("repositories", table("repositories")),
             ("images", table("images")),
-            ("monitoring", Value::Bool(target.monitoring())),
+            ("monitoring", Value::Bool(lowering.apis.contains_key("monitoring.coreos.com"))),
             ("store", store(lowering, found)),
             ("health_checks", health_checks(lowering)),
             ("ignore", ignore(lowering)),
         ];
-        Self { entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect() }
+        Self {
+            apis: Arc::new(lowering.apis.clone()),
+            entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect(),
+        }
     }
 }
 
@@ -165,10 +171,10 @@ pub fn of(
         ("hosts", hosts(lowering, instance)),
         ("pods", values::pods(lowering, instance, own, found)),
     ];
-    let apis: IndexMap<String, Option<String>> = groups(lowering);
+    let apis = shared.apis.clone();
     let asked = own.asked.clone();
     let api = move |group: &str| {
-        let api = apis.get(group).cloned().flatten();
+        let api = apis.get(group).cloned();
         if api.is_some()
             && let Ok(mut asked) = asked.lock()
         {
@@ -180,13 +186,6 @@ pub fn of(
     let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
     let shared = shared.entries.iter().map(|(key, value)| (*key, value.clone()));
     Jinja::from_pairs(shared.chain(parts.into_iter().map(|(key, value)| (key, to_jinja(&value)))).chain(functions))
-}
-
-fn groups(lowering: &Lowering<'_>) -> IndexMap<String, Option<String>> {
-    let target = lowering.target;
-    let all = target.instances.values().flat_map(|i| i.apis.iter()).chain(target.ground.apis.iter());
-    let groups = all.filter_map(|api| api.split_once('/')).map(|(group, _)| group.to_string());
-    groups.map(|group| (group.clone(), target.api(&group))).collect()
 }
 
 /// Returns every option with its default applied, strings filled in and checked.
@@ -389,14 +388,14 @@ fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
     let own =
         lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for claim in claims.into_iter().flatten() {
+        for bucket in &claim.buckets {
+            roles.entry(bucket).or_default().extend(claim.fields.get("role").map(String::as_str));
+        }
+    }
     let list = own.map(|bucket| {
-        let mut roles: Vec<Value> = claims
-            .into_iter()
-            .flatten()
-            .filter(|c| c.buckets.contains(&bucket.name))
-            .filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str())))
-            .collect();
-        roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let roles = roles.get(bucket.name.as_str()).into_iter().flatten().map(|role| Value::from(*role)).collect();
         let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
         object([
             ("name", Value::from(bucket.name.as_str())),

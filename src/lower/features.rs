@@ -28,7 +28,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
         objects.extend(route(instance, endpoint, def, published, edge, &late, found));
     }
-    if lowering.target.monitoring() {
+    if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
         objects.extend(rules(lowering, instance, &late, found));
     }
@@ -209,7 +209,7 @@ fn monitors(
     late: &Late<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Lowered> {
-    let api = lowering.target.api("monitoring.coreos.com").unwrap_or_else(|| "monitoring.coreos.com/v1".into());
+    let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
@@ -285,7 +285,7 @@ fn rules(
         Value::Map(rule)
     });
     let group = object([("name", Value::from(instance.name.as_str())), ("rules", Value::List(rules.collect()))]);
-    let api = lowering.target.api("monitoring.coreos.com").unwrap_or_else(|| "monitoring.coreos.com/v1".into());
+    let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     Some(made(
         &api,
         "PrometheusRule",

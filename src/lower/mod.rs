@@ -180,8 +180,8 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let mut targets = Vec::new();
     for index in 0..platform.targets.len() {
         let known = Known { sources, catalogue: &platform.catalogue };
-        let lowering =
-            Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
+        let target = &platform.targets[index];
+        let lowering = Lowering { platform, target, index, engine: &engine, known, files: &files, apis: target.apis() };
         targets.push(lowering.target(&mut found));
     }
     Warned { output: Manifests { targets }, diagnostics: found }
@@ -323,6 +323,8 @@ pub struct Lowering<'a> {
     pub engine: &'a Engine,
     pub known: Known<'a>,
     pub files: &'a Files<'a>,
+    /// Served API version by group.
+    pub apis: BTreeMap<String, String>,
 }
 
 impl<'a> Lowering<'a> {

@@ -489,7 +489,7 @@ impl Secrets {
 
 /// Returns the API version of External Secrets that is served here.
 pub fn external_secrets_api(lowering: &Lowering<'_>) -> String {
-    lowering.target.api("external-secrets.io").unwrap_or_else(|| "external-secrets.io/v1".into())
+    lowering.apis.get("external-secrets.io").cloned().unwrap_or_else(|| "external-secrets.io/v1".into())
 }
 
 /// The values of one Secret, each with the variable that templates know it by.

@@ -36,7 +36,7 @@ pub fn values(
     for (name, pod) in &instance.definition.pods {
         place_pod(lowering, instance, name, pod, own, &mut values, found);
     }
-    if lowering.target.monitoring() {
+    if lowering.apis.contains_key("monitoring.coreos.com") {
         for (path, value) in &instance.definition.metrics_values {
             set(&mut values, path, value.clone());
         }
