@@ -1,7 +1,8 @@
 //! What templates see: the context of templates/README.md, built for one component of one target.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use minijinja::value::Value as Jinja;
@@ -23,9 +24,50 @@ use crate::resolve::{Binding, Instance, SlotBinding};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
-    entries: Vec<(&'static str, Jinja)>,
+    entries: Vec<(&'static str, Arc<Value>, Jinja)>,
     /// Served API version by group.
     apis: Arc<BTreeMap<String, String>>,
+}
+
+/// What the templates of one component see.
+pub struct Context {
+    parts: Vec<(&'static str, Arc<Value>)>,
+    given: Vec<(&'static str, Jinja)>,
+    apis: Arc<BTreeMap<String, String>>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+    chart_version: String,
+    built: OnceCell<Jinja>,
+}
+
+impl Context {
+    /// Returns the parts that a template reads, to tell whether it would give the same again.
+    pub fn inputs(&self, names: &[String]) -> Vec<Arc<Value>> {
+        let part = |name: &str| self.parts.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        names.iter().filter_map(|name| part(name)).collect()
+    }
+
+    /// Returns the context as templates take it; built when the first one runs.
+    pub fn jinja(&self) -> &Jinja {
+        self.built.get_or_init(|| {
+            let (apis, asked) = (self.apis.clone(), self.asked.clone());
+            let api = move |group: &str| {
+                let api = apis.get(group).cloned();
+                if api.is_some()
+                    && let Ok(mut asked) = asked.lock()
+                {
+                    asked.insert(group.to_string());
+                }
+                api
+            };
+            let version = self.chart_version.clone();
+            let at_least = move |wanted: &str| version_key(&version) >= version_key(wanted);
+            let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
+            let given: BTreeSet<&str> = self.given.iter().map(|(key, _)| *key).collect();
+            let own = self.parts.iter().filter(|(key, _)| !given.contains(key) && *key != "api");
+            let own = own.map(|(key, value)| (*key, to_jinja(value)));
+            Jinja::from_pairs(self.given.iter().cloned().chain(own).chain(functions))
+        })
+    }
 }
 
 impl Shared {
@@ -73,7 +115,11 @@ impl Shared {
         ];
         Self {
             apis: Arc::new(lowering.apis.clone()),
-            entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect(),
+            entries: entries
+                .into_iter()
+                .map(|(key, value)| (key, to_jinja(&value), Arc::new(value)))
+                .map(|(key, jinja, value)| (key, value, jinja))
+                .collect(),
         }
     }
 }
@@ -143,7 +189,7 @@ pub fn of(
     shared: &Shared,
     own: &Own,
     found: &mut Vec<Diagnostic>,
-) -> Jinja {
+) -> Context {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let chart_version = instance.chart.as_ref().map_or_else(String::new, |c| c.version.clone());
     let component = object([
@@ -171,21 +217,17 @@ pub fn of(
         ("hosts", hosts(lowering, instance)),
         ("pods", values::pods(lowering, instance, own, found)),
     ];
-    let apis = shared.apis.clone();
-    let asked = own.asked.clone();
-    let api = move |group: &str| {
-        let api = apis.get(group).cloned();
-        if api.is_some()
-            && let Ok(mut asked) = asked.lock()
-        {
-            asked.insert(group.to_string());
-        }
-        api
-    };
-    let at_least = move |wanted: &str| version_key(&chart_version) >= version_key(wanted);
-    let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
-    let shared = shared.entries.iter().map(|(key, value)| (*key, value.clone()));
-    Jinja::from_pairs(shared.chain(parts.into_iter().map(|(key, value)| (key, to_jinja(&value)))).chain(functions))
+    let apis = shared.apis.iter().map(|(group, api)| (Arc::from(group.as_str()), Value::from(api.as_str()))).collect();
+    let own_parts = parts.into_iter().map(|(key, value)| (key, Arc::new(value)));
+    let shared_parts = shared.entries.iter().map(|(key, value, _)| (*key, value.clone()));
+    Context {
+        parts: shared_parts.chain(own_parts).chain([("api", Arc::new(Value::Map(apis)))]).collect(),
+        given: shared.entries.iter().map(|(key, _, jinja)| (*key, jinja.clone())).collect(),
+        apis: shared.apis.clone(),
+        asked: own.asked.clone(),
+        chart_version,
+        built: OnceCell::new(),
+    }
 }
 
 /// Returns every option with its default applied, strings filled in and checked.

@@ -4,6 +4,7 @@
 //! can never add a key. Fuel bounds the work, [`MAX_TEXT`] the size of texts; the memory behind both is bounded by the
 //! program's allocator while templates run (`lower::budget`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -30,6 +31,8 @@ const DEPTH: usize = 64;
 pub struct Engine {
     environment: Environment<'static>,
     broken: IndexMap<String, Diagnostic>,
+    /// Template → names of the context that it reads.
+    reads: BTreeMap<String, Vec<String>>,
 }
 
 impl Engine {
@@ -46,15 +49,26 @@ impl Engine {
         environment.remove_filter("pprint");
         functions(&mut environment);
         let mut broken = IndexMap::new();
+        let mut reads = BTreeMap::new();
         for component in catalogue.components.values() {
             for template in component.values.iter().chain(component.templates.values().flatten()) {
                 let source = raw_in_set_blocks(&template.text);
                 if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
                     broken.insert(template.name.clone(), diagnostic(&error, template));
+                } else if let Ok(compiled) = environment.get_template(&template.name) {
+                    // `component` says which chart version counts and where objects live: every template depends on it.
+                    let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
+                    names.insert("component".into());
+                    reads.insert(template.name.clone(), names.into_iter().collect());
                 }
             }
         }
-        Self { environment, broken }
+        Self { environment, broken, reads }
+    }
+
+    /// Returns the names of the context that a template reads.
+    pub fn reads(&self, template: &str) -> &[String] {
+        self.reads.get(template).map_or(&[], Vec::as_slice)
     }
 
     /// Runs a template and reads what it printed as YAML documents.
