@@ -89,6 +89,11 @@ impl<'a> Applications<'a> {
         let instance = self.instance(unit);
         let mut annotations =
             Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
+        if self.foreign() {
+            // Fields that the API server fills in, such as those of an HTTPRoute, are then no difference
+            // (argo-cd v3.4 docs/user-guide/diff-strategies.md); Argo CD of the catalogue is set to it as a whole.
+            annotations.insert("argocd.argoproj.io/compare-options".into(), Value::from("ServerSideDiff=true"));
+        }
         annotations.extend(self.subscriptions(&unit.component));
         let mut metadata = Map::from_iter([
             (Arc::from("name"), Value::from(self.name(unit))),
@@ -142,6 +147,11 @@ impl<'a> Applications<'a> {
             None if self.hub() => format!("{}-{name}", self.target.name),
             None => name,
         }
+    }
+
+    /// Says whether Argo CD is no component of the platform.
+    fn foreign(&self) -> bool {
+        !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd"))
     }
 
     fn hub(&self) -> bool {
@@ -308,6 +318,8 @@ impl<'a> Applications<'a> {
         object([
             // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
             ("limit", number("limit", 10)),
+            // A commit that repairs a failing sync is taken up at the next try (Application CRD of argo-cd v3.4).
+            ("refresh", Value::Bool(true)),
             (
                 "backoff",
                 object([
@@ -367,7 +379,7 @@ impl<'a> Applications<'a> {
     /// Returns the annotations that subscribe people to what happens to a component
     /// (argo-cd v3.4 docs/operator-manual/notifications/subscriptions.md).
     fn subscriptions(&self, component: &str) -> Vec<(Arc<str>, Value)> {
-        let mut all = Vec::new();
+        let mut all: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, table) in named(&self.target.table, "notify") {
             let members = table.texts("members");
             if !members.is_empty() && !matches(&members, component) {
@@ -384,13 +396,15 @@ impl<'a> Applications<'a> {
                     "degraded" => "on-health-degraded",
                     _ => "on-deployed",
                 };
-                all.push((
-                    Arc::from(format!("notifications.argoproj.io/subscribe.{trigger}.{service}")),
-                    Value::from(to),
-                ));
+                let key = format!("notifications.argoproj.io/subscribe.{trigger}.{service}");
+                let recipients: &mut Vec<&str> = all.entry(key).or_default();
+                if !to.is_empty() && !recipients.contains(&to) {
+                    recipients.push(to);
+                }
             }
         }
-        all
+        // Several recipients of one service stand behind one key, with semicolons between them.
+        all.into_iter().map(|(key, to)| (Arc::from(key), Value::from(to.join(";")))).collect()
     }
 
     fn user_project(&self, component: &str) -> Option<(&'a str, &'a Table)> {

@@ -17,7 +17,7 @@ use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
 use crate::resolve::scope::Late;
 use crate::resolve::wire::offered;
-use crate::resolve::{Binding, Edge, Instance, Published};
+use crate::resolve::{Binding, Edge, Engine, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -26,7 +26,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
+        objects.extend(route(lowering, instance, endpoint, def, published, edge, &late, found));
     }
     if lowering.target.monitoring() {
         objects.extend(monitors(lowering, instance, &late, found));
@@ -38,7 +38,9 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     }
 }
 
+#[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
+    lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     def: &Endpoint,
@@ -62,6 +64,12 @@ fn route(
         "route" => openshift(instance, &name, &service, port, published, edge),
         kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
     };
+    if lowering.platform.engine == Engine::ArgoCd {
+        // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
+        // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
+        let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
+        lowered.object.value_mut().set(&annotation, Value::from("true"));
+    }
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
             lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
@@ -400,15 +408,22 @@ fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> 
         .collect()
 }
 
-/// Returns the namespaces of those who bring the kinds that a component's objects have.
+/// Returns the namespaces of those who bring the kinds that a component's objects have; External Secrets is also the
+/// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
-    let groups: BTreeSet<&str> = out
+    let mut groups: BTreeSet<&str> = out
         .units
         .get(&instance.name)
         .into_iter()
         .flat_map(|u| u.stages.values().flatten())
         .map(|l| l.object.group())
         .collect();
+    if lowering.target.store.component.as_deref() == Some(&*instance.name) {
+        groups.insert("external-secrets.io");
+    } else {
+        // An ExternalSecret is answered by the API server: nobody comes to the component for it.
+        groups.remove("external-secrets.io");
+    }
     let brings = |other: &Instance| other.apis.iter().any(|api| groups.contains(crate::manifest::kinds::group(api)));
     lowering.target.instances.values().filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
