@@ -196,7 +196,7 @@ fn certificate(
     ]);
     let names = Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>());
     let spec = object([("secretName", Value::from(secret.as_str())), ("dnsNames", names), ("issuerRef", reference)]);
-    let api = lowering.target.api("cert-manager.io").unwrap_or_else(|| "cert-manager.io/v1".into());
+    let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
     Some(made(&api, "Certificate", &instance.namespace, &secret, [("spec", spec)], published.span))
 }
 

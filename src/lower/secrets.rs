@@ -380,7 +380,7 @@ impl Secrets {
             .flat_map(|f| &f.0)
             .any(|p| matches!(p, Piece::Secret { value: SecretValue::Item { .. }, .. }));
         // Without External Secrets nobody can bring a Secret of another namespace here either.
-        let copied = target.api("external-secrets.io").is_some();
+        let copied = lowering.apis.contains_key("external-secrets.io");
         if target.store.kept_by_people() && (items || !copied) {
             self.kept.insert((wanted.namespace.into(), wanted.name), wanted.entries.keys().cloned().collect());
             return;
