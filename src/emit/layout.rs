@@ -1,5 +1,6 @@
 //! `components/`: per component a base, a folder per target with what differs there, and Helm values beside them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -59,12 +60,12 @@ impl Component<'_> {
     /// Writes Helm values: the shared ones once, each target's own beside them.
     fn values(&self, paths: &mut All, writer: &mut Writer) {
         let with: Vec<(&str, &Value)> =
-            self.units.iter().filter_map(|(target, unit)| Some((*target, unit.values.as_ref()?))).collect();
+            self.units.iter().filter_map(|(target, unit)| Some((*target, &**unit.values.as_ref()?))).collect();
         if with.is_empty() {
             return;
         }
         let all: Vec<&Value> = with.iter().map(|(_, values)| *values).collect();
-        let base = shared(&all).unwrap_or_else(|| Value::Map(Map::new()));
+        let base = shared(&all).unwrap_or_else(|| Cow::Owned(Value::Map(Map::new())));
         let base_path = format!("{}/base/values/values.yaml", self.folder);
         if !base.is_empty() {
             writer.yaml(&base_path, &base);
@@ -106,7 +107,7 @@ impl Component<'_> {
         let Some((_, first, _)) = with.first() else { return };
         let everywhere: Vec<&ObjectId> =
             first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
-        let mut base: IndexMap<&ObjectId, Value> = IndexMap::new();
+        let mut base: IndexMap<&ObjectId, Cow<'_, Value>> = IndexMap::new();
         for id in everywhere {
             let values: Vec<&Value> = with.iter().map(|(_, objects, _)| objects[id].value()).collect();
             if let Some(common) = shared(&values) {
@@ -116,7 +117,7 @@ impl Component<'_> {
         let base_folder = format!("{}/base/{}", self.folder, stage.name());
         // Patches of the user's are laid over whole objects, so they always stand in the target's own folder.
         if !base.is_empty() {
-            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, value)), ".yaml", writer);
+            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, &**value)), ".yaml", writer);
             writer.yaml(format!("{base_folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
         }
         for (target, objects, user) in &with {

@@ -1,6 +1,8 @@
 //! What templates see: the context of templates/README.md, built for one component of one target.
 
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use minijinja::value::Value as Jinja;
@@ -22,7 +24,50 @@ use crate::resolve::{Binding, Instance, SlotBinding};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
-    entries: Vec<(&'static str, Jinja)>,
+    entries: Vec<(&'static str, Arc<Value>, Jinja)>,
+    /// Served API version by group.
+    apis: Arc<BTreeMap<String, String>>,
+}
+
+/// What the templates of one component see.
+pub struct Context {
+    parts: Vec<(&'static str, Arc<Value>)>,
+    given: Vec<(&'static str, Jinja)>,
+    apis: Arc<BTreeMap<String, String>>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+    chart_version: String,
+    built: OnceCell<Jinja>,
+}
+
+impl Context {
+    /// Returns the parts that a template reads, to tell whether it would give the same again.
+    pub fn inputs(&self, names: &[String]) -> Vec<Arc<Value>> {
+        let part = |name: &str| self.parts.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        names.iter().filter_map(|name| part(name)).collect()
+    }
+
+    /// Returns the context as templates take it; built when the first one runs.
+    pub fn jinja(&self) -> &Jinja {
+        self.built.get_or_init(|| {
+            let (apis, asked) = (self.apis.clone(), self.asked.clone());
+            let api = move |group: &str| {
+                let api = apis.get(group).cloned();
+                if api.is_some()
+                    && let Ok(mut asked) = asked.lock()
+                {
+                    asked.insert(group.to_string());
+                }
+                api
+            };
+            let version = self.chart_version.clone();
+            let at_least = move |wanted: &str| version_key(&version) >= version_key(wanted);
+            let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
+            let given: BTreeSet<&str> = self.given.iter().map(|(key, _)| *key).collect();
+            let own = self.parts.iter().filter(|(key, _)| !given.contains(key) && *key != "api");
+            let own = own.map(|(key, value)| (*key, to_jinja(value)));
+            Jinja::from_pairs(self.given.iter().cloned().chain(own).chain(functions))
+        })
+    }
 }
 
 impl Shared {
@@ -63,12 +108,19 @@ impl Shared {
             ("notify", table("notify")),
             ("repositories", table("repositories")),
             ("images", table("images")),
-            ("monitoring", Value::Bool(target.monitoring())),
+            ("monitoring", Value::Bool(lowering.apis.contains_key("monitoring.coreos.com"))),
             ("store", store(lowering, found)),
             ("health_checks", health_checks(lowering)),
             ("ignore", ignore(lowering)),
         ];
-        Self { entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect() }
+        Self {
+            apis: Arc::new(lowering.apis.clone()),
+            entries: entries
+                .into_iter()
+                .map(|(key, value)| (key, to_jinja(&value), Arc::new(value)))
+                .map(|(key, jinja, value)| (key, value, jinja))
+                .collect(),
+        }
     }
 }
 
@@ -137,7 +189,7 @@ pub fn of(
     shared: &Shared,
     own: &Own,
     found: &mut Vec<Diagnostic>,
-) -> Jinja {
+) -> Context {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let chart_version = instance.chart.as_ref().map_or_else(String::new, |c| c.version.clone());
     let component = object([
@@ -165,28 +217,17 @@ pub fn of(
         ("hosts", hosts(lowering, instance)),
         ("pods", values::pods(lowering, instance, own, found)),
     ];
-    let apis: IndexMap<String, Option<String>> = groups(lowering);
-    let asked = own.asked.clone();
-    let api = move |group: &str| {
-        let api = apis.get(group).cloned().flatten();
-        if api.is_some()
-            && let Ok(mut asked) = asked.lock()
-        {
-            asked.insert(group.to_string());
-        }
-        api
-    };
-    let at_least = move |wanted: &str| version_key(&chart_version) >= version_key(wanted);
-    let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
-    let shared = shared.entries.iter().map(|(key, value)| (*key, value.clone()));
-    Jinja::from_pairs(shared.chain(parts.into_iter().map(|(key, value)| (key, to_jinja(&value)))).chain(functions))
-}
-
-fn groups(lowering: &Lowering<'_>) -> IndexMap<String, Option<String>> {
-    let target = lowering.target;
-    let all = target.instances.values().flat_map(|i| i.apis.iter()).chain(target.ground.apis.iter());
-    let groups = all.filter_map(|api| api.split_once('/')).map(|(group, _)| group.to_string());
-    groups.map(|group| (group.clone(), target.api(&group))).collect()
+    let apis = shared.apis.iter().map(|(group, api)| (Arc::from(group.as_str()), Value::from(api.as_str()))).collect();
+    let own_parts = parts.into_iter().map(|(key, value)| (key, Arc::new(value)));
+    let shared_parts = shared.entries.iter().map(|(key, value, _)| (*key, value.clone()));
+    Context {
+        parts: shared_parts.chain(own_parts).chain([("api", Arc::new(Value::Map(apis)))]).collect(),
+        given: shared.entries.iter().map(|(key, _, jinja)| (*key, jinja.clone())).collect(),
+        apis: shared.apis.clone(),
+        asked: own.asked.clone(),
+        chart_version,
+        built: OnceCell::new(),
+    }
 }
 
 /// Returns every option with its default applied, strings filled in and checked.
@@ -389,14 +430,14 @@ fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
     let own =
         lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for claim in claims.into_iter().flatten() {
+        for bucket in &claim.buckets {
+            roles.entry(bucket).or_default().extend(claim.fields.get("role").map(String::as_str));
+        }
+    }
     let list = own.map(|bucket| {
-        let mut roles: Vec<Value> = claims
-            .into_iter()
-            .flatten()
-            .filter(|c| c.buckets.contains(&bucket.name))
-            .filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str())))
-            .collect();
-        roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let roles = roles.get(bucket.name.as_str()).into_iter().flatten().map(|role| Value::from(*role)).collect();
         let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
         object([
             ("name", Value::from(bucket.name.as_str())),

@@ -8,6 +8,7 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod order; //      who waits for whom: units and waves
@@ -132,7 +133,7 @@ pub struct Unit {
     /// Objects by stage.
     pub stages: BTreeMap<Stage, Vec<Lowered>>,
     /// Helm values of the release.
-    pub values: Option<Value>,
+    pub values: Option<Arc<Value>>,
     /// Kustomize patches of the user's, by stage.
     pub patches: BTreeMap<Stage, Vec<Value>>,
     /// Steps for people.
@@ -177,12 +178,26 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files { world, read: BTreeMap::new() };
     files.preload(platform, sources, &mut found);
-    let mut targets = Vec::new();
+    let memo = Memos::default();
+    let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
         let known = Known { sources, catalogue: &platform.catalogue };
-        let lowering =
-            Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
-        targets.push(lowering.target(&mut found));
+        let target = &platform.targets[index];
+        let lowering = Lowering {
+            platform,
+            target,
+            index,
+            engine: &engine,
+            known,
+            files: &files,
+            apis: target.apis(),
+            memo: &memo,
+        };
+        let mut lowered = lowering.target(&mut found);
+        if let Some(before) = targets.last() {
+            share(&mut lowered, before);
+        }
+        targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
 }
@@ -323,6 +338,17 @@ pub struct Lowering<'a> {
     pub engine: &'a Engine,
     pub known: Known<'a>,
     pub files: &'a Files<'a>,
+    /// Served API version by group.
+    pub apis: BTreeMap<String, String>,
+    pub memo: &'a Memos,
+}
+
+/// What was rendered for earlier targets.
+#[derive(Default)]
+pub struct Memos {
+    /// Helm values of a template, with the API groups that it asked for.
+    pub values: memo::Memo<(Arc<Value>, BTreeSet<String>)>,
+    objects: memo::Memo<Vec<Lowered>>,
 }
 
 impl<'a> Lowering<'a> {
@@ -362,7 +388,7 @@ impl<'a> Lowering<'a> {
         let mut unit = Unit::default();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
-        unit.values = values::values(self, instance, &context, &own, found);
+        unit.values = values::values(self, instance, &context, &own, found).map(Arc::new);
         // What a chart makes of a value cannot be seen here, so a value that depends on an API waits for who brings it.
         let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
         for (stage, templates) in &instance.definition.templates {
@@ -387,10 +413,31 @@ impl<'a> Lowering<'a> {
         &self,
         instance: &Instance,
         template: &Template,
-        context: &minijinja::Value,
+        context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context) {
+        let labels = self.target.ground.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str())));
+        let mut inputs = context.inputs(self.engine.reads(&template.name));
+        inputs.push(Arc::new(Value::Map(labels.collect())));
+        let made = self.memo.objects.get(&instance.name, &template.name, inputs, || {
+            let before = found.len();
+            let mut lowered = self.run(instance, template, context, found);
+            for one in &mut lowered {
+                self.dress(Some(instance), one);
+            }
+            (found.len() == before).then_some(lowered)
+        });
+        made.unwrap_or_default()
+    }
+
+    fn run(
+        &self,
+        instance: &Instance,
+        template: &Template,
+        context: &context::Context,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Lowered> {
+        let documents = match self.engine.documents(template, context.jinja()) {
             Ok(documents) => documents,
             Err(diagnostic) => {
                 found.push(diagnostic.at(instance.span, "used here"));
@@ -472,45 +519,83 @@ impl<'a> Lowering<'a> {
     /// Gives every object its namespace, labels and protection, in a stable order.
     fn finish(&self, name: &str, unit: &mut Unit) {
         let instance = self.target.instances.get(name);
-        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
-        for lowered in unit.stages.values_mut().flatten() {
-            let namespaced = kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind());
-            let missing = lowered.object.namespace().is_empty();
-            let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
-            let bare = full_kind.trim_start_matches('/');
-            let protect = data.iter().any(|kind| kind.trim_start_matches("v1/") == bare)
-                || PROTECTED.contains(&full_kind.as_str());
-            let value = lowered.object.value_mut();
-            if let (true, true, Some(instance)) = (namespaced, missing, instance) {
-                insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
-            }
-            drop_nulls(value);
-            let mut label = |key: &str, text: &str| {
-                if value.at(&["metadata", "labels", key]).is_none() {
-                    value.set(&["metadata", "labels", key], Value::from(text));
-                }
-            };
-            label("app.kubernetes.io/managed-by", "lakegen");
-            label("app.kubernetes.io/part-of", &self.platform.name);
-            for (key, text) in &self.target.ground.labels {
-                label(key, text);
-            }
-            if protect {
-                // Both engines' words, so that changing the engine changes nothing here
-                // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
-                value.set(
-                    &["metadata", "annotations", "argocd.argoproj.io/sync-options"],
-                    Value::from("Prune=false,Delete=false"),
-                );
-                value.set(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"], Value::from("disabled"));
-            }
-        }
         unit.stages.retain(|_, objects| !objects.is_empty());
         for objects in unit.stages.values_mut() {
+            for lowered in objects.iter_mut() {
+                self.dress(instance, lowered);
+            }
             objects.sort_by_cached_key(|lowered| lowered.object.id());
         }
     }
+
+    /// Gives an object its namespace, labels and protection; one that has them already is left alone.
+    fn dress(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
+        const MANAGED: &[&str] = &["metadata", "labels", "app.kubernetes.io/managed-by"];
+        if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
+            return;
+        }
+        let object = &lowered.object;
+        let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
+        let missing = object.namespace().is_empty();
+        let full_kind = format!("{}/{}", object.group(), object.kind());
+        let bare = full_kind.trim_start_matches('/');
+        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
+        let protect =
+            data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
+        let value = lowered.object.value_mut();
+        if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+            insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
+        }
+        drop_nulls(value);
+        let mut label = |key: &str, text: &str| {
+            if value.at(&["metadata", "labels", key]).is_none() {
+                value.set(&["metadata", "labels", key], Value::from(text));
+            }
+        };
+        label("app.kubernetes.io/managed-by", "lakegen");
+        label("app.kubernetes.io/part-of", &self.platform.name);
+        for (key, text) in &self.target.ground.labels {
+            label(key, text);
+        }
+        if protect {
+            // Both engines' words, so that changing the engine changes nothing here
+            // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
+            let annotations = [
+                ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+                ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+            ];
+            for (key, text) in annotations {
+                value.set(&["metadata", "annotations", key], Value::from(text));
+            }
+        }
+    }
 }
+
+/// Lets equal objects and values of a target be the same ones in memory as those of the target before.
+fn share(target: &mut TargetManifests, before: &TargetManifests) {
+    for (name, unit) in &mut target.units {
+        let Some(other) = before.units.get(name) else { continue };
+        if let (Some(values), Some(others)) = (&mut unit.values, &other.values)
+            && values == others
+        {
+            *values = others.clone();
+        }
+        for (stage, objects) in &mut unit.stages {
+            let Some(others) = other.stages.get(stage) else { continue };
+            // Both are sorted by identity, so a walk side by side meets every pair.
+            let mut rest = others.iter();
+            for lowered in objects.iter_mut() {
+                if let Some(same) = rest.clone().position(|o| o.object == lowered.object) {
+                    let found = rest.nth(same).expect("the position was just found");
+                    lowered.object = found.object.clone();
+                }
+            }
+        }
+    }
+}
+
+/// Kinds that hold data whoever makes them.
+const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
 
 /// Removes members without a value: the API server would, and a patch would read them as a removal.
 fn drop_nulls(value: &mut Value) {
@@ -523,9 +608,6 @@ fn drop_nulls(value: &mut Value) {
         _ => {}
     }
 }
-
-/// Kinds that hold data whoever makes them.
-const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
 
 /// Adds `apiVersion`, `kind` and `metadata.name` to a merge patch when its target names them.
 fn named_patch(merge: &Value, target: Option<&Value>) -> Value {

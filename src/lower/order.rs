@@ -76,16 +76,47 @@ pub struct Place {
 
 /// Works out the order of a target.
 pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
-    let mut graph = Graph { lowering, out, units: IndexSet::new(), edges: BTreeMap::new() };
+    let owners = owners(lowering);
+    let stores = stores(out);
+    let mut graph = Graph { lowering, out, owners, stores, units: IndexSet::new(), edges: BTreeMap::new() };
     graph.nodes();
     graph.wiring(found);
     graph.kinds(found);
     graph.place(found)
 }
 
+/// Returns who brings each API group.
+fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
+    let mut owners = BTreeMap::new();
+    for instance in lowering.target.instances.values() {
+        let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
+        for api in &instance.apis {
+            owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
+        }
+    }
+    owners
+}
+
+/// Returns who makes each ClusterSecretStore.
+fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
+    let mut stores = BTreeMap::new();
+    for (name, unit) in &out.units {
+        for (stage, objects) in &unit.stages {
+            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+                stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
+            }
+        }
+    }
+    stores
+}
+
 struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
+    /// API group → who brings it, at which stage.
+    owners: BTreeMap<&'a str, (&'a str, Stage)>,
+    /// ClusterSecretStore → who makes it, at which stage.
+    stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
 }
@@ -201,13 +232,8 @@ impl Graph<'_> {
 
     /// Adds an edge to whoever brings an API group.
     fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
-        let brings = |i: &&Instance| i.apis.iter().any(|api| kinds::group(api) == group);
-        let Some(owner) = self.lowering.target.instances.values().find(brings) else { return false };
-        let (owner, own_crds) = (owner.name.clone(), owner.crds.is_some());
-        let at = if own_crds { Stage::Crds } else { Stage::Release };
-        if owner != name || UnitId::new(name, stage) != UnitId::new(&owner, at) {
-            self.edge((name, stage), (&owner, at), format!("the kinds of `{group}`"));
-        }
+        let Some((owner, at)) = self.owners.get(group).copied() else { return false };
+        self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
 
@@ -244,17 +270,11 @@ impl Graph<'_> {
         else {
             return;
         };
-        let makes = |l: &Lowered| l.object.kind() == "ClusterSecretStore" && l.object.name() == store;
-        let owner = self.out.units.iter().find_map(|(owner, unit)| {
-            unit.stages.iter().find(|(_, objects)| objects.iter().any(makes)).map(|(at, _)| (owner.clone(), *at))
-        });
-        if let Some((owner, at)) = owner {
-            self.edge((name, stage), (&owner, at), format!("the store `{store}`"));
-            if let Some(component) = &self.lowering.target.store.component
-                && self.lowering.target.store.name == store
-            {
-                self.edge((&owner, at), (&component.clone(), Stage::Release), "the store's server".into());
-            }
+        let Some((owner, at)) = self.stores.get(store).copied() else { return };
+        self.edge((name, stage), (owner, at), format!("the store `{store}`"));
+        let platform = &self.lowering.target.store;
+        if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
+            self.edge((owner, at), (component, Stage::Release), "the store's server".into());
         }
     }
 

@@ -4,11 +4,13 @@
 //! can never add a key. Fuel bounds the work, [`MAX_TEXT`] the size of texts; the memory behind both is bounded by the
 //! program's allocator while templates run (`lower::budget`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use sha2::{Digest as _, Sha256};
 
 use super::TEMPLATE_ERROR;
 use super::budget;
@@ -30,6 +32,8 @@ const DEPTH: usize = 64;
 pub struct Engine {
     environment: Environment<'static>,
     broken: IndexMap<String, Diagnostic>,
+    /// Template → names of the context that it reads.
+    reads: BTreeMap<String, Vec<String>>,
 }
 
 impl Engine {
@@ -46,15 +50,26 @@ impl Engine {
         environment.remove_filter("pprint");
         functions(&mut environment);
         let mut broken = IndexMap::new();
+        let mut reads = BTreeMap::new();
         for component in catalogue.components.values() {
             for template in component.values.iter().chain(component.templates.values().flatten()) {
                 let source = raw_in_set_blocks(&template.text);
                 if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
                     broken.insert(template.name.clone(), diagnostic(&error, template));
+                } else if let Ok(compiled) = environment.get_template(&template.name) {
+                    // `component` says which chart version counts and where objects live: every template depends on it.
+                    let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
+                    names.insert("component".into());
+                    reads.insert(template.name.clone(), names.into_iter().collect());
                 }
             }
         }
-        Self { environment, broken }
+        Self { environment, broken, reads }
+    }
+
+    /// Returns the names of the context that a template reads.
+    pub fn reads(&self, template: &str) -> &[String] {
+        self.reads.get(template).map_or(&[], Vec::as_slice)
     }
 
     /// Runs a template and reads what it printed as YAML documents.
@@ -197,6 +212,7 @@ fn functions(environment: &mut Environment<'static>) {
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
     environment.add_filter("properties", |map: &Jinja| properties(map));
     environment.add_filter("ini", |map: &Jinja| ini(map));
+    environment.add_filter("digest", |value: &Jinja| digest(value));
     environment.add_filter("replace", replace);
     environment.add_function("range", range);
 }
@@ -218,6 +234,13 @@ fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "the text would become larger than a template may print"));
     }
     Ok(value.replace(from, to))
+}
+
+/// Returns a short digest of a value, for an annotation that restarts pods when their configuration changes.
+fn digest(value: &Jinja) -> Result<String, Error> {
+    let text =
+        serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// `range` with a bound that no manifest needs to cross.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use minijinja::value::Value as Jinja;
-
+use super::context::Context;
 use super::secrets::Own;
 use super::templates::object;
 use super::{BAD_OBJECT, Lowering, nodes};
@@ -21,22 +20,39 @@ use crate::resolve::{Instance, unknown_name};
 pub fn values(
     lowering: &Lowering<'_>,
     instance: &Instance,
-    context: &Jinja,
+    context: &Context,
     own: &Own,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Value> {
     instance.chart.as_ref()?;
     let mut values = Value::Map(Map::new());
     if let Some(template) = &instance.definition.values {
-        match lowering.engine.documents(template, context) {
-            Ok(documents) => documents.into_iter().for_each(|document| values.merge(document.value)),
-            Err(diagnostic) => found.push(diagnostic.at(instance.span, "used here")),
+        let inputs = context.inputs(lowering.engine.reads(&template.name));
+        let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
+            match lowering.engine.documents(template, context.jinja()) {
+                Ok(documents) => {
+                    let mut merged = Value::Map(Map::new());
+                    documents.into_iter().for_each(|document| merged.merge(document.value));
+                    let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
+                    Some((Arc::new(merged), asked))
+                }
+                Err(diagnostic) => {
+                    found.push(diagnostic.at(instance.span, "used here"));
+                    None
+                }
+            }
+        });
+        if let Some((made, asked)) = made {
+            values = (*made).clone();
+            if let Ok(mut all) = own.asked.lock() {
+                all.extend(asked);
+            }
         }
     }
     for (name, pod) in &instance.definition.pods {
         place_pod(lowering, instance, name, pod, own, &mut values, found);
     }
-    if lowering.target.monitoring() {
+    if lowering.apis.contains_key("monitoring.coreos.com") {
         for (path, value) in &instance.definition.metrics_values {
             set(&mut values, path, value.clone());
         }

@@ -437,6 +437,19 @@ fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagno
     }
 }
 
+/// Returns the schema of a component's table; keys that all components have are written once, elsewhere.
+fn component_schema(keys: &Keys) -> Json {
+    let common = common();
+    let mut schema = keys_schema(keys);
+    for (name, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+        // What pods and endpoints there are is each component's own.
+        if common.keys.contains_key(name) && !matches!(name.as_str(), "pods" | "hosts") {
+            *property = json!({"$ref": format!("#/definitions/key-{name}")});
+        }
+    }
+    schema
+}
+
 /// Returns the JSON Schema (draft-07) of platform.toml with all components of the catalogue.
 pub fn json_schema(catalogue: &Catalogue) -> Json {
     let mut components: IndexMap<String, Json> = IndexMap::new();
@@ -450,7 +463,7 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
         for (key, value) in &component.keys.keys {
             every.keys.entry(key.clone()).or_insert_with(|| Key { shape: Shape::Any, doc: value.doc.clone() });
         }
-        components.insert(format!("component-{name}"), keys_schema(&component.keys));
+        components.insert(format!("component-{name}"), component_schema(&component.keys));
         rules.push(json!({
             "if": {"required": ["uses"], "properties": {"uses": {"const": name}}},
             "then": {"$ref": format!("#/definitions/component-{name}")},
@@ -493,6 +506,9 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
         }
     }
     let mut definitions: serde_json::Map<String, Json> = components.into_iter().collect();
+    for (name, schema) in keys_schema(&common())["properties"].as_object().into_iter().flatten() {
+        definitions.insert(format!("key-{name}"), schema.clone());
+    }
     definitions.insert("component".into(), any);
     definitions.insert("job".into(), keys_schema(&job));
     let mut schema = json!({

@@ -12,7 +12,7 @@ pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
 pub mod scope; //    `${…}` filled in
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -250,16 +250,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// Returns the API version served for a group here: by a component, or by the cluster already.
-    pub fn api(&self, group: &str) -> Option<String> {
-        let served = |api: &str| api.split_once('/').is_some_and(|(g, _)| g == group);
-        let own = self.instances.values().flat_map(|instance| &instance.apis).find(|api| served(api));
-        own.or_else(|| self.ground.apis.iter().find(|api| served(api))).cloned()
-    }
-
-    /// Says whether ServiceMonitors and PrometheusRules can be made here.
-    pub fn monitoring(&self) -> bool {
-        self.api("monitoring.coreos.com").is_some()
+    /// Returns the API version served for each group here: by a component, or by the cluster already.
+    pub fn apis(&self) -> BTreeMap<String, String> {
+        let mut apis = BTreeMap::new();
+        for api in self.instances.values().flat_map(|i| &i.apis).chain(&self.ground.apis) {
+            if let Some((group, _)) = api.split_once('/') {
+                apis.entry(group.to_string()).or_insert_with(|| api.clone());
+            }
+        }
+        apis
     }
 }
 

@@ -1,5 +1,6 @@
 //! Slots bound to providers by capability, buckets to stores, claims gathered at their providers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -90,6 +91,15 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
+    fn component(instance: &'a Instance) -> Self {
+        Self { name: &instance.name, span: instance.span, provider: Provider::Instance(instance) }
+    }
+
+    fn outside(name: &'a str, table: &'a Table) -> Self {
+        let span = table.values().next().map_or(Span::default(), |e| e.key);
+        Self { name, span, provider: Provider::External(table) }
+    }
+
     /// Returns the component, when it is one.
     pub fn instance(&self) -> Option<&'a Instance> {
         match self.provider {
@@ -136,12 +146,35 @@ pub fn providers(targets: &[Target], index: usize) -> Vec<Named<'_>> {
     let target = &targets[index];
     let shared = target.shared.map(|i| &targets[i]);
     let instances = target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
-    let instances = instances.map(|i| Named { name: &i.name, span: i.span, provider: Provider::Instance(i) });
-    let externals = target.external.iter().map(|(name, table)| {
-        let span = table.values().next().map_or(Span::default(), |e| e.key);
-        Named { name, span, provider: Provider::External(table) }
-    });
-    instances.chain(externals).collect()
+    instances
+        .map(Named::component)
+        .chain(target.external.iter().map(|(name, table)| Named::outside(name, table)))
+        .collect()
+}
+
+/// Returns the component or external of a name.
+pub fn provider<'a>(targets: &'a [Target], index: usize, name: &str) -> Option<Named<'a>> {
+    let target = &targets[index];
+    let shared = || target.shared.and_then(|i| targets[i].instances.get(name));
+    let component = target.instances.get(name).or_else(shared).map(Named::component);
+    component.or_else(|| target.external.get_key_value(name).map(|(name, table)| Named::outside(name, table)))
+}
+
+/// Who offers what in a target: capability → names, in order.
+type Offers = BTreeMap<String, Vec<String>>;
+
+fn offers(targets: &[Target], index: usize) -> Offers {
+    let mut offers = Offers::new();
+    for provider in providers(targets, index) {
+        let capabilities: Vec<String> = match provider.provider {
+            Provider::Instance(instance) => instance.definition.provides.keys().cloned().collect(),
+            Provider::External(table) => table.texts("provides").into_iter().map(String::from).collect(),
+        };
+        for capability in capabilities {
+            offers.entry(capability).or_default().push(provider.name.to_string());
+        }
+    }
+    offers
 }
 
 /// Binds every slot of a target and gathers the claims.
@@ -149,14 +182,22 @@ pub fn wire(index: usize, targets: &mut [Target], context: &Context<'_>, found: 
     check_externals(&targets[index], context, found);
     let buckets = declared_buckets(index, targets, context, found);
     targets[index].buckets = buckets;
+    let offers = offers(targets, index);
     let names: Vec<String> = targets[index].instances.keys().cloned().collect();
     for name in names {
         let mut bindings = IndexMap::new();
         let definition = targets[index].instances[&name].definition.clone();
         for (slot_name, slot) in &definition.requires {
             let mut own = Vec::new();
-            let binder =
-                Binder { targets, index, consumer: &targets[index].instances[&name], slot, slot_name, context };
+            let binder = Binder {
+                targets,
+                index,
+                offers: &offers,
+                consumer: &targets[index].instances[&name],
+                slot,
+                slot_name,
+                context,
+            };
             let binding = binder.bind(&mut own, found);
             for bucket in own {
                 targets[index].buckets.insert(bucket.name.clone(), bucket);
@@ -185,10 +226,7 @@ fn register(index: usize, targets: &mut [Target], consumer: &str, bindings: &Ind
             .or_default()
             .entry(binding.capability.clone())
             .or_default();
-        match claims
-            .iter_mut()
-            .find(|c| c.fields == binding.claim && (binding.capability != BUCKET || c.consumer == consumer))
-        {
+        match claims.iter_mut().find(|c| c.fields == binding.claim) {
             Some(claim) => {
                 for bucket in &binding.buckets {
                     if !claim.buckets.contains(bucket) {
@@ -375,6 +413,7 @@ fn bucket(
 struct Binder<'a> {
     targets: &'a [Target],
     index: usize,
+    offers: &'a Offers,
     consumer: &'a Instance,
     slot: &'a Slot,
     slot_name: &'a str,
@@ -413,34 +452,31 @@ impl<'a> Binder<'a> {
     }
 
     fn bind_one(&self, node: Option<&Node>, entry: Option<&str>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
-        let all = providers(self.targets, self.index);
-        let candidates: Vec<&Named<'_>> = all
-            .iter()
-            .filter(|p| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c)))
-            .collect();
         let at = node.map_or(self.consumer.span, |n| n.span);
         let (wanted, shorthand, table) = read_reference(node);
+        let fits = |p: &Named<'_>| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c));
         let provider = match wanted {
-            Some(name) => match all.iter().find(|p| p.name == name) {
-                Some(provider) if candidates.iter().any(|c| c.name == provider.name) => provider,
+            Some(name) => match provider(self.targets, self.index, &name) {
+                Some(provider) if fits(&provider) => provider,
                 Some(provider) => {
-                    found.push(mistyped(at, &name, provider, &self.slot.capabilities, &self.subject()));
+                    found.push(mistyped(at, &name, &provider, &self.slot.capabilities, &self.subject()));
                     return None;
                 }
                 None => {
-                    found.push(self.unknown(&name, at, &candidates));
+                    found.push(self.unknown(&name, at, &self.candidates()));
                     return None;
                 }
             },
-            None => match &candidates[..] {
-                [only] => all.iter().find(|p| p.name == only.name)?,
+            None => match &self.candidates()[..] {
+                [only] => provider(self.targets, self.index, only.name)?,
                 [] => {
                     found.push(missing(&self.subject(), &self.slot.capabilities, at));
                     return None;
                 }
                 several => {
+                    let several: Vec<&Named<'_>> = several.iter().collect();
                     let remedy = format!("`{} = \"{}\"` to `{}`", self.slot_name, several[0].name, self.consumer.name);
-                    found.push(ambiguous(&self.subject(), &self.slot.capabilities[0], at, several, &remedy));
+                    found.push(ambiguous(&self.subject(), &self.slot.capabilities[0], at, &several, &remedy));
                     return None;
                 }
             },
@@ -449,7 +485,7 @@ impl<'a> Binder<'a> {
         let capability = self.context.catalogue.capabilities.get(capability)?;
         let named = shorthand.is_some() || table.is_some_and(|t| t.iter().any(|(k, _)| &**k != "from"));
         let claim = self.claim(capability, shorthand.as_deref(), table, entry, at, found);
-        Some(self.finish(capability, provider, claim, vec![], named, at, found))
+        Some(self.finish(capability, &provider, claim, vec![], named, at, found))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the last step of a binding, with two callers")]
@@ -485,11 +521,22 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// Returns everything that could fill the slot.
+    fn candidates(&self) -> Vec<Named<'a>> {
+        let mut names: Vec<&String> = Vec::new();
+        for name in self.slot.capabilities.iter().filter_map(|c| self.offers.get(c)).flatten() {
+            if *name != self.consumer.name && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.into_iter().filter_map(|name| provider(self.targets, self.index, name)).collect()
+    }
+
     fn subject(&self) -> String {
         format!("component `{}`", self.consumer.name)
     }
 
-    fn unknown(&self, name: &str, at: Span, candidates: &[&Named<'_>]) -> Diagnostic {
+    fn unknown(&self, name: &str, at: Span, candidates: &[Named<'_>]) -> Diagnostic {
         let capabilities = quoted_list(self.slot.capabilities.iter().map(String::as_str), "or");
         let message = format!("there is no `{name}` that could provide {capabilities} for `{}`", self.consumer.name);
         let diagnostic = Diagnostic::error(&super::UNKNOWN_NAME, message).at(at, "");
@@ -604,8 +651,7 @@ impl<'a> Binder<'a> {
             );
             found.push(Diagnostic::error(&MISTYPED_WIRING, message).at(at, "").at(other.span, "the other store"));
         }
-        let all = providers(self.targets, self.index);
-        let provider = all.iter().find(|p| p.name == first.store)?;
+        let provider = &provider(self.targets, self.index, &first.store)?;
         let capability = self.context.catalogue.capabilities.get(BUCKET)?;
         let claim = self.claim(capability, None, None, None, at, found);
         let names = buckets.iter().map(|b| b.name.clone()).collect();
@@ -683,8 +729,7 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     if let Some(value) = binding.credential.as_ref().and_then(|c| c.field(field)) {
         return Ok(Filled(vec![Piece::Secret { value, filters: vec![] }]));
     }
-    let all = providers(late.targets, late.index);
-    let Some(provider) = all.into_iter().find(|p| p.name == binding.provider) else { return text(String::new()) };
+    let Some(provider) = provider(late.targets, late.index, &binding.provider) else { return text(String::new()) };
     match provider.provider {
         Provider::Instance(instance) => {
             let Some(template) = provider.offer(&binding.capability).and_then(|o| o.fields.get(field)) else {
