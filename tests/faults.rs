@@ -23,6 +23,8 @@ struct Sweep<'a> {
     command: &'a dyn Fn(&Path) -> Command,
     /// Files that need not be whole: what the command keeps for itself while it runs.
     private: &'a dyn Fn(&Path) -> bool,
+    /// Most kill points per call; more of them are sampled evenly.
+    most: usize,
 }
 
 /// Runs the sweep and returns how many kill points there were, or why it cannot run here.
@@ -36,7 +38,7 @@ fn kill_sweep(sweep: &Sweep<'_>) -> Result<usize, String> {
     let (old, counts, new) = reference_run(sweep);
     let mut points = 0;
     for (call, count) in counts {
-        for when in 1..=count {
+        for when in (1..=count).step_by(count.div_ceil(sweep.most)) {
             let folder = tempfile::tempdir().unwrap();
             (sweep.prepare)(folder.path());
             let inject = format!("inject={call}:signal=KILL:when={when}");
@@ -134,11 +136,87 @@ fn t01_kill_sweep() {
         command
     };
     let private = |path: &Path| path.starts_with("out/.lakegen") && path != Path::new("out/.lakegen/index.json");
-    match kill_sweep(&Sweep { prepare: &prepare, command: &command, private: &private }) {
+    match kill_sweep(&Sweep { prepare: &prepare, command: &command, private: &private, most: usize::MAX }) {
         Ok(points) => {
             eprintln!("T01: {points} kill points");
             assert!(points > 50, "only {points} kill points");
         }
         Err(why) => eprintln!("skipped T01: {why}"),
+    }
+}
+
+/// Returns the real program, to be run in `folder` in an empty environment.
+fn lakegen(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lakegen"));
+    command.args(arguments).current_dir(folder).env_remove("LAKEGEN_FILE").env_remove("LAKEGEN_ENV");
+    command
+}
+
+/// A platform in which between the two versions a file changes, some are added and some removed.
+fn platform(version: usize) -> String {
+    let (name, replicas) = if version == 1 { ("old", 2) } else { ("new", 3) };
+    format!(
+        "[platform]\nname = \"lake\"\n[git]\nurl = \"https://git.example.com/acme/lake.git\"\n[components]\n\
+         web = {{ uses = \"app\", image = \"example.com/web:1\", pods.main.replicas = {replicas} }}\n\
+         {name} = {{ uses = \"app\", image = \"example.com/x:1\" }}\n"
+    )
+}
+
+/// T01 with the program itself: `lakegen render` is killed at its system calls.
+#[cfg(unix)]
+#[test]
+fn t01_kill_sweep_of_render() {
+    let prepare = |folder: &Path| {
+        fs::write(folder.join("platform.toml"), platform(1)).unwrap();
+        assert!(run(lakegen(folder, &["render"])), "the first render failed");
+        fs::write(folder.join("gitops/components/notes.txt"), "mine\n").unwrap();
+        fs::write(folder.join("platform.toml"), platform(2)).unwrap();
+    };
+    let command = |folder: &Path| lakegen(folder, &["render"]);
+    let own = Path::new("gitops/.lakegen");
+    let private = |path: &Path| path.starts_with(own) && path != own.join("index.json");
+    match kill_sweep(&Sweep { prepare: &prepare, command: &command, private: &private, most: 8 }) {
+        Ok(points) => {
+            eprintln!("T01: {points} kill points of `lakegen render`");
+            assert!(points > 30, "only {points} kill points");
+        }
+        Err(why) => eprintln!("skipped T01 of render: {why}"),
+    }
+}
+
+/// T35: what reads runs no program, opens no connection and writes no file.
+#[cfg(unix)]
+#[test]
+fn t35_reading_commands_only_read() {
+    let probe = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        eprintln!("skipped T35: strace is not installed or may not trace");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let repository = git2::Repository::init(folder.path()).unwrap();
+    fs::write(folder.path().join("platform.toml"), platform(1)).unwrap();
+    let mut index = repository.index().unwrap();
+    index.add_path(Path::new("platform.toml")).unwrap();
+    let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+    let author = git2::Signature::now("Test", "test@example.com").unwrap();
+    repository.commit(Some("HEAD"), &author, &author, "first", &tree, &[]).unwrap();
+    for arguments in
+        [&["check"][..], &["diff"], &["diff", "HEAD..HEAD"], &["render", "-o", "-"], &["dns"], &["catalog", "list"]]
+    {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut strace = Command::new("strace");
+        let calls = "trace=execve,execveat,socket,connect,?open,openat,?openat2,?creat,?mkdir,mkdirat,?rename,?renameat,renameat2,?unlink,unlinkat,?link,linkat,?symlink,symlinkat,ftruncate";
+        strace.args(["-f", "-o", log.path().to_str().unwrap(), "-e", calls]);
+        assert!(run(under(strace, lakegen(folder.path(), arguments))), "{arguments:?} failed");
+        let log = fs::read_to_string(log.path()).unwrap();
+        let calls: Vec<&str> = log.lines().filter(|line| line.contains('(')).collect();
+        assert!(calls[0].contains("execve("), "the trace begins with the program itself: {}", calls[0]);
+        for call in &calls[1..] {
+            let reads = ["open(", "openat(", "openat2("].iter().any(|name| call.contains(name))
+                && !["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"].iter().any(|flag| call.contains(flag));
+            assert!(reads, "{arguments:?} does more than reading: {call}");
+        }
+        assert!(calls.len() > 2, "{arguments:?} opened nothing: is the trace complete?");
     }
 }

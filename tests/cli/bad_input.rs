@@ -37,7 +37,8 @@ fn t42_names_are_shown_escaped() {
 #[test]
 fn t43_other_encodings_are_findings() {
     let utf16: Vec<u8> = PLATFORM.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for bytes in [b"name = \"caf\xe9\"\n".to_vec(), utf16, b"a = \"\0\"\n".to_vec(), b"a = \"\xed\xa0\x80\"\n".to_vec()] {
+    for bytes in [b"name = \"caf\xe9\"\n".to_vec(), utf16, b"a = \"\0\"\n".to_vec(), b"a = \"\xed\xa0\x80\"\n".to_vec()]
+    {
         let sandbox = Sandbox::new();
         sandbox.write("platform.toml", &bytes);
         let stderr = sandbox.fails(1, &["render"]);

@@ -103,16 +103,21 @@ fn t35_no_planted_program_runs() {
     for key in ["core.fsmonitor", "core.pager", "core.sshCommand", "core.editor", "gpg.program", "credential.helper"] {
         config.set_str(key, evil).unwrap();
     }
-    for key in ["filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.external", "diff.evil.textconv"] {
+    for key in ["filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.external", "diff.evil.textconv"]
+    {
         config.set_str(key, evil).unwrap();
     }
     config.set_str("alias.diff", &format!("!{evil}")).unwrap();
-    for hook in ["pre-commit", "commit-msg", "post-commit", "post-index-change", "reference-transaction", "post-checkout"] {
+    for hook in
+        ["pre-commit", "commit-msg", "post-commit", "post-index-change", "reference-transaction", "post-checkout"]
+    {
         fs::create_dir_all(sandbox.path().join(".git/hooks")).unwrap();
         fs::copy(&script, sandbox.path().join(".git/hooks").join(hook)).unwrap();
     }
     sandbox.edit("replicas = 3", "replicas = 4");
-    for arguments in [&["check"][..], &["diff"], &["diff", "HEAD..HEAD"], &["render", "-o", "-"], &["render"], &["commit"]] {
+    for arguments in
+        [&["check"][..], &["diff"], &["diff", "HEAD..HEAD"], &["render", "-o", "-"], &["render"], &["commit"]]
+    {
         sandbox.ok(arguments);
         assert!(!canary.exists(), "{arguments:?} ran a planted program");
     }
