@@ -62,7 +62,7 @@ impl Project {
 
     /// Makes sure that the file can be opened: that it cannot is no finding about the platform.
     fn open(&self) -> Result<(), Failure> {
-        let shown = self.root.join(&self.file);
+        let shown = if self.root == Path::new(".") { PathBuf::from(&self.file) } else { self.root.join(&self.file) };
         match self.world().read(&self.file) {
             Err(ReadError::Missing) => Err(Failure::environment(format!("there is no file `{}`", shown.display()))
                 .help("run `lakegen init` to make one, or name another with `-f FILE`")),
