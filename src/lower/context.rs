@@ -223,8 +223,10 @@ fn example(def: &OptionDef) -> &'static str {
 
 fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
     let Some(node) = node.or(def.default.as_ref()) else {
-        // A table of options with defaults is there even when the user says nothing.
-        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) {
+        // A table of options with defaults is there even when the user says nothing, unless one of its keys only the user
+        // can know: then leaving the table out means that it is not wanted.
+        let keys = || def.keys.values();
+        return if def.kind == "table" && keys().any(|k| k.default.is_some()) && !keys().any(|k| k.required) {
             table(late, name, None, def, found)
         } else {
             Value::Null
