@@ -113,6 +113,12 @@ impl Sources {
         self.files.get(id.0 as usize).map_or("", |(path, _)| path)
     }
 
+    /// Returns the source of a path, when it was read.
+    pub fn find(&self, path: &str) -> Option<SourceId> {
+        let index = self.files.iter().rposition(|(known, _)| &**known == path)?;
+        u32::try_from(index).ok().map(SourceId)
+    }
+
     /// Returns the text of a source.
     pub fn text(&self, id: SourceId) -> &str {
         self.files.get(id.0 as usize).map_or("", |(_, text)| text)
