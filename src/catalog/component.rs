@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 
 use super::{BAD_COMPONENT, Template, keys, language};
 use crate::diag::{Diagnostic, SourceId, Span, quoted_list};
+use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, table_value};
 use crate::parse::shape::Keys;
 use crate::parse::{Kind, MISSING_KEY, Node, Table, toml};
-use crate::manifest::value::{Map, Value};
 
 /// The layers of a platform, in the order in which they come up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -402,7 +402,13 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         scrapes: entries(metrics.table("scrape"), scrape),
         alerts: entries(table.table("alerts"), |_, t, _| alert(t)),
         network_from: strings(network, "from"),
-        network_ports: network.node("ports").and_then(Node::as_list).unwrap_or(&[]).iter().map(Node::to_value).collect(),
+        network_ports: network
+            .node("ports")
+            .and_then(Node::as_list)
+            .unwrap_or(&[])
+            .iter()
+            .map(Node::to_value)
+            .collect(),
         server_side: engine.flag("server_side").unwrap_or(false),
         operator_filled: filled(engine),
         data: strings(engine, "data"),

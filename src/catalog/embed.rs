@@ -12,7 +12,8 @@ fn main() {
         walk(&root.join(folder), &mut files);
     }
     files.sort();
-    let mut table = String::from("/// Paths (relative to the package) and texts of the embedded catalogue, sorted by path.\n");
+    let mut table =
+        String::from("/// Paths (relative to the package) and texts of the embedded catalogue, sorted by path.\n");
     table.push_str("pub static FILES: &[(&str, &str)] = &[\n");
     for file in &files {
         let path = file.strip_prefix(&root).expect("found below the root").to_string_lossy().replace('\\', "/");

@@ -24,12 +24,24 @@ pub fn common() -> Keys {
         .key("host", texts(Format::Host), "Host of the main endpoint: a name below the domain, a whole name, or `@`")
         .key("hosts", Shape::Map(Format::Name, texts(Format::Host).into()), "Hosts of further endpoints")
         .key("identity", either([Shape::Bool, TEXT]), "Cloud identity (role) of its service accounts")
-        .key("credentials", free_map(credential_shape()), "Where a slot's credential comes from: an item of the store, or a table")
+        .key(
+            "credentials",
+            free_map(credential_shape()),
+            "Where a slot's credential comes from: an item of the store, or a table",
+        )
         .key("apis", texts(Format::Any), "API group/versions (CRDs) that it brings to the cluster")
         .key("placement", texts(Format::Name), "Named placements of its pods")
         .key("pods", Shape::Any, "Replicas, cpu, memory and placement per pod")
-        .key("env", free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, Shape::Number])), "Environment variables of its pods; may refer to bindings and secrets")
-        .key("files", free_map(TEXT), "Files mounted into its pods: absolute path → text; may refer to bindings and secrets")
+        .key(
+            "env",
+            free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, Shape::Number])),
+            "Environment variables of its pods; may refer to bindings and secrets",
+        )
+        .key(
+            "files",
+            free_map(TEXT),
+            "Files mounted into its pods: absolute path → text; may refer to bindings and secrets",
+        )
         .key("secrets", map(secret_shape()), "Secrets of its own, or another item for one of the catalogue's")
         .key("alerts", Shape::Map(Format::Any, alert_shape().into()), "Alert rules")
         .key("dashboards", texts(Format::Path), "Grafana dashboards (JSON files of the repository)")
@@ -45,7 +57,11 @@ pub fn common() -> Keys {
 pub fn chart_shape() -> Shape {
     Keys::new("`chart`")
         .key("repository", Shape::Text(Format::Url), "Address of a classic Helm repository")
-        .key("oci", Shape::Text(Format::Url), "Address (`oci://…`) of the folder that holds the chart in an OCI registry")
+        .key(
+            "oci",
+            Shape::Text(Format::Url),
+            "Address (`oci://…`) of the folder that holds the chart in an OCI registry",
+        )
         .key("name", TEXT, "Chart name")
         .key("version", Shape::Text(Format::Version), "Chart version, exact")
         .key("supports", TEXT, "Versions that the templates know")
@@ -120,7 +136,11 @@ pub fn sync_shape() -> Shape {
         .key("prune", Shape::Bool, "Whether objects that left git are removed (default true; never data)")
         .key("self_heal", Shape::Bool, "Whether changes in the cluster are undone (default true)")
         .key("server_side", Shape::Bool, "Server-side apply for the whole component")
-        .key("cascade", Shape::Bool, "Whether removing the component removes its objects (default true unless it holds data)")
+        .key(
+            "cascade",
+            Shape::Bool,
+            "Whether removing the component removes its objects (default true unless it holds data)",
+        )
         .key("retry", retry.shape(), "Retries of a failed sync")
         .key("options", list(TEXT), "Further sync options of Argo CD, as written there")
         .key("ignore", list(ignore.shape()), "Fields that others change")
@@ -138,11 +158,14 @@ pub fn component_keys(
 ) -> Keys {
     let mut keys = common();
     keys.name = format!("component `{name}`");
-    let pods = pods.keys().fold(Keys::new(format!("`pods` of `{name}`")), |all, pod| all.key(pod, pod_shape(pod), "One kind of pod of the component"));
-    set(&mut keys, "pods", pods.shape());
-    let hosts = endpoints.keys().filter(|e| *e != "main").fold(Keys::new(format!("`hosts` of `{name}`")), |all, endpoint| {
-        all.key(endpoint, texts(Format::Host), "Host of this endpoint")
+    let pods = pods.keys().fold(Keys::new(format!("`pods` of `{name}`")), |all, pod| {
+        all.key(pod, pod_shape(pod), "One kind of pod of the component")
     });
+    set(&mut keys, "pods", pods.shape());
+    let hosts =
+        endpoints.keys().filter(|e| *e != "main").fold(Keys::new(format!("`hosts` of `{name}`")), |all, endpoint| {
+            all.key(endpoint, texts(Format::Host), "Host of this endpoint")
+        });
     set(&mut keys, "hosts", hosts.shape());
     for (option, def) in options {
         let doc = if def.required { format!("{} (required)", def.doc) } else { def.doc.clone() };
@@ -166,7 +189,11 @@ fn pod_shape(name: &str) -> Shape {
         .key("cpu", Shape::Text(Format::Range), "Processor `request..limit`, for example `500m..2`")
         .key("memory", Shape::Text(Format::Range), "Memory `request..limit`, for example `4Gi..8Gi`")
         .key("placement", texts(Format::Name), "Named placements of these pods")
-        .key("env", free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool])), "Environment variables of these pods")
+        .key(
+            "env",
+            free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool])),
+            "Environment variables of these pods",
+        )
         .shape()
 }
 
@@ -204,8 +231,29 @@ fn table_shape(name: &str, option: &OptionDef) -> Shape {
 
 /// The words for option types that component.toml may use.
 pub const OPTION_TYPES: &[&str] = &[
-    "string", "int", "number", "bool", "size", "range", "duration", "cron", "image", "item", "host", "list", "map", "table",
-    "any", "enum", "reference", "name", "url", "version", "path", "glob", "text",
+    "string",
+    "int",
+    "number",
+    "bool",
+    "size",
+    "range",
+    "duration",
+    "cron",
+    "image",
+    "item",
+    "host",
+    "list",
+    "map",
+    "table",
+    "any",
+    "enum",
+    "reference",
+    "name",
+    "url",
+    "version",
+    "path",
+    "glob",
+    "text",
 ];
 
 fn kind_shape(kind: &str, option: &OptionDef) -> Shape {

@@ -35,7 +35,12 @@ pub fn check_component(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
 /// Checks the keys and types of a capability's file.
 pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
     let claim = Keys::new("a claim field").key("default", Shape::Any, "").key("pattern", TEXT, "").key("doc", TEXT, "");
-    let field = Keys::new("a field").key("default", TEXT, "").key("type", words(&["string", "int", "bool"]), "").key("secret", Shape::Bool, "").key("optional", Shape::Bool, "").key("doc", TEXT, "");
+    let field = Keys::new("a field")
+        .key("default", TEXT, "")
+        .key("type", words(&["string", "int", "bool"]), "")
+        .key("secret", Shape::Bool, "")
+        .key("optional", Shape::Bool, "")
+        .key("doc", TEXT, "");
     let keys = Keys::new(format!("capability `{name}`"))
         .key("summary", TEXT, "")
         .key("claim", free_map(claim.shape()), "")
@@ -78,9 +83,8 @@ fn component_file() -> Keys {
         .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
         .key("protocol", words(&["http", "https"]), "")
         .key("path", TEXT, "");
-    let metrics = Keys::new("`[metrics]`")
-        .key("values", free_map(Shape::Any), "")
-        .key("scrape", free_map(scrape().shape()), "");
+    let metrics =
+        Keys::new("`[metrics]`").key("values", free_map(Shape::Any), "").key("scrape", free_map(scrape().shape()), "");
     let network = Keys::new("`[network]`")
         .key("from", list(words(&["monitoring", "edge", "operator", "namespace", "all"])), "")
         .key("ports", list(either([Shape::Int { min: 1, max: 65535 }, TEXT])), "");
@@ -160,7 +164,11 @@ fn engine() -> Keys {
 }
 
 /// Checks what a component says against itself and against the capabilities there are.
-pub fn check_consistency(component: &Component, capabilities: &IndexMap<String, Arc<Capability>>, found: &mut Vec<Diagnostic>) {
+pub fn check_consistency(
+    component: &Component,
+    capabilities: &IndexMap<String, Arc<Capability>>,
+    found: &mut Vec<Diagnostic>,
+) {
     let mut say = |at: Span, message: String, help: Option<String>| {
         let diagnostic = Diagnostic::error(&BAD_COMPONENT, message).at(at, "");
         found.push(match help {
@@ -170,7 +178,8 @@ pub fn check_consistency(component: &Component, capabilities: &IndexMap<String, 
     };
     let name = &component.name;
     let common = common();
-    for taken in component.options.keys().chain(component.requires.keys()).filter(|key| common.keys.contains_key(*key)) {
+    for taken in component.options.keys().chain(component.requires.keys()).filter(|key| common.keys.contains_key(*key))
+    {
         say(component.span, format!("`{taken}` is a common key: component `{name}` may not use it for itself"), None);
     }
     for twice in component.options.keys().filter(|key| component.requires.contains_key(*key)) {
@@ -182,7 +191,11 @@ pub fn check_consistency(component: &Component, capabilities: &IndexMap<String, 
     };
     for (slot_name, slot) in &component.requires {
         for capability in slot.capabilities.iter().filter(|c| !capabilities.contains_key(*c)) {
-            say(slot.span, format!("slot `{slot_name}` of `{name}` asks for `{capability}`, which is no capability"), unknown(capability));
+            say(
+                slot.span,
+                format!("slot `{slot_name}` of `{name}` asks for `{capability}`, which is no capability"),
+                unknown(capability),
+            );
         }
     }
     for (capability, offer) in &component.provides {
@@ -206,7 +219,11 @@ pub fn check_consistency(component: &Component, capabilities: &IndexMap<String, 
         if let Some(when) = &def.when
             && !exists(component, when)
         {
-            say(def.span, format!("secret `{secret}` of `{name}` depends on `{when}`, which is no slot or option"), None);
+            say(
+                def.span,
+                format!("secret `{secret}` of `{name}` depends on `{when}`, which is no slot or option"),
+                None,
+            );
         }
         if let Some(each) = &def.each
             && !exists(component, each)

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-pub use component::{Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier};
+pub use component::{
+    Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier,
+};
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned};
@@ -27,10 +29,14 @@ mod embedded {
 /// The codes that loading the catalogue emits.
 pub static CODES: &[&Code] = &[&BAD_COMPONENT];
 
-code!(BAD_COMPONENT, "bad-component", "a component of the catalogue contradicts itself",
+code!(
+    BAD_COMPONENT,
+    "bad-component",
+    "a component of the catalogue contradicts itself",
     "a component is data: what it names must be there",
     "[secrets.login]\nwhen = \"requires.oidc\"        # no such slot",
-    "[requires.oidc]\ncapability = \"oidc\"\noptional = true");
+    "[requires.oidc]\ncapability = \"oidc\"\noptional = true"
+);
 
 /// The folder of the user's own components, relative to the project.
 pub const USER_FOLDER: &str = "lakegen";
@@ -73,13 +79,20 @@ impl Shelf<'_> {
     }
 
     fn names(&self) -> BTreeSet<String> {
-        let embedded = embedded::FILES.iter().filter_map(|(path, _)| path.strip_prefix("templates/")?.strip_suffix("/component.toml"));
+        let embedded = embedded::FILES
+            .iter()
+            .filter_map(|(path, _)| path.strip_prefix("templates/")?.strip_suffix("/component.toml"));
         let own = self.own.iter().filter_map(|path| path.strip_suffix("/component.toml"));
         embedded.chain(own).map(String::from).collect()
     }
 
     /// Returns the files of a component as (path below its folder, shown path, text).
-    fn files(&self, component: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Vec<(String, SourceId, Arc<str>)> {
+    fn files(
+        &self,
+        component: &str,
+        sources: &mut Sources,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<(String, SourceId, Arc<str>)> {
         let prefix = format!("{component}/");
         if !self.is_own(component) {
             let inside = format!("templates/{component}/");
@@ -90,7 +103,12 @@ impl Shelf<'_> {
                 .collect();
         }
         let paths: Vec<&String> = self.own.iter().filter(|path| path.starts_with(&prefix)).collect();
-        paths.into_iter().filter_map(|path| self.own_file(path, sources, found).map(|(id, text)| (path[prefix.len()..].to_string(), id, text))).collect()
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                self.own_file(path, sources, found).map(|(id, text)| (path[prefix.len()..].to_string(), id, text))
+            })
+            .collect()
     }
 
     fn own_file(&self, path: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<(SourceId, Arc<str>)> {
@@ -111,7 +129,11 @@ pub fn names(world: &dyn World) -> BTreeSet<String> {
 }
 
 /// Loads the named components; names that are nowhere are left out (the caller knows where they were written).
-pub fn load<'a>(world: &dyn World, wanted: impl IntoIterator<Item = &'a str>, sources: &mut Sources) -> Warned<Catalogue> {
+pub fn load<'a>(
+    world: &dyn World,
+    wanted: impl IntoIterator<Item = &'a str>,
+    sources: &mut Sources,
+) -> Warned<Catalogue> {
     let shelf = Shelf::new(world);
     let mut found = Vec::new();
     let mut catalogue = Catalogue { names: shelf.names(), ..Catalogue::default() };
@@ -128,7 +150,11 @@ pub fn load<'a>(world: &dyn World, wanted: impl IntoIterator<Item = &'a str>, so
     Warned { output: catalogue, diagnostics: found }
 }
 
-fn capabilities(shelf: &Shelf<'_>, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> IndexMap<String, Arc<Capability>> {
+fn capabilities(
+    shelf: &Shelf<'_>,
+    sources: &mut Sources,
+    found: &mut Vec<Diagnostic>,
+) -> IndexMap<String, Arc<Capability>> {
     let mut all = IndexMap::new();
     let mut add = |name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>| {
         let table: Table = toml::parse(id, text, found);
@@ -156,7 +182,8 @@ fn capabilities(shelf: &Shelf<'_>, sources: &mut Sources, found: &mut Vec<Diagno
 /// The reason, for a message.
 pub fn user_file(world: &dyn World, path: &str) -> Result<Arc<str>, String> {
     let bytes = world.read(path).map_err(|error| read_reason(&error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|e| format!("it is not UTF-8 text: byte {} cannot be read", e.valid_up_to()))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|e| format!("it is not UTF-8 text: byte {} cannot be read", e.valid_up_to()))?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into())
 }
 

@@ -23,17 +23,20 @@ pub struct Code {
 macro_rules! code {
     ($name:ident, $slug:literal, $summary:literal, $why:literal, $example:literal, $instead:literal $(,)?) => {
         #[doc = $summary]
-        pub static $name: $crate::diag::Code = $crate::diag::Code {
-            slug: $slug,
-            summary: $summary,
-            why: $why,
-            example: $example,
-            instead: $instead,
-        };
+        pub static $name: $crate::diag::Code =
+            $crate::diag::Code { slug: $slug, summary: $summary, why: $why, example: $example, instead: $instead };
     };
 }
 
 /// Returns every code, in the order of the stages that emit them.
 pub fn all() -> Vec<&'static Code> {
-    [crate::parse::CODES, crate::catalog::CODES, crate::resolve::CODES, crate::lower::CODES, crate::check::CODES, crate::emit::CODES].concat()
+    [
+        crate::parse::CODES,
+        crate::catalog::CODES,
+        crate::resolve::CODES,
+        crate::lower::CODES,
+        crate::check::CODES,
+        crate::emit::CODES,
+    ]
+    .concat()
 }

@@ -87,12 +87,19 @@ impl<'a> Applications<'a> {
 
     fn application(&self, unit: &UnitId, place: &Place) -> Value {
         let instance = self.instance(unit);
-        let mut annotations = Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
+        let mut annotations =
+            Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
         annotations.extend(self.subscriptions(&unit.component));
         let mut metadata = Map::from_iter([
             (Arc::from("name"), Value::from(self.name(unit))),
             (Arc::from("namespace"), Value::from(self.namespace())),
-            (Arc::from("labels"), object([("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())), ("lakegen.dev/target", Value::from(self.target.name.as_str()))])),
+            (
+                Arc::from("labels"),
+                object([
+                    ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
+                    ("lakegen.dev/target", Value::from(self.target.name.as_str())),
+                ]),
+            ),
             (Arc::from("annotations"), Value::Map(annotations)),
         ]);
         if self.cascades(unit, instance) {
@@ -123,7 +130,13 @@ impl<'a> Applications<'a> {
         let name = unit.name();
         match self.settings().and_then(|t| t.text("names")) {
             Some(template) => {
-                let values = [("${component.name}", name.as_str()), ("${environment.name}", &self.target.environment), ("${cluster.name}", &self.target.cluster), ("${target.name}", &self.target.name), ("${platform.name}", &self.platform.name)];
+                let values = [
+                    ("${component.name}", name.as_str()),
+                    ("${environment.name}", &self.target.environment),
+                    ("${cluster.name}", &self.target.cluster),
+                    ("${target.name}", &self.target.name),
+                    ("${platform.name}", &self.platform.name),
+                ];
                 values.iter().fold(template.to_string(), |text, (from, to)| text.replace(from, to))
             }
             None if self.hub() => format!("{}-{name}", self.target.name),
@@ -163,12 +176,24 @@ impl<'a> Applications<'a> {
         let paths = self.paths.get(&(self.target.name.clone(), unit.component.clone())).unwrap_or(&none);
         let mut sources = Vec::new();
         let main = unit.stages().contains(&Stage::Release);
-        let chart = instance.and_then(|i| if main { i.chart.as_ref() } else if unit.stages().contains(&Stage::Crds) { i.crds.as_ref() } else { None });
+        let chart = instance.and_then(|i| {
+            if main {
+                i.chart.as_ref()
+            } else if unit.stages().contains(&Stage::Crds) {
+                i.crds.as_ref()
+            } else {
+                None
+            }
+        });
         if let (Some(chart), Some(instance)) = (chart, instance) {
             let values: &[String] = if main { &paths.values } else { &[] };
             sources.push(self.chart(chart, if main { instance.release.clone() } else { unit.name() }, values));
             if !values.is_empty() {
-                sources.push(object([("repoURL", Value::from(self.platform.git.url.as_str())), ("targetRevision", Value::from(self.platform.git.branch.as_str())), ("ref", Value::from("values"))]));
+                sources.push(object([
+                    ("repoURL", Value::from(self.platform.git.url.as_str())),
+                    ("targetRevision", Value::from(self.platform.git.branch.as_str())),
+                    ("ref", Value::from("values")),
+                ]));
             }
         }
         for stage in unit.stages() {
@@ -185,7 +210,8 @@ impl<'a> Applications<'a> {
     fn chart(&self, chart: &Chart, release: String, values: &[String]) -> Value {
         let mut helm = Map::from_iter([(Arc::from("releaseName"), Value::from(release))]);
         if !values.is_empty() {
-            let files: Vec<String> = values.iter().map(|path| format!("$values/{}", self.in_repository(path))).collect();
+            let files: Vec<String> =
+                values.iter().map(|path| format!("$values/{}", self.in_repository(path))).collect();
             helm.insert("valueFiles".into(), Value::from(files));
         }
         if chart.skip_crds {
@@ -219,11 +245,22 @@ impl<'a> Applications<'a> {
         let source = instance.definition.source.as_ref()?;
         let fill = |text: &str| crate::resolve::instances::option_text(instance, text);
         let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
-        let known = repository.as_deref().and_then(|name| self.target.table.table("repositories").and_then(|r| r.table(name)));
-        let url = known.and_then(|t| t.text("url")).map(String::from).or(repository).unwrap_or_else(|| self.platform.git.url.clone());
+        let known =
+            repository.as_deref().and_then(|name| self.target.table.table("repositories").and_then(|r| r.table(name)));
+        let url = known
+            .and_then(|t| t.text("url"))
+            .map(String::from)
+            .or(repository)
+            .unwrap_or_else(|| self.platform.git.url.clone());
         let revision = source.revision.as_deref().map(fill).filter(|t| !t.is_empty());
-        let revision = revision.or_else(|| known.and_then(|t| t.text("branch")).map(String::from)).unwrap_or_else(|| self.platform.git.branch.clone());
-        Some(object([("repoURL", Value::from(url)), ("targetRevision", Value::from(revision)), ("path", Value::from(fill(&source.path)))]))
+        let revision = revision
+            .or_else(|| known.and_then(|t| t.text("branch")).map(String::from))
+            .unwrap_or_else(|| self.platform.git.branch.clone());
+        Some(object([
+            ("repoURL", Value::from(url)),
+            ("targetRevision", Value::from(revision)),
+            ("path", Value::from(fill(&source.path))),
+        ]))
     }
 
     /// Returns a `sync` setting: the component's, its project's, or the platform's.
@@ -234,11 +271,16 @@ impl<'a> Applications<'a> {
     }
 
     fn sync_policy(&self, unit: &UnitId, instance: Option<&Instance>) -> Value {
-        let flag = |key: &str, default: bool| instance.and_then(|i| self.sync(i, key)).and_then(Node::as_bool).unwrap_or(default);
+        let flag = |key: &str, default: bool| {
+            instance.and_then(|i| self.sync(i, key)).and_then(Node::as_bool).unwrap_or(default)
+        };
         let mut policy = Map::new();
         if flag("automated", true) {
             let prune = unit.component != namespaces::UNIT && flag("prune", true);
-            policy.insert("automated".into(), object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(flag("self_heal", true)))]));
+            policy.insert(
+                "automated".into(),
+                object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(flag("self_heal", true)))]),
+            );
         }
         let server_side = instance.is_some_and(|i| i.definition.server_side) || unit.stages().contains(&Stage::Crds);
         let mut options = Vec::new();
@@ -260,11 +302,20 @@ impl<'a> Applications<'a> {
     fn retry(&self, instance: Option<&Instance>) -> Value {
         let table = instance.and_then(|i| self.sync(i, "retry")).and_then(Node::as_table);
         let text = |key: &str, default: &str| Value::from(table.and_then(|t| t.text(key)).unwrap_or(default));
-        let number = |key: &str, default: i64| Value::from(table.and_then(|t| t.node(key)).and_then(Node::as_int).unwrap_or(default));
+        let number = |key: &str, default: i64| {
+            Value::from(table.and_then(|t| t.node(key)).and_then(Node::as_int).unwrap_or(default))
+        };
         object([
             // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
             ("limit", number("limit", 10)),
-            ("backoff", object([("duration", text("delay", "15s")), ("factor", number("factor", 2)), ("maxDuration", text("max_delay", "5m"))])),
+            (
+                "backoff",
+                object([
+                    ("duration", text("delay", "15s")),
+                    ("factor", number("factor", 2)),
+                    ("maxDuration", text("max_delay", "5m")),
+                ]),
+            ),
         ])
     }
 
@@ -297,7 +348,13 @@ impl<'a> Applications<'a> {
         for own in self.sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]) {
             let Some(table) = own.as_table() else { continue };
             let mut map = Map::new();
-            for (from, to) in [("group", "group"), ("kind", "kind"), ("name", "name"), ("pointers", "jsonPointers"), ("jq", "jqPathExpressions")] {
+            for (from, to) in [
+                ("group", "group"),
+                ("kind", "kind"),
+                ("name", "name"),
+                ("pointers", "jsonPointers"),
+                ("jq", "jqPathExpressions"),
+            ] {
                 if let Some(node) = table.node(from) {
                     map.insert(to.into(), node.to_value());
                 }
@@ -327,7 +384,10 @@ impl<'a> Applications<'a> {
                     "degraded" => "on-health-degraded",
                     _ => "on-deployed",
                 };
-                all.push((Arc::from(format!("notifications.argoproj.io/subscribe.{trigger}.{service}")), Value::from(to)));
+                all.push((
+                    Arc::from(format!("notifications.argoproj.io/subscribe.{trigger}.{service}")),
+                    Value::from(to),
+                ));
             }
         }
         all
@@ -375,7 +435,8 @@ impl<'a> Applications<'a> {
             if unit.component == namespaces::UNIT {
                 spaces.extend(self.target.instances.values().map(|i| i.namespace.clone()));
             }
-            let unit_objects = self.lowered.units.get(&unit.component).into_iter().flat_map(|u| u.stages.values().flatten());
+            let unit_objects =
+                self.lowered.units.get(&unit.component).into_iter().flat_map(|u| u.stages.values().flatten());
             for lowered in unit_objects {
                 let object = &lowered.object;
                 if kinds::is_namespaced(object.api_version(), object.kind()) {
@@ -396,8 +457,13 @@ impl<'a> Applications<'a> {
         }
         spaces.extend(own.map(|t| t.texts("namespaces")).unwrap_or_default().into_iter().map(String::from));
         let (key, server) = self.server();
-        let destinations = spaces.into_iter().filter(|s| !s.is_empty()).map(|space| object([(key, Value::from(server.as_str())), ("namespace", Value::from(space))]));
-        let description = own.and_then(|t| t.text("description")).map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
+        let destinations = spaces
+            .into_iter()
+            .filter(|s| !s.is_empty())
+            .map(|space| object([(key, Value::from(server.as_str())), ("namespace", Value::from(space))]));
+        let description = own
+            .and_then(|t| t.text("description"))
+            .map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
         let mut spec = Map::from_iter([
             (Arc::from("description"), Value::from(description)),
             (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),
@@ -417,7 +483,12 @@ impl<'a> Applications<'a> {
             // Before every Application, which could not be synced without its project.
             ("annotations", object([("argocd.argoproj.io/sync-wave", Value::from("-1"))])),
         ]);
-        object([("apiVersion", Value::from("argoproj.io/v1alpha1")), ("kind", Value::from("AppProject")), ("metadata", metadata), ("spec", Value::Map(spec))])
+        object([
+            ("apiVersion", Value::from("argoproj.io/v1alpha1")),
+            ("kind", Value::from("AppProject")),
+            ("metadata", metadata),
+            ("spec", Value::Map(spec)),
+        ])
     }
 
     /// Writes what a person applies once: the root Application, and the projects that it needs.
@@ -433,12 +504,22 @@ impl<'a> Applications<'a> {
             ("targetRevision", Value::from(self.platform.git.branch.as_str())),
             ("path", Value::from(self.in_repository(&format!("argocd/{}", self.target.name)))),
         ]);
-        let name = if self.hub() { format!("{}-{}", self.platform.name, self.target.name) } else { self.platform.name.clone() };
+        let name = if self.hub() {
+            format!("{}-{}", self.platform.name, self.target.name)
+        } else {
+            self.platform.name.clone()
+        };
         let spec = object([
             ("project", Value::from(project)),
             ("source", source),
             ("destination", object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))])),
-            ("syncPolicy", object([("automated", object([("prune", Value::Bool(true)), ("selfHeal", Value::Bool(true))])), ("retry", self.retry(None))])),
+            (
+                "syncPolicy",
+                object([
+                    ("automated", object([("prune", Value::Bool(true)), ("selfHeal", Value::Bool(true))])),
+                    ("retry", self.retry(None)),
+                ]),
+            ),
         ]);
         let root = object([
             ("apiVersion", Value::from("argoproj.io/v1alpha1")),
@@ -457,17 +538,27 @@ impl<'a> Applications<'a> {
 
     /// Writes the commands of the first roll-out.
     fn steps(&self, level: &str, folder: &str) -> String {
-        let mut text = format!("# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n", self.platform.name, self.target.name);
+        let mut text = format!(
+            "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
+            self.platform.name, self.target.name
+        );
         let argocd = self.target.instances.values().find(|i| i.definition.name == "argocd");
         let mut step = 1;
         let mut add = |what: &str, command: &str| {
-            text.push_str(&format!("\n{step}. {what}\n\n   ```sh\n{}   ```\n", command.lines().map(|l| format!("   {l}\n")).collect::<String>()));
+            text.push_str(&format!(
+                "\n{step}. {what}\n\n   ```sh\n{}   ```\n",
+                command.lines().map(|l| format!("   {l}\n")).collect::<String>()
+            ));
             step += 1;
         };
         if let (Some(argocd), "full") = (argocd, level)
             && let Some(chart) = &argocd.chart
         {
-            if let Some(path) = self.paths.get(&(self.target.name.clone(), namespaces::UNIT.into())).and_then(|p| p.stages.get(&Stage::Release)) {
+            if let Some(path) = self
+                .paths
+                .get(&(self.target.name.clone(), namespaces::UNIT.into()))
+                .and_then(|p| p.stages.get(&Stage::Release))
+            {
                 add("Make the namespaces.", &format!("kubectl apply -k {}", self.in_repository(path)));
             }
             let none = Paths::default();
@@ -475,14 +566,31 @@ impl<'a> Applications<'a> {
             let files: String = values.iter().map(|v| format!(" \\\n  --values {}", self.in_repository(v))).collect();
             // Monitors need CRDs that this very Argo CD installs later, so the first install goes without them.
             let command = if chart.is_oci() {
-                format!("helm upgrade --install {} {}/{} --version {} --namespace {}{files} \\\n  --set-json '{}'", argocd.release, chart.repository, chart.name, chart.version, argocd.namespace, quiet(argocd))
+                format!(
+                    "helm upgrade --install {} {}/{} --version {} --namespace {}{files} \\\n  --set-json '{}'",
+                    argocd.release,
+                    chart.repository,
+                    chart.name,
+                    chart.version,
+                    argocd.namespace,
+                    quiet(argocd)
+                )
             } else {
-                format!("helm upgrade --install {} {} --repo {} --version {} --namespace {}{files} \\\n  --set-json '{}'", argocd.release, chart.name, chart.repository, chart.version, argocd.namespace, quiet(argocd))
+                format!(
+                    "helm upgrade --install {} {} --repo {} --version {} --namespace {}{files} \\\n  --set-json '{}'",
+                    argocd.release,
+                    chart.name,
+                    chart.repository,
+                    chart.version,
+                    argocd.namespace,
+                    quiet(argocd)
+                )
             };
             add("Install Argo CD; from then on it keeps itself.", &command);
         }
         if self.platform.git.secret.is_some() {
-            let command = format!("argocd --core repo add {} --username <user> --password <token>", self.platform.git.url);
+            let command =
+                format!("argocd --core repo add {} --username <user> --password <token>", self.platform.git.url);
             add("Let Argo CD read the private repository until External Secrets brings the credentials.", &command);
         }
         add("Hand the platform over.", &format!("kubectl apply --server-side -k {}", self.in_repository(folder)));
@@ -510,7 +618,8 @@ fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>) -> Vec<
         None => vec![entry("*", "*")],
         Some(list) => {
             let written = list.iter().filter_map(Node::as_str).map(|text| text.rsplit_once('/').unwrap_or(("", text)));
-            let all: BTreeSet<(&str, &str)> = written.chain(used.iter().map(|(g, k)| (g.as_str(), k.as_str()))).collect();
+            let all: BTreeSet<(&str, &str)> =
+                written.chain(used.iter().map(|(g, k)| (g.as_str(), k.as_str()))).collect();
             all.into_iter().map(|(group, kind)| entry(group, kind)).collect()
         }
     }
@@ -534,7 +643,11 @@ fn roles(project: &str, own: Option<&Table>) -> Vec<Value> {
                 word => policies.push(line(word)),
             }
         }
-        all.push(object([("name", Value::Str(role.clone())), ("policies", Value::from(policies)), ("groups", Value::from(table.texts("groups")))]));
+        all.push(object([
+            ("name", Value::Str(role.clone())),
+            ("policies", Value::from(policies)),
+            ("groups", Value::from(table.texts("groups"))),
+        ]));
     }
     all
 }

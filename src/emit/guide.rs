@@ -10,7 +10,14 @@ use crate::resolve::{Platform, Target};
 /// Writes the guide, and a DNS list per target where addresses are known.
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
     let mut text = String::new();
-    line(&mut text, format_args!("# Platform {}\n\nWritten by lakegen from `platform.toml`; change that, not this. Engine: {}.", platform.name, platform.engine.name()));
+    line(
+        &mut text,
+        format_args!(
+            "# Platform {}\n\nWritten by lakegen from `platform.toml`; change that, not this. Engine: {}.",
+            platform.name,
+            platform.engine.name()
+        ),
+    );
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         line(&mut text, format_args!("\n## {}", target.name));
         components(&mut text, target, lowered);
@@ -32,7 +39,9 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 /// Returns the list `<host> → <address>`; a host whose address is not known says so.
 pub fn dns_list(dns: &BTreeMap<String, Option<String>>) -> String {
     let width = dns.keys().map(|host| host.chars().count()).max().unwrap_or(0);
-    dns.iter().map(|(host, address)| format!("{host:width$} → {}\n", address.as_deref().unwrap_or("(address not known)"))).collect()
+    dns.iter()
+        .map(|(host, address)| format!("{host:width$} → {}\n", address.as_deref().unwrap_or("(address not known)")))
+        .collect()
 }
 
 /// Keeps text inside of a table cell and out of Markdown's syntax.
@@ -41,14 +50,42 @@ fn cell(text: &str) -> String {
 }
 
 fn components(text: &mut String, target: &Target, lowered: &TargetManifests) {
-    line(text, format_args!("\n### Components, in the order of coming up\n\n| wave | unit | namespace | chart | waits for |\n|---|---|---|---|---|"));
+    line(
+        text,
+        format_args!(
+            "\n### Components, in the order of coming up\n\n| wave | unit | namespace | chart | waits for |\n|---|---|---|---|---|"
+        ),
+    );
     for (unit, place) in &lowered.order.units {
         let instance = target.instances.get(&unit.component);
-        let chart = instance.and_then(|i| if unit.stages().len() == 2 { i.chart.as_ref() } else if unit.name().ends_with("-crds") { i.crds.as_ref() } else { None });
+        let chart = instance.and_then(|i| {
+            if unit.stages().len() == 2 {
+                i.chart.as_ref()
+            } else if unit.name().ends_with("-crds") {
+                i.crds.as_ref()
+            } else {
+                None
+            }
+        });
         let chart = chart.map_or_else(String::new, |c| format!("{} {}", c.name, c.version));
         let namespace = instance.map_or("", |i| i.namespace.as_str());
-        let after: Vec<String> = place.after.keys().filter(|u| u.component != crate::lower::namespaces::UNIT).map(crate::lower::order::UnitId::name).collect();
-        line(text, format_args!("| {} | {} | {} | {} | {} |", place.wave, unit.name(), namespace, cell(&chart), after.join(", ")));
+        let after: Vec<String> = place
+            .after
+            .keys()
+            .filter(|u| u.component != crate::lower::namespaces::UNIT)
+            .map(crate::lower::order::UnitId::name)
+            .collect();
+        line(
+            text,
+            format_args!(
+                "| {} | {} | {} | {} | {} |",
+                place.wave,
+                unit.name(),
+                namespace,
+                cell(&chart),
+                after.join(", ")
+            ),
+        );
     }
 }
 
@@ -64,27 +101,57 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
 
 fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
     if !lowered.needed.is_empty() {
-        line(text, format_args!("\n### Secrets to make\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen.\n\n| item | properties | read by | how |\n|---|---|---|---|", target.store.name, target.store.provider));
+        line(
+            text,
+            format_args!(
+                "\n### Secrets to make\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen.\n\n| item | properties | read by | how |\n|---|---|---|---|",
+                target.store.name, target.store.provider
+            ),
+        );
         for needed in lowered.needed.values() {
-            let properties: Vec<String> = needed.properties.keys().map(|p| if p.is_empty() { "(the whole item)".into() } else { format!("`{}`", cell(p)) }).collect();
+            let properties: Vec<String> = needed
+                .properties
+                .keys()
+                .map(|p| if p.is_empty() { "(the whole item)".into() } else { format!("`{}`", cell(p)) })
+                .collect();
             let readers: BTreeSet<&str> = needed.properties.values().flatten().map(String::as_str).collect();
             let mut how = cell(needed.hint.as_deref().unwrap_or(""));
             if needed.precious {
                 how = format!("**precious**: losing it is losing data. {how}");
             }
-            line(text, format_args!("| `{}` | {} | {} | {how} |", cell(&needed.item), properties.join(", "), readers.into_iter().collect::<Vec<_>>().join(", ")));
+            line(
+                text,
+                format_args!(
+                    "| `{}` | {} | {} | {how} |",
+                    cell(&needed.item),
+                    properties.join(", "),
+                    readers.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+            );
         }
     }
     if !lowered.kept.is_empty() {
-        line(text, format_args!("\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys |\n|---|---|---|"));
+        line(
+            text,
+            format_args!(
+                "\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys |\n|---|---|---|"
+            ),
+        );
         for ((namespace, name), keys) in &lowered.kept {
-            line(text, format_args!("| {namespace} | {name} | {} |", keys.iter().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ")));
+            line(
+                text,
+                format_args!(
+                    "| {namespace} | {name} | {} |",
+                    keys.iter().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ")
+                ),
+            );
         }
     }
 }
 
 fn steps(text: &mut String, lowered: &TargetManifests) {
-    let notes: Vec<(&String, &String)> = lowered.units.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note))).collect();
+    let notes: Vec<(&String, &String)> =
+        lowered.units.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note))).collect();
     if notes.is_empty() {
         return;
     }

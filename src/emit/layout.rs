@@ -1,5 +1,6 @@
 //! `components/`: per component a base, a folder per target with what differs there, and Helm values beside them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -58,12 +59,13 @@ impl Component<'_> {
 
     /// Writes Helm values: the shared ones once, each target's own beside them.
     fn values(&self, paths: &mut All, writer: &mut Writer) {
-        let with: Vec<(&str, &Value)> = self.units.iter().filter_map(|(target, unit)| Some((*target, unit.values.as_ref()?))).collect();
+        let with: Vec<(&str, &Value)> =
+            self.units.iter().filter_map(|(target, unit)| Some((*target, &**unit.values.as_ref()?))).collect();
         if with.is_empty() {
             return;
         }
         let all: Vec<&Value> = with.iter().map(|(_, values)| *values).collect();
-        let base = shared(&all).unwrap_or_else(|| Value::Map(Map::new()));
+        let base = shared(&all).unwrap_or_else(|| Cow::Owned(Value::Map(Map::new())));
         let base_path = format!("{}/base/values/values.yaml", self.folder);
         if !base.is_empty() {
             writer.yaml(&base_path, &base);
@@ -86,18 +88,26 @@ impl Component<'_> {
     fn stage(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
         let empty = Vec::new();
         let objects = |unit: &'_ Unit| -> IndexMap<ObjectId, Object> {
-            unit.stages.get(&stage).unwrap_or(&empty).iter().map(|l: &Lowered| (l.object.id(), l.object.clone())).collect()
+            unit.stages
+                .get(&stage)
+                .unwrap_or(&empty)
+                .iter()
+                .map(|l: &Lowered| (l.object.id(), l.object.clone()))
+                .collect()
         };
         let with: Vec<(&str, IndexMap<ObjectId, Object>, &[Value])> = self
             .units
             .iter()
-            .map(|(target, unit)| (*target, objects(unit), unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default()))
+            .map(|(target, unit)| {
+                (*target, objects(unit), unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default())
+            })
             .filter(|(_, objects, patches)| !objects.is_empty() || !patches.is_empty())
             .collect();
         self.doubles(stage, writer);
         let Some((_, first, _)) = with.first() else { return };
-        let everywhere: Vec<&ObjectId> = first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
-        let mut base: IndexMap<&ObjectId, Value> = IndexMap::new();
+        let everywhere: Vec<&ObjectId> =
+            first.keys().filter(|id| with.iter().all(|(_, objects, _)| objects.contains_key(*id))).collect();
+        let mut base: IndexMap<&ObjectId, Cow<'_, Value>> = IndexMap::new();
         for id in everywhere {
             let values: Vec<&Value> = with.iter().map(|(_, objects, _)| objects[id].value()).collect();
             if let Some(common) = shared(&values) {
@@ -107,7 +117,7 @@ impl Component<'_> {
         let base_folder = format!("{}/base/{}", self.folder, stage.name());
         // Patches of the user's are laid over whole objects, so they always stand in the target's own folder.
         if !base.is_empty() {
-            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, value)), ".yaml", writer);
+            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, &**value)), ".yaml", writer);
             writer.yaml(format!("{base_folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
         }
         for (target, objects, user) in &with {
@@ -125,7 +135,8 @@ impl Component<'_> {
                 continue;
             }
             let mut files = self.folder_of(&folder, resources, ".yaml", writer);
-            let patches = self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
+            let patches =
+                self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
             if !base.is_empty() {
                 files.insert(0, format!("../../base/{}", stage.name()));
             }
@@ -142,14 +153,24 @@ impl Component<'_> {
                 if let Some(before) = seen.insert(lowered.object.id(), lowered) {
                     let message = format!("component `{}` makes {} twice", self.name, lowered.object.id());
                     let at = |l: &Lowered| l.origin.template.unwrap_or(l.origin.span);
-                    writer.found.push(crate::diag::Diagnostic::error(&super::PATH_COLLISION, message).at(at(lowered), "made here").at(at(before), "and here"));
+                    writer.found.push(
+                        crate::diag::Diagnostic::error(&super::PATH_COLLISION, message)
+                            .at(at(lowered), "made here")
+                            .at(at(before), "and here"),
+                    );
                 }
             }
         }
     }
 
     /// Writes objects or patches into a folder, one file each, and returns the files' names.
-    fn folder_of<'v>(&self, folder: &str, objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>, end: &str, writer: &mut Writer) -> Vec<String> {
+    fn folder_of<'v>(
+        &self,
+        folder: &str,
+        objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>,
+        end: &str,
+        writer: &mut Writer,
+    ) -> Vec<String> {
         let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for (id, _) in &objects {
@@ -169,7 +190,8 @@ impl Component<'_> {
 
 /// Returns `deployment-trino`; characters that some system refuses in file names become `_`.
 fn short(id: &ObjectId) -> String {
-    let name: String = id.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+    let name: String =
+        id.name.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
     format!("{}-{name}", id.kind.to_lowercase())
 }
 

@@ -21,9 +21,14 @@ use crate::resolve::Platform;
 /// The codes that this stage emits.
 pub static CODES: &[&Code] = &[&PATH_COLLISION];
 
-code!(PATH_COLLISION, "path-collision", "two things would be written to one file",
+code!(
+    PATH_COLLISION,
+    "path-collision",
+    "two things would be written to one file",
     "one of them would be lost silently",
-    "two objects of one kind and name in one component", "give one of them another name or namespace");
+    "two objects of one kind and name in one component",
+    "give one of them another name or namespace"
+);
 
 /// Lays everything out.
 pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {

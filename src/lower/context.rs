@@ -1,6 +1,8 @@
 //! What templates see: the context of templates/README.md, built for one component of one target.
 
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 use minijinja::value::Value as Jinja;
@@ -22,7 +24,50 @@ use crate::resolve::{Binding, Instance, SlotBinding};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
-    entries: Vec<(&'static str, Jinja)>,
+    entries: Vec<(&'static str, Arc<Value>, Jinja)>,
+    /// Served API version by group.
+    apis: Arc<BTreeMap<String, String>>,
+}
+
+/// What the templates of one component see.
+pub struct Context {
+    parts: Vec<(&'static str, Arc<Value>)>,
+    given: Vec<(&'static str, Jinja)>,
+    apis: Arc<BTreeMap<String, String>>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+    chart_version: String,
+    built: OnceCell<Jinja>,
+}
+
+impl Context {
+    /// Returns the parts that a template reads, to tell whether it would give the same again.
+    pub fn inputs(&self, names: &[String]) -> Vec<Arc<Value>> {
+        let part = |name: &str| self.parts.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        names.iter().filter_map(|name| part(name)).collect()
+    }
+
+    /// Returns the context as templates take it; built when the first one runs.
+    pub fn jinja(&self) -> &Jinja {
+        self.built.get_or_init(|| {
+            let (apis, asked) = (self.apis.clone(), self.asked.clone());
+            let api = move |group: &str| {
+                let api = apis.get(group).cloned();
+                if api.is_some()
+                    && let Ok(mut asked) = asked.lock()
+                {
+                    asked.insert(group.to_string());
+                }
+                api
+            };
+            let version = self.chart_version.clone();
+            let at_least = move |wanted: &str| version_key(&version) >= version_key(wanted);
+            let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
+            let given: BTreeSet<&str> = self.given.iter().map(|(key, _)| *key).collect();
+            let own = self.parts.iter().filter(|(key, _)| !given.contains(key) && *key != "api");
+            let own = own.map(|(key, value)| (*key, to_jinja(value)));
+            Jinja::from_pairs(self.given.iter().cloned().chain(own).chain(functions))
+        })
+    }
 }
 
 impl Shared {
@@ -63,12 +108,19 @@ impl Shared {
             ("notify", table("notify")),
             ("repositories", table("repositories")),
             ("images", table("images")),
-            ("monitoring", Value::Bool(target.monitoring())),
+            ("monitoring", Value::Bool(lowering.apis.contains_key("monitoring.coreos.com"))),
             ("store", store(lowering, found)),
             ("health_checks", health_checks(lowering)),
             ("ignore", ignore(lowering)),
         ];
-        Self { entries: entries.into_iter().map(|(key, value)| (key, to_jinja(&value))).collect() }
+        Self {
+            apis: Arc::new(lowering.apis.clone()),
+            entries: entries
+                .into_iter()
+                .map(|(key, value)| (key, to_jinja(&value), Arc::new(value)))
+                .map(|(key, jinja, value)| (key, value, jinja))
+                .collect(),
+        }
     }
 }
 
@@ -85,9 +137,10 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
         None => map.get("at").cloned().unwrap_or_default(),
         Some(component) => {
             let provides = lowering.visible(component).map(|i| i.definition.provides.clone()).unwrap_or_default();
-            let url = provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
-                offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
-            });
+            let url =
+                provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
+                    offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
+                });
             url.map_or(Value::Null, Value::from)
         }
     };
@@ -112,7 +165,8 @@ fn ignore(lowering: &Lowering<'_>) -> Value {
     let mut map = Map::new();
     for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
         for filled in instance.definition.operator_filled.iter().filter(|f| !f.pointers.is_empty()) {
-            let key = if filled.group.is_empty() { filled.kind.clone() } else { format!("{}_{}", filled.group, filled.kind) };
+            let key =
+                if filled.group.is_empty() { filled.kind.clone() } else { format!("{}_{}", filled.group, filled.kind) };
             map.insert(key.into(), Value::from(filled.pointers.iter().map(String::as_str).collect::<Vec<_>>()));
         }
     }
@@ -129,7 +183,13 @@ impl<'a> Lowering<'a> {
 }
 
 /// Builds the context of a component.
-pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &Own, found: &mut Vec<Diagnostic>) -> Jinja {
+pub fn of(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    shared: &Shared,
+    own: &Own,
+    found: &mut Vec<Diagnostic>,
+) -> Context {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let chart_version = instance.chart.as_ref().map_or_else(String::new, |c| c.version.clone());
     let component = object([
@@ -139,7 +199,13 @@ pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &O
         ("release", Value::from(instance.release.as_str())),
         ("fullname", Value::from(instance.fullname.as_str())),
         ("version", Value::from(chart_version.as_str())),
-        ("labels", object([("app.kubernetes.io/name", Value::from(instance.definition.name.as_str())), ("app.kubernetes.io/instance", Value::from(instance.name.as_str()))])),
+        (
+            "labels",
+            object([
+                ("app.kubernetes.io/name", Value::from(instance.definition.name.as_str())),
+                ("app.kubernetes.io/instance", Value::from(instance.name.as_str())),
+            ]),
+        ),
     ]);
     let parts = [
         ("component", component),
@@ -151,28 +217,17 @@ pub fn of(lowering: &Lowering<'_>, instance: &Instance, shared: &Shared, own: &O
         ("hosts", hosts(lowering, instance)),
         ("pods", values::pods(lowering, instance, own, found)),
     ];
-    let apis: IndexMap<String, Option<String>> = groups(lowering);
-    let asked = own.asked.clone();
-    let api = move |group: &str| {
-        let api = apis.get(group).cloned().flatten();
-        if api.is_some()
-            && let Ok(mut asked) = asked.lock()
-        {
-            asked.insert(group.to_string());
-        }
-        api
-    };
-    let at_least = move |wanted: &str| version_key(&chart_version) >= version_key(wanted);
-    let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
-    let shared = shared.entries.iter().map(|(key, value)| (*key, value.clone()));
-    Jinja::from_pairs(shared.chain(parts.into_iter().map(|(key, value)| (key, to_jinja(&value)))).chain(functions))
-}
-
-fn groups(lowering: &Lowering<'_>) -> IndexMap<String, Option<String>> {
-    let target = lowering.target;
-    let all = target.instances.values().flat_map(|i| i.apis.iter()).chain(target.ground.apis.iter());
-    let groups = all.filter_map(|api| api.split_once('/')).map(|(group, _)| group.to_string());
-    groups.map(|group| (group.clone(), target.api(&group))).collect()
+    let apis = shared.apis.iter().map(|(group, api)| (Arc::from(group.as_str()), Value::from(api.as_str()))).collect();
+    let own_parts = parts.into_iter().map(|(key, value)| (key, Arc::new(value)));
+    let shared_parts = shared.entries.iter().map(|(key, value, _)| (*key, value.clone()));
+    Context {
+        parts: shared_parts.chain(own_parts).chain([("api", Arc::new(Value::Map(apis)))]).collect(),
+        given: shared.entries.iter().map(|(key, _, jinja)| (*key, jinja.clone())).collect(),
+        apis: shared.apis.clone(),
+        asked: own.asked.clone(),
+        chart_version,
+        built: OnceCell::new(),
+    }
 }
 
 /// Returns every option with its default applied, strings filled in and checked.
@@ -210,12 +265,20 @@ fn example(def: &OptionDef) -> &'static str {
 fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
     let Some(node) = node.or(def.default.as_ref()) else {
         // A table of options with defaults is there even when the user says nothing.
-        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) { table(late, name, None, def, found) } else { Value::Null };
+        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) {
+            table(late, name, None, def, found)
+        } else {
+            Value::Null
+        };
     };
     match (&node.kind, def.kind.as_str(), def.items.as_deref()) {
         (Kind::Table(_), "table", _) => table(late, name, Some(node), def, found),
-        (Kind::Table(entries), "map", Some("table")) => Value::Map(entries.iter().map(|(key, e)| (key.clone(), table(late, key, Some(&e.node), def, found))).collect()),
-        (Kind::List(items), "list", Some("table")) => Value::List(items.iter().map(|item| table(late, name, Some(item), def, found)).collect()),
+        (Kind::Table(entries), "map", Some("table")) => Value::Map(
+            entries.iter().map(|(key, e)| (key.clone(), table(late, key, Some(&e.node), def, found))).collect(),
+        ),
+        (Kind::List(items), "list", Some("table")) => {
+            Value::List(items.iter().map(|item| table(late, name, Some(item), def, found)).collect())
+        }
         _ => {
             let value = late.fill_node(node, found);
             check(name, node, &value, def, found);
@@ -229,8 +292,15 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
     let mut map = Map::new();
     for (key, inner) in &def.keys {
         let own = given.and_then(|t| t.node(key));
-        if own.is_none() && inner.required && let Some(node) = node {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing here")).at(node.span, "").note(inner.doc.clone()));
+        if own.is_none()
+            && inner.required
+            && let Some(node) = node
+        {
+            found.push(
+                Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing here"))
+                    .at(node.span, "")
+                    .note(inner.doc.clone()),
+            );
         }
         map.insert(key.as_str().into(), option(late, key, own, inner, found));
     }
@@ -244,7 +314,9 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
 fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Vec<Diagnostic>) {
     let texts: Vec<(&Node, String)> = match (&node.kind, value) {
         (Kind::Str(_), Value::Str(s)) => vec![(node, s.to_string())],
-        (Kind::List(nodes), Value::List(values)) => nodes.iter().zip(values).filter_map(|(n, v)| v.as_str().map(|s| (n, s.to_string()))).collect(),
+        (Kind::List(nodes), Value::List(values)) => {
+            nodes.iter().zip(values).filter_map(|(n, v)| v.as_str().map(|s| (n, s.to_string()))).collect()
+        }
         _ => vec![],
     };
     for (at, text) in texts {
@@ -252,7 +324,11 @@ fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Ve
             && let Ok(regex) = regex_lite::Regex::new(pattern)
             && !regex.is_match(&text)
         {
-            found.push(Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`")).at(at.span, "").note(format!("{} (pattern `{pattern}`)", def.doc)));
+            found.push(
+                Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`"))
+                    .at(at.span, "")
+                    .note(format!("{} (pattern `{pattern}`)", def.doc)),
+            );
         } else if at.as_str().is_some_and(string::has_reference)
             && let Shape::Text(format) = option_shape(name, def)
             && let Err(what) = format.check(&text)
@@ -267,7 +343,9 @@ fn requires(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -
     for slot in instance.definition.requires.keys() {
         let value = match instance.bindings.get(slot) {
             Some(SlotBinding::One(binding)) => fields(late, binding, instance, found),
-            Some(SlotBinding::Map(bindings)) if !bindings.is_empty() => Value::Map(bindings.iter().map(|(name, b)| (name.as_str().into(), fields(late, b, instance, found))).collect()),
+            Some(SlotBinding::Map(bindings)) if !bindings.is_empty() => Value::Map(
+                bindings.iter().map(|(name, b)| (name.as_str().into(), fields(late, b, instance, found))).collect(),
+            ),
             _ => Value::Null,
         };
         map.insert(slot.as_str().into(), value);
@@ -322,12 +400,23 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     for capability in instance.definition.provides.keys() {
         let list = claims.get(capability).map(Vec::as_slice).unwrap_or_default();
         let list = list.iter().map(|claim| {
-            let mut entry: Map = claim.fields.iter().map(|(key, value)| (Arc::from(key.as_str()), Value::from(value.as_str()))).collect();
+            let mut entry: Map = claim
+                .fields
+                .iter()
+                .map(|(key, value)| (Arc::from(key.as_str()), Value::from(value.as_str())))
+                .collect();
             entry.entry("role".into()).or_insert_with(|| Value::from(claim.consumer.as_str()));
             entry.insert("consumer".into(), Value::from(claim.consumer.as_str()));
             entry.insert("namespace".into(), Value::from(claim.namespace.as_str()));
-            entry.insert("secret".into(), claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())));
-            let real = claim.buckets.iter().filter_map(|b| lowering.target.buckets.get(b)).map(|b| Value::from(b.bucket.as_str()));
+            entry.insert(
+                "secret".into(),
+                claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())),
+            );
+            let real = claim
+                .buckets
+                .iter()
+                .filter_map(|b| lowering.target.buckets.get(b))
+                .map(|b| Value::from(b.bucket.as_str()));
             entry.insert("buckets".into(), Value::List(real.collect()));
             Value::Map(entry)
         });
@@ -339,10 +428,16 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
 /// Returns the buckets that a store has to make.
 fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
-    let own = lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let own =
+        lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for claim in claims.into_iter().flatten() {
+        for bucket in &claim.buckets {
+            roles.entry(bucket).or_default().extend(claim.fields.get("role").map(String::as_str));
+        }
+    }
     let list = own.map(|bucket| {
-        let mut roles: Vec<Value> = claims.into_iter().flatten().filter(|c| c.buckets.contains(&bucket.name)).filter_map(|c| c.fields.get("role").map(|r| Value::from(r.as_str()))).collect();
-        roles.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let roles = roles.get(bucket.name.as_str()).into_iter().flatten().map(|role| Value::from(*role)).collect();
         let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
         object([
             ("name", Value::from(bucket.name.as_str())),

@@ -13,8 +13,8 @@ use crate::catalog::Stage;
 use crate::catalog::component::{Alert, Endpoint, alert};
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
 use crate::parse::INVALID_VALUE;
+use crate::parse::node::Lookup;
 use crate::resolve::scope::Late;
 use crate::resolve::wire::offered;
 use crate::resolve::{Binding, Edge, Instance, Published};
@@ -28,7 +28,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
         objects.extend(route(instance, endpoint, def, published, edge, &late, found));
     }
-    if lowering.target.monitoring() {
+    if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
         objects.extend(rules(lowering, instance, &late, found));
     }
@@ -38,7 +38,15 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     }
 }
 
-fn route(instance: &Instance, endpoint: &str, def: &Endpoint, published: &Published, edge: &Edge, late: &Late<'_>, found: &mut Vec<Diagnostic>) -> Option<Lowered> {
+fn route(
+    instance: &Instance,
+    endpoint: &str,
+    def: &Endpoint,
+    published: &Published,
+    edge: &Edge,
+    late: &Late<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Lowered> {
     let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
     let service = late.fill(&def.service, instance.definition.span, found).plain()?;
     let port = match &def.port {
@@ -63,11 +71,23 @@ fn route(instance: &Instance, endpoint: &str, def: &Endpoint, published: &Publis
 }
 
 #[allow(clippy::too_many_arguments, reason = "an Ingress brings all of these together")]
-fn ingress(instance: &Instance, name: &str, service: &str, port: Value, def: &Endpoint, published: &Published, edge: &Edge, tailscale: bool) -> Lowered {
+fn ingress(
+    instance: &Instance,
+    name: &str,
+    service: &str,
+    port: Value,
+    def: &Endpoint,
+    published: &Published,
+    edge: &Edge,
+    tailscale: bool,
+) -> Lowered {
     let port = if matches!(port, Value::Int(_)) { object([("number", port)]) } else { object([("name", port)]) };
     let backend = object([("service", object([("name", Value::from(service)), ("port", port)]))]);
-    let path = object([("path", Value::from(def.path.as_str())), ("pathType", Value::from("Prefix")), ("backend", backend)]);
-    let rules = published.names.iter().map(|host| object([("host", Value::from(host.as_str())), ("http", object([("paths", Value::List(vec![path.clone()]))]))]));
+    let path =
+        object([("path", Value::from(def.path.as_str())), ("pathType", Value::from("Prefix")), ("backend", backend)]);
+    let rules = published.names.iter().map(|host| {
+        object([("host", Value::from(host.as_str())), ("http", object([("paths", Value::List(vec![path.clone()]))]))])
+    });
     let mut spec = Map::new();
     let class = if tailscale { "tailscale" } else { &edge.class };
     if !class.is_empty() {
@@ -75,12 +95,26 @@ fn ingress(instance: &Instance, name: &str, service: &str, port: Value, def: &En
     }
     spec.insert("rules".into(), Value::List(rules.collect()));
     if published.tls && !tailscale {
-        let mut tls = Map::from_iter([(Arc::from("hosts"), Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()))]);
-        tls.insert("secretName".into(), edge.secret.as_deref().map_or_else(|| Value::from(format!("{name}-tls")), Value::from));
+        let mut tls = Map::from_iter([(
+            Arc::from("hosts"),
+            Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()),
+        )]);
+        tls.insert(
+            "secretName".into(),
+            edge.secret.as_deref().map_or_else(|| Value::from(format!("{name}-tls")), Value::from),
+        );
         spec.insert("tls".into(), Value::List(vec![Value::Map(tls)]));
     }
-    let mut lowered = made("networking.k8s.io/v1", "Ingress", &instance.namespace, name, [("spec", Value::Map(spec))], published.span);
-    let mut annotate = |key: &str, text: &str| lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
+    let mut lowered = made(
+        "networking.k8s.io/v1",
+        "Ingress",
+        &instance.namespace,
+        name,
+        [("spec", Value::Map(spec))],
+        published.span,
+    );
+    let mut annotate =
+        |key: &str, text: &str| lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
     if let (Some(issuer), None) = (&edge.issuer, &edge.secret) {
         // cert-manager.io/docs/usage/ingress (v1.21): the annotation makes a Certificate for `tls`.
         annotate("cert-manager.io/cluster-issuer", issuer);
@@ -92,9 +126,19 @@ fn ingress(instance: &Instance, name: &str, service: &str, port: Value, def: &En
 }
 
 #[allow(clippy::too_many_arguments, reason = "an HTTPRoute brings all of these together")]
-fn gateway(instance: &Instance, name: &str, service: &str, port: &Value, def: &Endpoint, published: &Published, edge: &Edge, found: &mut Vec<Diagnostic>) -> Option<Lowered> {
+fn gateway(
+    instance: &Instance,
+    name: &str,
+    service: &str,
+    port: &Value,
+    def: &Endpoint,
+    published: &Published,
+    edge: &Edge,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Lowered> {
     if !matches!(port, Value::Int(_)) {
-        let message = format!("an HTTPRoute needs a port number, and the endpoint of `{}` has a port name", instance.name);
+        let message =
+            format!("an HTTPRoute needs a port number, and the endpoint of `{}` has a port name", instance.name);
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, ""));
         return None;
     }
@@ -102,7 +146,8 @@ fn gateway(instance: &Instance, name: &str, service: &str, port: &Value, def: &E
     if !edge.namespace.is_empty() {
         parent.insert("namespace".into(), Value::from(edge.namespace.as_str()));
     }
-    let matches = object([("path", object([("type", Value::from("PathPrefix")), ("value", Value::from(def.path.as_str()))]))]);
+    let matches =
+        object([("path", object([("type", Value::from("PathPrefix")), ("value", Value::from(def.path.as_str()))]))]);
     let rule = object([
         ("matches", Value::List(vec![matches])),
         ("backendRefs", Value::List(vec![object([("name", Value::from(service)), ("port", port.clone())])])),
@@ -133,20 +178,38 @@ fn traefik(instance: &Instance, name: &str, service: &str, port: Value, publishe
     made("traefik.io/v1alpha1", "IngressRoute", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }
 
-fn openshift(instance: &Instance, name: &str, service: &str, port: Value, published: &Published, _edge: &Edge) -> Lowered {
+fn openshift(
+    instance: &Instance,
+    name: &str,
+    service: &str,
+    port: Value,
+    published: &Published,
+    _edge: &Edge,
+) -> Lowered {
     let mut spec = Map::from_iter([
         (Arc::from("host"), Value::from(published.names.first().map_or("", String::as_str))),
-        (Arc::from("to"), object([("kind", Value::from("Service")), ("name", Value::from(service)), ("weight", Value::from(100))])),
+        (
+            Arc::from("to"),
+            object([("kind", Value::from("Service")), ("name", Value::from(service)), ("weight", Value::from(100))]),
+        ),
         (Arc::from("port"), object([("targetPort", port)])),
     ]);
     if published.tls {
-        spec.insert("tls".into(), object([("termination", Value::from("edge")), ("insecureEdgeTerminationPolicy", Value::from("Redirect"))]));
+        spec.insert(
+            "tls".into(),
+            object([("termination", Value::from("edge")), ("insecureEdgeTerminationPolicy", Value::from("Redirect"))]),
+        );
     }
     made("route.openshift.io/v1", "Route", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }
 
-fn monitors(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
-    let api = lowering.target.api("monitoring.coreos.com").unwrap_or_else(|| "monitoring.coreos.com/v1".into());
+fn monitors(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    late: &Late<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Lowered> {
+    let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
@@ -157,7 +220,11 @@ fn monitors(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found
             }
         }
         let port = if matches!(scrape.port, Value::Int(_)) { "targetPort" } else { "port" };
-        let endpoint = object([(port, scrape.port.clone()), ("path", Value::from(scrape.path.as_str())), ("interval", Value::from(scrape.interval.as_str()))]);
+        let endpoint = object([
+            (port, scrape.port.clone()),
+            ("path", Value::from(scrape.path.as_str())),
+            ("interval", Value::from(scrape.interval.as_str())),
+        ]);
         let spec = object([
             ("selector", object([("matchLabels", Value::Map(labels))])),
             ("endpoints", Value::List(vec![endpoint])),
@@ -168,12 +235,25 @@ fn monitors(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found
 }
 
 /// Makes one PrometheusRule of the catalogue's alerts and the user's; an alert of the same name is replaced.
-fn rules(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found: &mut Vec<Diagnostic>) -> Option<Lowered> {
-    let mut alerts: IndexMap<String, (Alert, crate::diag::Span)> = instance.definition.alerts.iter().map(|(name, a)| (name.clone(), (a.clone(), instance.definition.span))).collect();
+fn rules(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    late: &Late<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Lowered> {
+    let mut alerts: IndexMap<String, (Alert, crate::diag::Span)> = instance
+        .definition
+        .alerts
+        .iter()
+        .map(|(name, a)| (name.clone(), (a.clone(), instance.definition.span)))
+        .collect();
     for (name, entry) in instance.table.table("alerts").into_iter().flatten() {
         if let Some(table) = entry.node.as_table() {
             if !table.contains_key("expr") && !alerts.contains_key(&**name) {
-                found.push(Diagnostic::error(&crate::parse::MISSING_KEY, format!("alert `{name}` has no `expr`")).at(entry.key, ""));
+                found.push(
+                    Diagnostic::error(&crate::parse::MISSING_KEY, format!("alert `{name}` has no `expr`"))
+                        .at(entry.key, ""),
+                );
             }
             let mut own = alert(table);
             if let Some((known, _)) = alerts.get(&**name)
@@ -189,14 +269,31 @@ fn rules(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found: &
     }
     let rules = alerts.iter().map(|(name, (alert, span))| {
         let mut fill = |text: &str| Value::from(late.fill(text, *span, found).plain().unwrap_or_default());
-        let mut rule = Map::from_iter([(Arc::from("alert"), Value::from(name.as_str())), (Arc::from("expr"), fill(&alert.expr)), (Arc::from("for"), Value::from(alert.for_.as_str()))]);
-        rule.insert("labels".into(), object([("severity", Value::from(alert.severity.as_str())), ("component", Value::from(instance.name.as_str()))]));
+        let mut rule = Map::from_iter([
+            (Arc::from("alert"), Value::from(name.as_str())),
+            (Arc::from("expr"), fill(&alert.expr)),
+            (Arc::from("for"), Value::from(alert.for_.as_str())),
+        ]);
+        rule.insert(
+            "labels".into(),
+            object([
+                ("severity", Value::from(alert.severity.as_str())),
+                ("component", Value::from(instance.name.as_str())),
+            ]),
+        );
         rule.insert("annotations".into(), object([("summary", fill(&alert.summary))]));
         Value::Map(rule)
     });
     let group = object([("name", Value::from(instance.name.as_str())), ("rules", Value::List(rules.collect()))]);
-    let api = lowering.target.api("monitoring.coreos.com").unwrap_or_else(|| "monitoring.coreos.com/v1".into());
-    Some(made(&api, "PrometheusRule", &instance.namespace, &instance.name, [("spec", object([("groups", Value::List(vec![group]))]))], instance.span))
+    let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
+    Some(made(
+        &api,
+        "PrometheusRule",
+        &instance.namespace,
+        &instance.name,
+        [("spec", object([("groups", Value::List(vec![group]))]))],
+        instance.span,
+    ))
 }
 
 fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
@@ -204,11 +301,14 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
     for node in nodes(&instance.table, "dashboards") {
         for (path, _, text) in node.as_str().map(|p| lowering.files.get(p)).unwrap_or_default() {
             if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
-                found.push(Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not JSON: {error}")).at(node.span, ""));
+                found.push(
+                    Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not JSON: {error}")).at(node.span, ""),
+                );
                 continue;
             }
             let file = path.rsplit('/').next().unwrap_or(path);
-            let name = format!("{}-dashboard-{}", instance.name, crate::parse::string::slug(file.trim_end_matches(".json")));
+            let name =
+                format!("{}-dashboard-{}", instance.name, crate::parse::string::slug(file.trim_end_matches(".json")));
             let data = Map::from_iter([(Arc::from(file), Value::Str((*text).clone()))]);
             let mut map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(data))], node.span);
             // The label that Grafana's sidecar looks for (kube-prometheus-stack 88.5.3, grafana.sidecar.dashboards.label).
@@ -222,7 +322,12 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
 /// Lists every published host with the address that it should resolve to, where one is known.
 pub fn dns(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Option<String>> {
     let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
-    let addresses: BTreeMap<&str, Option<String>> = lowering.target.edges.iter().map(|(name, edge)| (name.as_str(), edge.address.clone().or_else(|| address(lowering, &late, edge)))).collect();
+    let addresses: BTreeMap<&str, Option<String>> = lowering
+        .target
+        .edges
+        .iter()
+        .map(|(name, edge)| (name.as_str(), edge.address.clone().or_else(|| address(lowering, &late, edge))))
+        .collect();
     let _ = found;
     let mut hosts = BTreeMap::new();
     for published in lowering.target.instances.values().flat_map(|i| i.hosts.values()) {
@@ -235,10 +340,14 @@ pub fn dns(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> BTreeMap<Str
 
 /// Asks the ingress controller of an edge's class for its address.
 fn address(lowering: &Lowering<'_>, late: &Late<'_>, edge: &Edge) -> Option<String> {
-    let text = |instance: &Instance, field: &str| offered(late, &Binding::bare("ingress", &instance.name), field).ok()?.plain().filter(|t| !t.is_empty());
+    let text = |instance: &Instance, field: &str| {
+        offered(late, &Binding::bare("ingress", &instance.name), field).ok()?.plain().filter(|t| !t.is_empty())
+    };
     let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
     let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
-    all.filter(|i| i.definition.provides.contains_key("ingress")).find(|i| text(i, "class").is_some_and(|c| c == edge.class)).and_then(|i| text(i, "address"))
+    all.filter(|i| i.definition.provides.contains_key("ingress"))
+        .find(|i| text(i, "class").is_some_and(|c| c == edge.class))
+        .and_then(|i| text(i, "address"))
 }
 
 /// Makes NetworkPolicies from the bindings, where `policy.network = "bindings"` asks and the component says who else
@@ -282,12 +391,24 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
 }
 
 fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> {
-    lowering.target.instances.values().filter(|i| i.definition.provides.contains_key(capability)).map(|i| i.namespace.as_str()).collect()
+    lowering
+        .target
+        .instances
+        .values()
+        .filter(|i| i.definition.provides.contains_key(capability))
+        .map(|i| i.namespace.as_str())
+        .collect()
 }
 
 /// Returns the namespaces of those who bring the kinds that a component's objects have.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
-    let groups: BTreeSet<&str> = out.units.get(&instance.name).into_iter().flat_map(|u| u.stages.values().flatten()).map(|l| l.object.group()).collect();
+    let groups: BTreeSet<&str> = out
+        .units
+        .get(&instance.name)
+        .into_iter()
+        .flat_map(|u| u.stages.values().flatten())
+        .map(|l| l.object.group())
+        .collect();
     let brings = |other: &Instance| other.apis.iter().any(|api| groups.contains(crate::manifest::kinds::group(api)));
     lowering.target.instances.values().filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
@@ -318,11 +439,26 @@ fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<
     }
     let mut policies = Vec::new();
     for (pod, def) in instance.definition.pods.iter().filter(|(_, def)| !def.selector.is_empty()) {
-        let labels = def.selector.iter().filter_map(|(key, text)| Some((Arc::from(key.as_str()), Value::from(late.fill(text, instance.definition.span, &mut Vec::new()).plain()?))));
+        let labels = def.selector.iter().filter_map(|(key, text)| {
+            Some((
+                Arc::from(key.as_str()),
+                Value::from(late.fill(text, instance.definition.span, &mut Vec::new()).plain()?),
+            ))
+        });
         let selector = object([("matchLabels", Value::Map(labels.collect()))]);
-        let spec = object([("podSelector", selector), ("policyTypes", Value::from(vec!["Ingress"])), ("ingress", Value::List(vec![Value::Map(rule.clone())]))]);
-        policies.push(made("networking.k8s.io/v1", "NetworkPolicy", &instance.namespace, &format!("{}-{pod}", instance.name), [("spec", spec)], instance.span));
+        let spec = object([
+            ("podSelector", selector),
+            ("policyTypes", Value::from(vec!["Ingress"])),
+            ("ingress", Value::List(vec![Value::Map(rule.clone())])),
+        ]);
+        policies.push(made(
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            &instance.namespace,
+            &format!("{}-{pod}", instance.name),
+            [("spec", spec)],
+            instance.span,
+        ));
     }
     policies
 }
-

@@ -8,6 +8,7 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod order; //      who waits for whom: units and waves
@@ -42,30 +43,70 @@ pub static CODES: &[&Code] = &[
     &UNKNOWN_KIND,
 ];
 
-code!(TEMPLATE_ERROR, "template-error", "a template of the catalogue cannot be rendered",
+code!(
+    TEMPLATE_ERROR,
+    "template-error",
+    "a template of the catalogue cannot be rendered",
     "a component is made of templates; a broken one makes nothing",
-    "name: {{ component.nam }}", "name: {{ component.name }}");
-code!(TEMPLATE_LIMIT, "template-limit", "a template needs more than it may have",
+    "name: {{ component.nam }}",
+    "name: {{ component.name }}"
+);
+code!(
+    TEMPLATE_LIMIT,
+    "template-limit",
+    "a template needs more than it may have",
     "a template that never ends, or that fills the memory, must not take the machine with it",
-    "{% for i in range(10000) %}{% for j in range(10000) %}…", "make the work depend on what the platform says, not on large numbers");
-code!(BAD_OBJECT, "bad-object", "a manifest is not a Kubernetes object",
+    "{% for i in range(10000) %}{% for j in range(10000) %}…",
+    "make the work depend on what the platform says, not on large numbers"
+);
+code!(
+    BAD_OBJECT,
+    "bad-object",
+    "a manifest is not a Kubernetes object",
     "the engine could not apply it",
-    "kind: ConfigMap                    # no apiVersion, no name", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings");
-code!(SECRET_IN_VALUE, "secret-in-value", "a secret stands where everybody can read it",
+    "kind: ConfigMap                    # no apiVersion, no name",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings"
+);
+code!(
+    SECRET_IN_VALUE,
+    "secret-in-value",
+    "a secret stands where everybody can read it",
     "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
-    "env.DB_URL = \"postgres://app:hunter2@db/app\"", "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\"");
-code!(UNTESTED_VERSION, "untested-version", "a chart version lies outside of what the component's templates know",
+    "env.DB_URL = \"postgres://app:hunter2@db/app\"",
+    "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\""
+);
+code!(
+    UNTESTED_VERSION,
+    "untested-version",
+    "a chart version lies outside of what the component's templates know",
     "values may have been renamed there, and Helm ignores values that a chart does not read",
-    "components.trino.version = \"2.0.0\"", "components.trino.version = \"1.42.2\"");
-code!(UNSUPPORTED, "unsupported", "something is part of the language that this lakegen cannot do yet",
+    "components.trino.version = \"2.0.0\"",
+    "components.trino.version = \"1.42.2\""
+);
+code!(
+    UNSUPPORTED,
+    "unsupported",
+    "something is part of the language that this lakegen cannot do yet",
     "a promise that cannot be kept is said, never passed over",
-    "output = \"manifests\"", "output = \"values\"");
-code!(DEPENDENCY_CYCLE, "dependency-cycle", "components wait for each other in a circle",
+    "output = \"manifests\"",
+    "output = \"values\""
+);
+code!(
+    DEPENDENCY_CYCLE,
+    "dependency-cycle",
+    "components wait for each other in a circle",
     "none of them could ever start",
-    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }", "remove one `after`, or bind one side with an external");
-code!(UNKNOWN_KIND, "unknown-kind", "an object's kind is brought by nothing in the platform",
+    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }",
+    "remove one `after`, or bind one side with an external"
+);
+code!(
+    UNKNOWN_KIND,
+    "unknown-kind",
+    "an object's kind is brought by nothing in the platform",
     "the cluster would refuse it: no CustomResourceDefinition",
-    "[components]\npostgres = {}          # a Cluster of CloudNativePG", "[components]\ncloudnative-pg = {}\npostgres = {}");
+    "[components]\npostgres = {}          # a Cluster of CloudNativePG",
+    "[components]\ncloudnative-pg = {}\npostgres = {}"
+);
 
 /// Where an object came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +133,7 @@ pub struct Unit {
     /// Objects by stage.
     pub stages: BTreeMap<Stage, Vec<Lowered>>,
     /// Helm values of the release.
-    pub values: Option<Value>,
+    pub values: Option<Arc<Value>>,
     /// Kustomize patches of the user's, by stage.
     pub patches: BTreeMap<Stage, Vec<Value>>,
     /// Steps for people.
@@ -137,11 +178,26 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files { world, read: BTreeMap::new() };
     files.preload(platform, sources, &mut found);
-    let mut targets = Vec::new();
+    let memo = Memos::default();
+    let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
         let known = Known { sources, catalogue: &platform.catalogue };
-        let lowering = Lowering { platform, target: &platform.targets[index], index, engine: &engine, known, files: &files };
-        targets.push(lowering.target(&mut found));
+        let target = &platform.targets[index];
+        let lowering = Lowering {
+            platform,
+            target,
+            index,
+            engine: &engine,
+            known,
+            files: &files,
+            apis: target.apis(),
+            memo: &memo,
+        };
+        let mut lowered = lowering.target(&mut found);
+        if let Some(before) = targets.last() {
+            share(&mut lowered, before);
+        }
+        targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
 }
@@ -241,7 +297,10 @@ impl Files<'_> {
     /// Returns the files that a pattern names, in path order.
     pub fn get(&self, pattern: &str) -> Vec<(&str, crate::diag::SourceId, &Arc<str>)> {
         let all: Vec<String> = self.read.keys().cloned().collect();
-        matching(&all, pattern).into_iter().filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text))).collect()
+        matching(&all, pattern)
+            .into_iter()
+            .filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text)))
+            .collect()
     }
 }
 
@@ -250,7 +309,10 @@ fn matching<'a>(all: &'a [String], pattern: &str) -> Vec<&'a str> {
     let Ok(glob) = globset::GlobBuilder::new(exact).literal_separator(true).build() else { return vec![] };
     let matcher = glob.compile_matcher();
     let folder = format!("{}/", exact.trim_end_matches('/'));
-    all.iter().map(String::as_str).filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path))).collect()
+    all.iter()
+        .map(String::as_str)
+        .filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path)))
+        .collect()
 }
 
 fn is_yaml(path: &str) -> bool {
@@ -276,6 +338,17 @@ pub struct Lowering<'a> {
     pub engine: &'a Engine,
     pub known: Known<'a>,
     pub files: &'a Files<'a>,
+    /// Served API version by group.
+    pub apis: BTreeMap<String, String>,
+    pub memo: &'a Memos,
+}
+
+/// What was rendered for earlier targets.
+#[derive(Default)]
+pub struct Memos {
+    /// Helm values of a template, with the API groups that it asked for.
+    pub values: memo::Memo<(Arc<Value>, BTreeSet<String>)>,
+    objects: memo::Memo<Vec<Lowered>>,
 }
 
 impl<'a> Lowering<'a> {
@@ -305,11 +378,17 @@ impl<'a> Lowering<'a> {
     }
 
     /// Makes everything of one component.
-    fn unit(&self, instance: &'a Instance, shared: &context::Shared, secrets: &mut secrets::Secrets, found: &mut Vec<Diagnostic>) -> (Unit, BTreeSet<String>) {
+    fn unit(
+        &self,
+        instance: &'a Instance,
+        shared: &context::Shared,
+        secrets: &mut secrets::Secrets,
+        found: &mut Vec<Diagnostic>,
+    ) -> (Unit, BTreeSet<String>) {
         let mut unit = Unit::default();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
-        unit.values = values::values(self, instance, &context, &own, found);
+        unit.values = values::values(self, instance, &context, &own, found).map(Arc::new);
         // What a chart makes of a value cannot be seen here, so a value that depends on an API waits for who brings it.
         let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
         for (stage, templates) in &instance.definition.templates {
@@ -330,8 +409,35 @@ impl<'a> Lowering<'a> {
         (unit, asked)
     }
 
-    fn render(&self, instance: &Instance, template: &Template, context: &minijinja::Value, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context) {
+    fn render(
+        &self,
+        instance: &Instance,
+        template: &Template,
+        context: &context::Context,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Lowered> {
+        let labels = self.target.ground.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str())));
+        let mut inputs = context.inputs(self.engine.reads(&template.name));
+        inputs.push(Arc::new(Value::Map(labels.collect())));
+        let made = self.memo.objects.get(&instance.name, &template.name, inputs, || {
+            let before = found.len();
+            let mut lowered = self.run(instance, template, context, found);
+            for one in &mut lowered {
+                self.dress(Some(instance), one);
+            }
+            (found.len() == before).then_some(lowered)
+        });
+        made.unwrap_or_default()
+    }
+
+    fn run(
+        &self,
+        instance: &Instance,
+        template: &Template,
+        context: &context::Context,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<Lowered> {
+        let documents = match self.engine.documents(template, context.jinja()) {
             Ok(documents) => documents,
             Err(diagnostic) => {
                 found.push(diagnostic.at(instance.span, "used here"));
@@ -340,7 +446,12 @@ impl<'a> Lowering<'a> {
         };
         let mut lowered = Vec::new();
         for document in documents {
-            let origin = Origin { file: template.name.clone(), line: document.line, span: instance.span, template: Some(templates::line_span(template, document.line)) };
+            let origin = Origin {
+                file: template.name.clone(),
+                line: document.line,
+                span: instance.span,
+                template: Some(templates::line_span(template, document.line)),
+            };
             take(document.value, &origin, &mut lowered, found);
         }
         lowered
@@ -356,10 +467,19 @@ impl<'a> Lowering<'a> {
                     Span::new(source, start, end)
                 };
                 match crate::manifest::yaml::read(text) {
-                    Err(error) => found.push(Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message)).at(span(error.line), "").at(node.span, "used here")),
+                    Err(error) => found.push(
+                        Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))
+                            .at(span(error.line), "")
+                            .at(node.span, "used here"),
+                    ),
                     Ok(documents) => {
                         for document in documents {
-                            let origin = Origin { file: path.to_string(), line: document.line, span: node.span, template: Some(span(document.line)) };
+                            let origin = Origin {
+                                file: path.to_string(),
+                                line: document.line,
+                                span: node.span,
+                                template: Some(span(document.line)),
+                            };
                             let mut lowered = Vec::new();
                             take(document.value, &origin, &mut lowered, found);
                             unit.stages.entry(Stage::Release).or_default().extend(lowered);
@@ -384,7 +504,10 @@ impl<'a> Lowering<'a> {
                 (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, value.get("target"))),
                 (None, Some(json)) => crate::manifest::yaml::write(json),
                 _ => {
-                    found.push(Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`").at(node.span, ""));
+                    found.push(
+                        Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`")
+                            .at(node.span, ""),
+                    );
                     continue;
                 }
             };
@@ -396,41 +519,83 @@ impl<'a> Lowering<'a> {
     /// Gives every object its namespace, labels and protection, in a stable order.
     fn finish(&self, name: &str, unit: &mut Unit) {
         let instance = self.target.instances.get(name);
-        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
-        for lowered in unit.stages.values_mut().flatten() {
-            let namespaced = kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind());
-            let missing = lowered.object.namespace().is_empty();
-            let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
-            let bare = full_kind.trim_start_matches('/');
-            let protect = data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
-            let value = lowered.object.value_mut();
-            if let (true, true, Some(instance)) = (namespaced, missing, instance) {
-                insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
-            }
-            drop_nulls(value);
-            let mut label = |key: &str, text: &str| {
-                if value.at(&["metadata", "labels", key]).is_none() {
-                    value.set(&["metadata", "labels", key], Value::from(text));
-                }
-            };
-            label("app.kubernetes.io/managed-by", "lakegen");
-            label("app.kubernetes.io/part-of", &self.platform.name);
-            for (key, text) in &self.target.ground.labels {
-                label(key, text);
-            }
-            if protect {
-                // Both engines' words, so that changing the engine changes nothing here
-                // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
-                value.set(&["metadata", "annotations", "argocd.argoproj.io/sync-options"], Value::from("Prune=false,Delete=false"));
-                value.set(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"], Value::from("disabled"));
-            }
-        }
         unit.stages.retain(|_, objects| !objects.is_empty());
         for objects in unit.stages.values_mut() {
+            for lowered in objects.iter_mut() {
+                self.dress(instance, lowered);
+            }
             objects.sort_by_cached_key(|lowered| lowered.object.id());
         }
     }
+
+    /// Gives an object its namespace, labels and protection; one that has them already is left alone.
+    fn dress(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
+        const MANAGED: &[&str] = &["metadata", "labels", "app.kubernetes.io/managed-by"];
+        if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
+            return;
+        }
+        let object = &lowered.object;
+        let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
+        let missing = object.namespace().is_empty();
+        let full_kind = format!("{}/{}", object.group(), object.kind());
+        let bare = full_kind.trim_start_matches('/');
+        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
+        let protect =
+            data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
+        let value = lowered.object.value_mut();
+        if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+            insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
+        }
+        drop_nulls(value);
+        let mut label = |key: &str, text: &str| {
+            if value.at(&["metadata", "labels", key]).is_none() {
+                value.set(&["metadata", "labels", key], Value::from(text));
+            }
+        };
+        label("app.kubernetes.io/managed-by", "lakegen");
+        label("app.kubernetes.io/part-of", &self.platform.name);
+        for (key, text) in &self.target.ground.labels {
+            label(key, text);
+        }
+        if protect {
+            // Both engines' words, so that changing the engine changes nothing here
+            // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
+            let annotations = [
+                ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+                ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+            ];
+            for (key, text) in annotations {
+                value.set(&["metadata", "annotations", key], Value::from(text));
+            }
+        }
+    }
 }
+
+/// Lets equal objects and values of a target be the same ones in memory as those of the target before.
+fn share(target: &mut TargetManifests, before: &TargetManifests) {
+    for (name, unit) in &mut target.units {
+        let Some(other) = before.units.get(name) else { continue };
+        if let (Some(values), Some(others)) = (&mut unit.values, &other.values)
+            && values == others
+        {
+            *values = others.clone();
+        }
+        for (stage, objects) in &mut unit.stages {
+            let Some(others) = other.stages.get(stage) else { continue };
+            // Both are sorted by identity, so a walk side by side meets every pair.
+            let mut rest = others.iter();
+            for lowered in objects.iter_mut() {
+                if let Some(same) = rest.clone().position(|o| o.object == lowered.object) {
+                    let found = rest.nth(same).expect("the position was just found");
+                    lowered.object = found.object.clone();
+                }
+            }
+        }
+    }
+}
+
+/// Kinds that hold data whoever makes them.
+const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
 
 /// Removes members without a value: the API server would, and a patch would read them as a removal.
 fn drop_nulls(value: &mut Value) {
@@ -443,9 +608,6 @@ fn drop_nulls(value: &mut Value) {
         _ => {}
     }
 }
-
-/// Kinds that hold data whoever makes them.
-const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
 
 /// Adds `apiVersion`, `kind` and `metadata.name` to a merge patch when its target names them.
 fn named_patch(merge: &Value, target: Option<&Value>) -> Value {
@@ -482,7 +644,14 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
         Ok(object) => lowered.push(Lowered { object, origin: origin.clone() }),
         Err(missing) => {
             let at = origin.template.unwrap_or(origin.span);
-            found.push(Diagnostic::error(&BAD_OBJECT, format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file)).at(at, "").at(origin.span, "used here"));
+            found.push(
+                Diagnostic::error(
+                    &BAD_OBJECT,
+                    format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file),
+                )
+                .at(at, "")
+                .at(origin.span, "used here"),
+            );
         }
     }
 }
@@ -496,7 +665,14 @@ fn insert_after_name(value: &mut Value, key: &str, new: Value) {
 }
 
 /// Returns an object from its parts, made by lakegen itself.
-pub fn made(api_version: &str, kind: &str, namespace: &str, name: &str, rest: impl IntoIterator<Item = (&'static str, Value)>, span: Span) -> Lowered {
+pub fn made(
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    rest: impl IntoIterator<Item = (&'static str, Value)>,
+    span: Span,
+) -> Lowered {
     let mut metadata = Map::from_iter([(Arc::from("name"), Value::from(name))]);
     if !namespace.is_empty() {
         metadata.insert("namespace".into(), Value::from(namespace));

@@ -49,8 +49,16 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         unit.stages.entry(Stage::Release).or_default().push(lowered);
         if let Some(quota) = own.table("quota") {
             let Value::Map(hard) = table_value(quota) else { continue };
-            let hard: Map = hard.into_iter().map(|(key, value)| (key, Value::from(crate::resolve::scope::plain(&value)))).collect();
-            unit.stages.entry(Stage::Release).or_default().push(made("v1", "ResourceQuota", name, "quota", [("spec", object([("hard", Value::Map(hard))]))], span));
+            let hard: Map =
+                hard.into_iter().map(|(key, value)| (key, Value::from(crate::resolve::scope::plain(&value)))).collect();
+            unit.stages.entry(Stage::Release).or_default().push(made(
+                "v1",
+                "ResourceQuota",
+                name,
+                "quota",
+                [("spec", object([("hard", Value::Map(hard))]))],
+                span,
+            ));
         }
     }
     if !unit.stages.is_empty() {

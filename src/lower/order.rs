@@ -76,16 +76,47 @@ pub struct Place {
 
 /// Works out the order of a target.
 pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
-    let mut graph = Graph { lowering, out, units: IndexSet::new(), edges: BTreeMap::new() };
+    let owners = owners(lowering);
+    let stores = stores(out);
+    let mut graph = Graph { lowering, out, owners, stores, units: IndexSet::new(), edges: BTreeMap::new() };
     graph.nodes();
     graph.wiring(found);
     graph.kinds(found);
     graph.place(found)
 }
 
+/// Returns who brings each API group.
+fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
+    let mut owners = BTreeMap::new();
+    for instance in lowering.target.instances.values() {
+        let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
+        for api in &instance.apis {
+            owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
+        }
+    }
+    owners
+}
+
+/// Returns who makes each ClusterSecretStore.
+fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
+    let mut stores = BTreeMap::new();
+    for (name, unit) in &out.units {
+        for (stage, objects) in &unit.stages {
+            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+                stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
+            }
+        }
+    }
+    stores
+}
+
 struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
+    /// API group → who brings it, at which stage.
+    owners: BTreeMap<&'a str, (&'a str, Stage)>,
+    /// ClusterSecretStore → who makes it, at which stage.
+    stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
 }
@@ -141,7 +172,12 @@ impl Graph<'_> {
                 if target.instances.contains_key(other) {
                     self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
-                    found.push(crate::resolve::unknown_name("component", other, node.span, target.instances.keys().map(String::as_str)));
+                    found.push(crate::resolve::unknown_name(
+                        "component",
+                        other,
+                        node.span,
+                        target.instances.keys().map(String::as_str),
+                    ));
                 }
             }
             let asked: Vec<String> = self.asked(&instance.name);
@@ -153,7 +189,10 @@ impl Graph<'_> {
 
     /// Says whether a component exists in the file but is switched off in this target.
     fn off_here(&self, name: &str) -> bool {
-        let tables = ["components", "jobs"].into_iter().filter_map(|k| self.lowering.target.table.get(k)).filter_map(|e| e.node.as_table());
+        let tables = ["components", "jobs"]
+            .into_iter()
+            .filter_map(|k| self.lowering.target.table.get(k))
+            .filter_map(|e| e.node.as_table());
         tables.into_iter().any(|t| t.contains_key(name))
     }
 
@@ -170,8 +209,13 @@ impl Graph<'_> {
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
-                if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate) {
-                    self.edge((&instance.name, Stage::Prepare), (&binding.provider, Stage::Release), format!("the credential of {reason}"));
+                if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate)
+                {
+                    self.edge(
+                        (&instance.name, Stage::Prepare),
+                        (&binding.provider, Stage::Release),
+                        format!("the credential of {reason}"),
+                    );
                 }
             }
         }
@@ -188,13 +232,8 @@ impl Graph<'_> {
 
     /// Adds an edge to whoever brings an API group.
     fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
-        let brings = |i: &&Instance| i.apis.iter().any(|api| kinds::group(api) == group);
-        let Some(owner) = self.lowering.target.instances.values().find(brings) else { return false };
-        let (owner, own_crds) = (owner.name.clone(), owner.crds.is_some());
-        let at = if own_crds { Stage::Crds } else { Stage::Release };
-        if owner != name || UnitId::new(name, stage) != UnitId::new(&owner, at) {
-            self.edge((name, stage), (&owner, at), format!("the kinds of `{group}`"));
-        }
+        let Some((owner, at)) = self.owners.get(group).copied() else { return false };
+        self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
 
@@ -227,16 +266,15 @@ impl Graph<'_> {
         if lowered.object.kind() != "ExternalSecret" {
             return;
         }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str()) else { return };
-        let makes = |l: &Lowered| l.object.kind() == "ClusterSecretStore" && l.object.name() == store;
-        let owner = self.out.units.iter().find_map(|(owner, unit)| unit.stages.iter().find(|(_, objects)| objects.iter().any(makes)).map(|(at, _)| (owner.clone(), *at)));
-        if let Some((owner, at)) = owner {
-            self.edge((name, stage), (&owner, at), format!("the store `{store}`"));
-            if let Some(component) = &self.lowering.target.store.component
-                && self.lowering.target.store.name == store
-            {
-                self.edge((&owner, at), (&component.clone(), Stage::Release), "the store's server".into());
-            }
+        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
+        else {
+            return;
+        };
+        let Some((owner, at)) = self.stores.get(store).copied() else { return };
+        self.edge((name, stage), (owner, at), format!("the store `{store}`"));
+        let platform = &self.lowering.target.store;
+        if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
+            self.edge((owner, at), (component, Stage::Release), "the store's server".into());
         }
     }
 
@@ -269,9 +307,12 @@ impl Graph<'_> {
         if waves.len() < self.units.len() {
             found.push(self.cycle(&waves));
         }
-        let mut units: Vec<(&UnitId, i64)> = self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
+        let mut units: Vec<(&UnitId, i64)> =
+            self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
         units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
-        Order { units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect() }
+        Order {
+            units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect(),
+        }
     }
 
     /// The lowest wave that a unit may have: CRDs and namespaces first, then ten per tier.
@@ -289,7 +330,9 @@ impl Graph<'_> {
         let left: BTreeSet<&UnitId> = self.units.iter().filter(|u| !placed.contains_key(u)).collect();
         // Walk along edges inside of what is left until a unit comes again: that is a circle.
         let mut path: Vec<&UnitId> = left.iter().take(1).copied().collect();
-        while let Some(next) = path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t))) {
+        while let Some(next) =
+            path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t)))
+        {
             if let Some(start) = path.iter().position(|u| *u == next) {
                 path.drain(..start);
                 break;
@@ -297,12 +340,14 @@ impl Graph<'_> {
             path.push(next);
         }
         let names: Vec<String> = path.iter().chain(path.first()).map(|u| u.name()).collect();
-        let mut diagnostic = Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
+        let mut diagnostic =
+            Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
         for (index, unit) in path.iter().enumerate() {
             let next = path[(index + 1) % path.len()];
             let reason = self.edges.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
             if let Some(instance) = self.lowering.target.instances.get(&unit.component) {
-                diagnostic = diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
+                diagnostic =
+                    diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
             }
         }
         diagnostic
@@ -346,7 +391,11 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
         };
     }
     let group = kinds::group(api);
-    let what = if count > 1 { format!("{count} objects of kind `{kind}` (`{group}`)") } else { format!("`{kind}/{}` (`{group}`)", lowered.object.name()) };
+    let what = if count > 1 {
+        format!("{count} objects of kind `{kind}` (`{group}`)")
+    } else {
+        format!("`{kind}/{}` (`{group}`)", lowered.object.name())
+    };
     let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings the kind of {what}"))
         .at(lowered.origin.span, "needed here");
     if known.is_empty() {

@@ -46,7 +46,13 @@ impl Own {
     pub fn context(&self) -> Value {
         let mut map = Map::new();
         for (key, name) in &self.names {
-            let keys = self.keys.get(key).into_iter().flatten().map(|(wanted, actual)| (Arc::from(wanted.as_str()), Value::from(actual.as_str()))).collect();
+            let keys = self
+                .keys
+                .get(key)
+                .into_iter()
+                .flatten()
+                .map(|(wanted, actual)| (Arc::from(wanted.as_str()), Value::from(actual.as_str())))
+                .collect();
             map.insert(key.as_str().into(), object([("name", Value::from(name.as_str())), ("keys", Value::Map(keys))]));
         }
         for key in &self.absent {
@@ -98,14 +104,22 @@ impl<'a> Lowering<'a> {
 
 impl Secrets {
     /// Makes the Secrets of a component: those it wants, and those of the claims on it.
-    pub fn of(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) -> Own {
+    pub fn of(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        unit: &mut Unit,
+        found: &mut Vec<Diagnostic>,
+    ) -> Own {
         let mut own = Own::default();
         let given = instance.table.table("secrets");
         for (key, def) in &instance.definition.secrets {
             let table = given.and_then(|t| t.table(key));
             self.defined(lowering, instance, key, def, table, unit, &mut own, found);
         }
-        for (key, entry) in given.into_iter().flatten().filter(|(key, _)| !instance.definition.secrets.contains_key(&***key)) {
+        for (key, entry) in
+            given.into_iter().flatten().filter(|(key, _)| !instance.definition.secrets.contains_key(&***key))
+        {
             let Some(table) = entry.node.as_table() else { continue };
             let def = user_secret(table, entry.key);
             self.defined(lowering, instance, key, &def, Some(table), unit, &mut own, found);
@@ -116,8 +130,21 @@ impl Secrets {
         own
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one secret needs its definition, what the user says and where it goes")]
-    fn defined(&mut self, lowering: &Lowering<'_>, instance: &Instance, key: &str, def: &SecretDef, given: Option<&Table>, unit: &mut Unit, own: &mut Own, found: &mut Vec<Diagnostic>) {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one secret needs its definition, what the user says and where it goes"
+    )]
+    fn defined(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        key: &str,
+        def: &SecretDef,
+        given: Option<&Table>,
+        unit: &mut Unit,
+        own: &mut Own,
+        found: &mut Vec<Diagnostic>,
+    ) {
         if !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
             own.absent.push(key.into());
             return;
@@ -141,7 +168,10 @@ impl Secrets {
             own.absent.push(key.into());
             return;
         }
-        let name = given.and_then(|t| t.text("name")).or(def.name.as_deref()).map_or_else(|| format!("{}-{key}", instance.name), |text| late.fill(text, at, found).plain().unwrap_or_default());
+        let name = given.and_then(|t| t.text("name")).or(def.name.as_deref()).map_or_else(
+            || format!("{}-{key}", instance.name),
+            |text| late.fill(text, at, found).plain().unwrap_or_default(),
+        );
         if def.any_keys
             && let Some((name, keys)) = near_secret(&entries, &instance.namespace)
         {
@@ -151,7 +181,11 @@ impl Secrets {
         }
         own.keys.insert(key.into(), entries.keys().map(|k| (k.clone(), k.clone())).collect());
         own.names.insert(key.into(), name.clone());
-        let labels = def.labels.iter().map(|(k, text)| (k.clone(), late.fill(text, at, found).plain().unwrap_or_default())).collect();
+        let labels = def
+            .labels
+            .iter()
+            .map(|(k, text)| (k.clone(), late.fill(text, at, found).plain().unwrap_or_default()))
+            .collect();
         let wanted = Wanted {
             name,
             namespace: &instance.namespace,
@@ -168,7 +202,14 @@ impl Secrets {
     }
 
     /// Turns `env` into entries of pods; what is secret goes through a Secret of its own.
-    fn environment(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit, own: &mut Own, found: &mut Vec<Diagnostic>) {
+    fn environment(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        unit: &mut Unit,
+        own: &mut Own,
+        found: &mut Vec<Diagnostic>,
+    ) {
         let name = format!("{}-env", instance.name);
         let names = own.names.clone();
         let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
@@ -188,7 +229,10 @@ impl Secrets {
                             let key = format!("{prefix}{variable}");
                             entries.insert(key.clone(), filled);
                             let reference = object([("name", Value::from(name.as_str())), ("key", Value::from(key))]);
-                            object([("name", Value::Str(variable.clone())), ("valueFrom", object([("secretKeyRef", reference)]))])
+                            object([
+                                ("name", Value::Str(variable.clone())),
+                                ("valueFrom", object([("secretKeyRef", reference)])),
+                            ])
                         }
                     }
                 })
@@ -203,7 +247,14 @@ impl Secrets {
     }
 
     /// Turns `files` into mounted ConfigMap or Secret keys.
-    fn mounted(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit, own: &mut Own, found: &mut Vec<Diagnostic>) {
+    fn mounted(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        unit: &mut Unit,
+        own: &mut Own,
+        found: &mut Vec<Diagnostic>,
+    ) {
         let Some(files) = instance.table.table("files") else { return };
         let names = own.names.clone();
         let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
@@ -225,20 +276,38 @@ impl Secrets {
                     "lakegen-secret-files"
                 }
             };
-            own.mounts.push(object([("name", Value::from(volume)), ("mountPath", Value::Str(path.clone())), ("subPath", Value::from(key)), ("readOnly", Value::Bool(true))]));
+            own.mounts.push(object([
+                ("name", Value::from(volume)),
+                ("mountPath", Value::Str(path.clone())),
+                ("subPath", Value::from(key)),
+                ("readOnly", Value::Bool(true)),
+            ]));
         }
         if !texts.is_empty() {
-            own.volumes.push(object([("name", Value::from("lakegen-files")), ("configMap", object([("name", Value::from(name.as_str()))]))]));
+            own.volumes.push(object([
+                ("name", Value::from("lakegen-files")),
+                ("configMap", object([("name", Value::from(name.as_str()))])),
+            ]));
             let map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(texts))], instance.span);
             unit.stages.entry(Stage::Prepare).or_default().push(map);
         }
         if !secret.is_empty() {
-            own.volumes.push(object([("name", Value::from("lakegen-secret-files")), ("secret", object([("secretName", Value::from(name.as_str()))]))]));
+            own.volumes.push(object([
+                ("name", Value::from("lakegen-secret-files")),
+                ("secret", object([("secretName", Value::from(name.as_str()))])),
+            ]));
         }
         self.extra(lowering, instance, name, secret, unit);
     }
 
-    fn extra(&mut self, lowering: &Lowering<'_>, instance: &Instance, name: String, entries: IndexMap<String, Filled>, unit: &mut Unit) {
+    fn extra(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        name: String,
+        entries: IndexMap<String, Filled>,
+        unit: &mut Unit,
+    ) {
         if entries.is_empty() {
             return;
         }
@@ -269,9 +338,15 @@ impl Secrets {
             match credential.origin {
                 Origin::Store => {
                     let fields = credential.keys.iter().filter_map(|(field, key)| {
-                        Some((key.clone(), Filled(vec![Piece::Secret { value: credential.field(field)?, filters: vec![] }])))
+                        Some((
+                            key.clone(),
+                            Filled(vec![Piece::Secret { value: credential.field(field)?, filters: vec![] }]),
+                        ))
                     });
-                    let text = credential.text.iter().map(|(key, text)| (key.clone(), Filled(vec![Piece::Text(text.clone())])));
+                    let text = credential
+                        .text
+                        .iter()
+                        .map(|(key, text)| (key.clone(), Filled(vec![Piece::Text(text.clone())])));
                     let wanted = Wanted {
                         name: credential.secret.clone(),
                         namespace: &credential.namespace,
@@ -299,17 +374,24 @@ impl Secrets {
     /// Makes the ExternalSecret of a wanted Secret, or notes what people must keep.
     fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
         let target = lowering.target;
-        let items = wanted.entries.values().flat_map(|f| &f.0).any(|p| matches!(p, Piece::Secret { value: SecretValue::Item { .. }, .. }));
+        let items = wanted
+            .entries
+            .values()
+            .flat_map(|f| &f.0)
+            .any(|p| matches!(p, Piece::Secret { value: SecretValue::Item { .. }, .. }));
         if items && target.store.kept_by_people() {
             self.kept.insert((wanted.namespace.into(), wanted.name), wanted.entries.keys().cloned().collect());
             return;
         }
         let mut made_from = Sources::default();
-        let templates: Vec<(String, String)> = wanted.entries.iter().map(|(key, filled)| (key.clone(), made_from.text(key, filled))).collect();
+        let templates: Vec<(String, String)> =
+            wanted.entries.iter().map(|(key, filled)| (key.clone(), made_from.text(key, filled))).collect();
         for (value, _) in &made_from.values {
             self.note(value, &wanted);
         }
-        let direct = wanted.kind == "Opaque" && wanted.labels.is_empty() && wanted.entries.values().all(|f| f.only_secret().is_some());
+        let direct = wanted.kind == "Opaque"
+            && wanted.labels.is_empty()
+            && wanted.entries.values().all(|f| f.only_secret().is_some());
         let store = made_from.common_store(target);
         let mut template = Map::new();
         if !direct {
@@ -318,14 +400,19 @@ impl Secrets {
                 template.insert("type".into(), Value::from(wanted.kind.as_str()));
             }
             if !wanted.labels.is_empty() {
-                let labels = wanted.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
+                let labels =
+                    wanted.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
                 template.insert("metadata".into(), object([("labels", Value::Map(labels))]));
             }
             let data = templates.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
             template.insert("data".into(), Value::Map(data));
         }
         let data: Vec<Value> = if direct {
-            wanted.entries.iter().filter_map(|(key, f)| Some(data_entry(key, f.only_secret()?, &store, target))).collect()
+            wanted
+                .entries
+                .iter()
+                .filter_map(|(key, f)| Some(data_entry(key, f.only_secret()?, &store, target)))
+                .collect()
         } else {
             made_from.values.iter().map(|(value, variable)| data_entry(variable, value, &store, target)).collect()
         };
@@ -338,7 +425,10 @@ impl Secrets {
             to.insert("template".into(), Value::Map(template));
         }
         let mut spec = Map::from_iter([
-            (Arc::from("refreshInterval"), Value::from(if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh })),
+            (
+                Arc::from("refreshInterval"),
+                Value::from(if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh }),
+            ),
             (Arc::from("secretStoreRef"), store_reference(&store)),
             (Arc::from("target"), Value::Map(to)),
         ]);
@@ -346,14 +436,26 @@ impl Secrets {
             spec.insert("data".into(), Value::List(data));
         }
         let api = external_secrets_api(lowering);
-        unit.stages.entry(wanted.stage).or_default().push(made(&api, "ExternalSecret", wanted.namespace, &wanted.name, [("spec", Value::Map(spec))], wanted.span));
+        unit.stages.entry(wanted.stage).or_default().push(made(
+            &api,
+            "ExternalSecret",
+            wanted.namespace,
+            &wanted.name,
+            [("spec", Value::Map(spec))],
+            wanted.span,
+        ));
     }
 
     /// Remembers that a value must be there.
     fn note(&mut self, value: &SecretValue, wanted: &Wanted<'_>) {
         match value {
             SecretValue::Item { item, property } => {
-                let needed = self.needed.entry(item.clone()).or_insert_with(|| Needed { item: item.clone(), properties: BTreeMap::new(), precious: false, hint: None });
+                let needed = self.needed.entry(item.clone()).or_insert_with(|| Needed {
+                    item: item.clone(),
+                    properties: BTreeMap::new(),
+                    precious: false,
+                    hint: None,
+                });
                 needed.precious |= wanted.precious;
                 if needed.hint.is_none() {
                     needed.hint.clone_from(&wanted.hint);
@@ -387,7 +489,7 @@ impl Secrets {
 
 /// Returns the API version of External Secrets that is served here.
 pub fn external_secrets_api(lowering: &Lowering<'_>) -> String {
-    lowering.target.api("external-secrets.io").unwrap_or_else(|| "external-secrets.io/v1".into())
+    lowering.apis.get("external-secrets.io").cloned().unwrap_or_else(|| "external-secrets.io/v1".into())
 }
 
 /// The values of one Secret, each with the variable that templates know it by.
@@ -409,7 +511,10 @@ impl Sources {
         let base: String = base.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let base = if base.starts_with(|c: char| c.is_ascii_digit()) { format!("_{base}") } else { base };
         let taken = |name: &String| self.values.iter().any(|(_, v)| v == name);
-        let variable = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}_{n}"))).find(|name| !taken(name)).unwrap_or(base);
+        let variable = std::iter::once(base.clone())
+            .chain((2..).map(|n| format!("{base}_{n}")))
+            .find(|name| !taken(name))
+            .unwrap_or(base);
         self.values.push((value.clone(), variable.clone()));
         variable
     }
@@ -442,7 +547,11 @@ impl Sources {
     fn common_store(&self, target: &crate::resolve::Target) -> String {
         let first = self.values.first().map(|(value, _)| store_of(value, target));
         let platform = target.store.name.clone();
-        if self.values.iter().any(|(value, _)| store_of(value, target) == platform) { platform } else { first.unwrap_or(platform) }
+        if self.values.iter().any(|(value, _)| store_of(value, target) == platform) {
+            platform
+        } else {
+            first.unwrap_or(platform)
+        }
     }
 }
 
@@ -471,7 +580,8 @@ fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::reso
             remote.insert("property".into(), Value::from(key.as_str()));
         }
     }
-    let mut entry = Map::from_iter([(Arc::from("secretKey"), Value::from(key)), (Arc::from("remoteRef"), Value::Map(remote))]);
+    let mut entry =
+        Map::from_iter([(Arc::from("secretKey"), Value::from(key)), (Arc::from("remoteRef"), Value::Map(remote))]);
     let store = store_of(value, target);
     if store != common {
         entry.insert("sourceRef".into(), object([("storeRef", store_reference(&store))]));
@@ -511,7 +621,13 @@ fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
 }
 
 /// Fills in the keys once per entry of a slot (or of `[notify]`); entries without the field are passed over.
-fn each_entries(lowering: &Lowering<'_>, instance: &Instance, each: &str, keys: &IndexMap<String, String>, late: &Late<'_>) -> IndexMap<String, Filled> {
+fn each_entries(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    each: &str,
+    keys: &IndexMap<String, String>,
+    late: &Late<'_>,
+) -> IndexMap<String, Filled> {
     let mut entries = IndexMap::new();
     let slot = each.strip_prefix("requires.").unwrap_or(each);
     if let Some(SlotBinding::Map(map)) = instance.bindings.get(slot) {
@@ -524,7 +640,8 @@ fn each_entries(lowering: &Lowering<'_>, instance: &Instance, each: &str, keys: 
         for (name, entry) in table {
             let Some(item) = entry.node.as_table().and_then(|t| t.text("secret")) else { continue };
             let scope = Late { each: Some((name, &nothing)), item: Some(item), ..*late };
-            let keys = keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
+            let keys =
+                keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
             fill_each(&scope, &keys, &mut entries);
         }
     }
@@ -561,35 +678,103 @@ fn user_secret(table: &Table, span: Span) -> SecretDef {
 /// Makes a credential once in the cluster: a generator, and an ExternalSecret that asks it a single time.
 fn generated(lowering: &Lowering<'_>, instance: &Instance, credential: &Credential, unit: &mut Unit) {
     let generator = "generators.external-secrets.io/v1alpha1";
-    let spec = object([("length", Value::from(32)), ("digits", Value::from(8)), ("symbols", Value::from(0)), ("noUpper", Value::Bool(false)), ("allowRepeat", Value::Bool(true))]);
+    let spec = object([
+        ("length", Value::from(32)),
+        ("digits", Value::from(8)),
+        ("symbols", Value::from(0)),
+        ("noUpper", Value::Bool(false)),
+        ("allowRepeat", Value::Bool(true)),
+    ]);
     let objects = unit.stages.entry(Stage::Prepare).or_default();
-    objects.push(made(generator, "Password", &credential.namespace, &credential.secret, [("spec", spec)], instance.span));
-    let reference = object([("apiVersion", Value::from(generator)), ("kind", Value::from("Password")), ("name", Value::from(credential.secret.as_str()))]);
+    objects.push(made(
+        generator,
+        "Password",
+        &credential.namespace,
+        &credential.secret,
+        [("spec", spec)],
+        instance.span,
+    ));
+    let reference = object([
+        ("apiVersion", Value::from(generator)),
+        ("kind", Value::from("Password")),
+        ("name", Value::from(credential.secret.as_str())),
+    ]);
     let from = credential.keys.values().map(|key| {
         let regexp = object([("source", Value::from("password")), ("target", Value::from(key.as_str()))]);
-        object([("sourceRef", object([("generatorRef", reference.clone())])), ("rewrite", Value::List(vec![object([("regexp", regexp)])]))])
+        object([
+            ("sourceRef", object([("generatorRef", reference.clone())])),
+            ("rewrite", Value::List(vec![object([("regexp", regexp)])])),
+        ])
     });
     let mut data: Map = credential.text.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
-    data.extend(credential.keys.values().map(|key| (Arc::from(key.as_str()), Value::from(format!("{{{{ index . {key:?} }}}}")))));
-    let mut template = Map::from_iter([(Arc::from("engineVersion"), Value::from("v2")), (Arc::from("type"), Value::from(credential.kind.as_str()))]);
+    data.extend(
+        credential
+            .keys
+            .values()
+            .map(|key| (Arc::from(key.as_str()), Value::from(format!("{{{{ index . {key:?} }}}}")))),
+    );
+    let mut template = Map::from_iter([
+        (Arc::from("engineVersion"), Value::from("v2")),
+        (Arc::from("type"), Value::from(credential.kind.as_str())),
+    ]);
     if !credential.labels.is_empty() {
         let labels = credential.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
         template.insert("metadata".into(), object([("labels", Value::Map(labels))]));
     }
     template.insert("data".into(), Value::Map(data));
-    let target = object([("name", Value::from(credential.secret.as_str())), ("creationPolicy", Value::from("Orphan")), ("deletionPolicy", Value::from("Retain")), ("template", Value::Map(template))]);
-    let spec = object([("refreshPolicy", Value::from("CreatedOnce")), ("target", target), ("dataFrom", Value::List(from.collect()))]);
-    objects.push(made(&external_secrets_api(lowering), "ExternalSecret", &credential.namespace, &credential.secret, [("spec", spec)], instance.span));
+    let target = object([
+        ("name", Value::from(credential.secret.as_str())),
+        ("creationPolicy", Value::from("Orphan")),
+        ("deletionPolicy", Value::from("Retain")),
+        ("template", Value::Map(template)),
+    ]);
+    let spec = object([
+        ("refreshPolicy", Value::from("CreatedOnce")),
+        ("target", target),
+        ("dataFrom", Value::List(from.collect())),
+    ]);
+    objects.push(made(
+        &external_secrets_api(lowering),
+        "ExternalSecret",
+        &credential.namespace,
+        &credential.secret,
+        [("spec", spec)],
+        instance.span,
+    ));
 }
 
 /// The account, right and store through which Secrets of a namespace are read from others.
-fn copies(lowering: &Lowering<'_>, namespace: &str, secrets: &BTreeSet<String>, readers: &BTreeSet<String>, span: Span) -> Vec<super::Lowered> {
+fn copies(
+    lowering: &Lowering<'_>,
+    namespace: &str,
+    secrets: &BTreeSet<String>,
+    readers: &BTreeSet<String>,
+    span: Span,
+) -> Vec<super::Lowered> {
     let name = "lakegen-secret-reader";
     let texts = |list: &BTreeSet<String>| Value::from(list.iter().map(String::as_str).collect::<Vec<_>>());
-    let rule = object([("apiGroups", Value::from(vec![""])), ("resources", Value::from(vec!["secrets"])), ("resourceNames", texts(secrets)), ("verbs", Value::from(vec!["get"]))]);
-    let subject = object([("kind", Value::from("ServiceAccount")), ("name", Value::from(name)), ("namespace", Value::from(namespace))]);
-    let role = object([("apiGroup", Value::from("rbac.authorization.k8s.io")), ("kind", Value::from("Role")), ("name", Value::from(name))]);
-    let ca = object([("type", Value::from("ConfigMap")), ("name", Value::from("kube-root-ca.crt")), ("namespace", Value::from(namespace)), ("key", Value::from("ca.crt"))]);
+    let rule = object([
+        ("apiGroups", Value::from(vec![""])),
+        ("resources", Value::from(vec!["secrets"])),
+        ("resourceNames", texts(secrets)),
+        ("verbs", Value::from(vec!["get"])),
+    ]);
+    let subject = object([
+        ("kind", Value::from("ServiceAccount")),
+        ("name", Value::from(name)),
+        ("namespace", Value::from(namespace)),
+    ]);
+    let role = object([
+        ("apiGroup", Value::from("rbac.authorization.k8s.io")),
+        ("kind", Value::from("Role")),
+        ("name", Value::from(name)),
+    ]);
+    let ca = object([
+        ("type", Value::from("ConfigMap")),
+        ("name", Value::from("kube-root-ca.crt")),
+        ("namespace", Value::from(namespace)),
+        ("key", Value::from("ca.crt")),
+    ]);
     let account = object([("name", Value::from(name)), ("namespace", Value::from(namespace))]);
     let kubernetes = object([
         ("remoteNamespace", Value::from(namespace)),

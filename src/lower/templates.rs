@@ -4,6 +4,7 @@
 //! can never add a key. Fuel bounds the work, [`MAX_TEXT`] the size of texts; the memory behind both is bounded by the
 //! program's allocator while templates run (`lower::budget`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -18,8 +19,9 @@ use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
 use crate::parse::{string, text};
 
-/// Instructions that one template may run (reliability.md §4).
-const FUEL: u64 = 1_000_000;
+/// Instructions that one template may run: about a second of work. A store or database with hundreds of claims needs
+/// some millions, so the limit lies well above.
+const FUEL: u64 = 20_000_000;
 /// Largest text that one template may give, in bytes (reliability.md §4).
 pub const MAX_TEXT: usize = 8 << 20;
 /// How deep includes and macros may nest.
@@ -29,6 +31,8 @@ const DEPTH: usize = 64;
 pub struct Engine {
     environment: Environment<'static>,
     broken: IndexMap<String, Diagnostic>,
+    /// Template → names of the context that it reads.
+    reads: BTreeMap<String, Vec<String>>,
 }
 
 impl Engine {
@@ -45,15 +49,26 @@ impl Engine {
         environment.remove_filter("pprint");
         functions(&mut environment);
         let mut broken = IndexMap::new();
+        let mut reads = BTreeMap::new();
         for component in catalogue.components.values() {
             for template in component.values.iter().chain(component.templates.values().flatten()) {
                 let source = raw_in_set_blocks(&template.text);
                 if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
                     broken.insert(template.name.clone(), diagnostic(&error, template));
+                } else if let Ok(compiled) = environment.get_template(&template.name) {
+                    // `component` says which chart version counts and where objects live: every template depends on it.
+                    let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
+                    names.insert("component".into());
+                    reads.insert(template.name.clone(), names.into_iter().collect());
                 }
             }
         }
-        Self { environment, broken }
+        Self { environment, broken, reads }
+    }
+
+    /// Returns the names of the context that a template reads.
+    pub fn reads(&self, template: &str) -> &[String] {
+        self.reads.get(template).map_or(&[], Vec::as_slice)
     }
 
     /// Runs a template and reads what it printed as YAML documents.
@@ -67,9 +82,12 @@ impl Engine {
             let line: String = line.chars().take(100).collect();
             let span = similar_line(&template.text, &line, template);
             Box::new(
-                Diagnostic::error(&TEMPLATE_ERROR, format!("what this template printed is not YAML: {}", error.message))
-                    .at(span, "")
-                    .note(format!("line {} of what it printed: `{line}`", error.line)),
+                Diagnostic::error(
+                    &TEMPLATE_ERROR,
+                    format!("what this template printed is not YAML: {}", error.message),
+                )
+                .at(span, "")
+                .note(format!("line {} of what it printed: `{line}`", error.line)),
             )
         })
     }
@@ -142,7 +160,9 @@ fn similar_line(source: &str, printed: &str, template: &Template) -> Span {
 fn diagnostic(error: &Error, template: &Template) -> Diagnostic {
     let code = if error.kind() == ErrorKind::OutOfFuel { &super::TEMPLATE_LIMIT } else { &TEMPLATE_ERROR };
     let span = match (error.range(), error.line()) {
-        (Some(range), _) if range.end <= template.text.len() && !template.text.contains("endset") => Span::new(template.source, range.start, range.end),
+        (Some(range), _) if range.end <= template.text.len() && !template.text.contains("endset") => {
+            Span::new(template.source, range.start, range.end)
+        }
         (_, Some(line)) => line_span(template, line),
         _ => start_of(template),
     };
@@ -154,7 +174,8 @@ fn diagnostic(error: &Error, template: &Template) -> Diagnostic {
     };
     let mut diagnostic = Diagnostic::error(code, what).at(span, "");
     if error.kind() == ErrorKind::UndefinedError {
-        diagnostic = diagnostic.note("a secret field of a binding is never visible to templates: use it through `[secrets]`");
+        diagnostic =
+            diagnostic.note("a secret field of a binding is never visible to templates: use it through `[secrets]`");
     }
     if let Some(name) = error.name().filter(|name| *name != template.name) {
         diagnostic = diagnostic.note(format!("in `{name}`"));
@@ -171,14 +192,20 @@ pub fn to_jinja(value: &Value) -> Jinja {
         Value::Float(f) => Jinja::from(*f),
         Value::Str(s) => Jinja::from(s.clone()),
         Value::List(list) => Jinja::from_iter(list.iter().map(to_jinja)),
-        Value::Map(map) => Jinja::from_pairs(map.iter().map(|(key, value)| (Jinja::from(key.clone()), to_jinja(value)))),
+        Value::Map(map) => {
+            Jinja::from_pairs(map.iter().map(|(key, value)| (Jinja::from(key.clone()), to_jinja(value))))
+        }
     }
 }
 
 fn functions(environment: &mut Environment<'static>) {
-    environment.add_filter("seconds", |duration: &str| text::seconds(duration).ok_or_else(|| refuse("seconds", duration, "a duration")));
+    environment.add_filter("seconds", |duration: &str| {
+        text::seconds(duration).ok_or_else(|| refuse("seconds", duration, "a duration"))
+    });
     environment.add_filter("bytes", |size: &str| bytes(size).ok_or_else(|| refuse("bytes", size, "a size")));
-    environment.add_filter("mebibytes", |size: &str| bytes(size).map(|b| b >> 20).ok_or_else(|| refuse("mebibytes", size, "a size")));
+    environment.add_filter("mebibytes", |size: &str| {
+        bytes(size).map(|b| b >> 20).ok_or_else(|| refuse("mebibytes", size, "a size"))
+    });
     environment.add_filter("env", |name: &str| string::environment_name(name));
     environment.add_filter("slug", |name: &str| string::slug(name));
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
@@ -212,7 +239,10 @@ fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Vec<i64>,
     let (start, end) = second.map_or((0, first), |end| (first, end));
     let step = step.unwrap_or(1);
     if step <= 0 || (end - start) / step > 10_000 {
-        return Err(Error::new(ErrorKind::InvalidOperation, "a range has at most 10000 steps, and its step is at least 1"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "a range has at most 10000 steps, and its step is at least 1",
+        ));
     }
     Ok((start..end).step_by(usize::try_from(step).unwrap_or(1)).collect())
 }
@@ -229,7 +259,10 @@ fn pairs(map: &Jinja) -> Result<Vec<(String, Jinja)>, Error> {
 }
 
 fn properties(map: &Jinja) -> Result<String, Error> {
-    let lines = pairs(map)?.into_iter().filter(|(_, v)| v.kind() != ValueKind::None).map(|(key, value)| format!("{key}={}\n", scalar(&value)));
+    let lines = pairs(map)?
+        .into_iter()
+        .filter(|(_, v)| v.kind() != ValueKind::None)
+        .map(|(key, value)| format!("{key}={}\n", scalar(&value)));
     Ok(lines.collect())
 }
 
@@ -237,7 +270,10 @@ fn ini(map: &Jinja) -> Result<String, Error> {
     let mut out = String::new();
     for (key, value) in pairs(map)? {
         if value.kind() == ValueKind::Map {
-            out.push_str(&format!("[{key}]\n{}\n", pairs(&value)?.iter().map(|(k, v)| format!("{k} = {}\n", scalar(v))).collect::<String>()));
+            out.push_str(&format!(
+                "[{key}]\n{}\n",
+                pairs(&value)?.iter().map(|(k, v)| format!("{k} = {}\n", scalar(v))).collect::<String>()
+            ));
         } else {
             out.push_str(&format!("{key} = {}\n", scalar(&value)));
         }

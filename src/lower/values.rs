@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use minijinja::value::Value as Jinja;
-
+use super::context::Context;
 use super::secrets::Own;
 use super::templates::object;
 use super::{BAD_OBJECT, Lowering, nodes};
@@ -18,19 +17,42 @@ use crate::resolve::scope::Late;
 use crate::resolve::{Instance, unknown_name};
 
 /// Puts together the Helm values of a component; `None` without a chart.
-pub fn values(lowering: &Lowering<'_>, instance: &Instance, context: &Jinja, own: &Own, found: &mut Vec<Diagnostic>) -> Option<Value> {
+pub fn values(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    context: &Context,
+    own: &Own,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Value> {
     instance.chart.as_ref()?;
     let mut values = Value::Map(Map::new());
     if let Some(template) = &instance.definition.values {
-        match lowering.engine.documents(template, context) {
-            Ok(documents) => documents.into_iter().for_each(|document| values.merge(document.value)),
-            Err(diagnostic) => found.push(diagnostic.at(instance.span, "used here")),
+        let inputs = context.inputs(lowering.engine.reads(&template.name));
+        let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
+            match lowering.engine.documents(template, context.jinja()) {
+                Ok(documents) => {
+                    let mut merged = Value::Map(Map::new());
+                    documents.into_iter().for_each(|document| merged.merge(document.value));
+                    let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
+                    Some((Arc::new(merged), asked))
+                }
+                Err(diagnostic) => {
+                    found.push(diagnostic.at(instance.span, "used here"));
+                    None
+                }
+            }
+        });
+        if let Some((made, asked)) = made {
+            values = (*made).clone();
+            if let Ok(mut all) = own.asked.lock() {
+                all.extend(asked);
+            }
         }
     }
     for (name, pod) in &instance.definition.pods {
         place_pod(lowering, instance, name, pod, own, &mut values, found);
     }
-    if lowering.target.monitoring() {
+    if lowering.apis.contains_key("monitoring.coreos.com") {
         for (path, value) in &instance.definition.metrics_values {
             set(&mut values, path, value.clone());
         }
@@ -95,7 +117,15 @@ fn append(values: &mut Value, path: &str, items: Vec<Value>) {
     values.set(&keys, Value::List(list));
 }
 
-fn place_pod(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod, own: &Own, values: &mut Value, found: &mut Vec<Diagnostic>) {
+fn place_pod(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    name: &str,
+    pod: &Pod,
+    own: &Own,
+    values: &mut Value,
+    found: &mut Vec<Diagnostic>,
+) {
     let facts = pod_facts(lowering, instance, name, pod, own, found);
     let put = |values: &mut Value, path: &Option<String>, value: &Value| {
         if let Some(path) = path
@@ -113,7 +143,8 @@ fn place_pod(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod
     {
         append(values, path, list.clone());
     }
-    if let (Some((volumes, mounts)), Value::List(list), Value::List(mounted)) = (&pod.volumes, &facts.volumes, &facts.mounts)
+    if let (Some((volumes, mounts)), Value::List(list), Value::List(mounted)) =
+        (&pod.volumes, &facts.volumes, &facts.mounts)
         && !list.is_empty()
     {
         append(values, volumes, list.clone());
@@ -138,7 +169,12 @@ struct PodFacts {
 impl PodFacts {
     /// Returns `nodeSelector`, `tolerations` and `affinity` as charts take them.
     fn placement(&self) -> Value {
-        let parts = [("nodeSelector", &self.node_selector), ("tolerations", &self.tolerations), ("affinity", &self.affinity), ("topologySpreadConstraints", &self.spread)];
+        let parts = [
+            ("nodeSelector", &self.node_selector),
+            ("tolerations", &self.tolerations),
+            ("affinity", &self.affinity),
+            ("topologySpreadConstraints", &self.spread),
+        ];
         Value::Map(parts.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (Arc::from(k), v.clone())).collect())
     }
 }
@@ -164,7 +200,14 @@ pub fn pods(lowering: &Lowering<'_>, instance: &Instance, own: &Own, found: &mut
     Value::Map(pods.collect())
 }
 
-fn pod_facts(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod, own: &Own, found: &mut Vec<Diagnostic>) -> PodFacts {
+fn pod_facts(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    name: &str,
+    pod: &Pod,
+    own: &Own,
+    found: &mut Vec<Diagnostic>,
+) -> PodFacts {
     let given = instance.table.table("pods").and_then(|t| t.table(name));
     let node = |key: &str| given.and_then(|t| t.node(key)).or_else(|| pod.default.node(key));
     let replicas = node("replicas").map_or(Value::Null, crate::parse::Node::to_value);
@@ -182,7 +225,10 @@ fn pod_facts(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod
         volumes: Value::List(own.volumes.clone()),
         mounts: Value::List(own.mounts.clone()),
     };
-    let places = given.map(|t| nodes(t, "placement")).filter(|p| !p.is_empty()).unwrap_or_else(|| nodes(&instance.table, "placement"));
+    let places = given
+        .map(|t| nodes(t, "placement"))
+        .filter(|p| !p.is_empty())
+        .unwrap_or_else(|| nodes(&instance.table, "placement"));
     for place in places {
         let Some(name) = place.as_str() else { continue };
         let known = named(&lowering.target.table, "placements");
@@ -196,7 +242,12 @@ fn pod_facts(lowering: &Lowering<'_>, instance: &Instance, name: &str, pod: &Pod
 
 fn selector(lowering: &Lowering<'_>, instance: &Instance, pod: &Pod, found: &mut Vec<Diagnostic>) -> Map {
     let late = lowering.late_of(instance);
-    pod.selector.iter().filter_map(|(key, text)| Some((Arc::from(key.as_str()), Value::from(late.fill(text, instance.definition.span, found).plain()?)))).collect()
+    pod.selector
+        .iter()
+        .filter_map(|(key, text)| {
+            Some((Arc::from(key.as_str()), Value::from(late.fill(text, instance.definition.span, found).plain()?)))
+        })
+        .collect()
 }
 
 /// Turns `request..limit` into `requests` and `limits`. Memory given alone is both, because a pod that may grow beyond
@@ -215,7 +266,13 @@ pub fn resources(cpu: Option<&str>, memory: Option<&str>) -> Value {
         limits.insert("memory".into(), Value::from(limit.unwrap_or(request)));
     }
     let parts = [("requests", requests), ("limits", limits)];
-    Value::Map(parts.into_iter().filter(|(_, map)| !map.is_empty()).map(|(key, map)| (Arc::from(key), Value::Map(map))).collect())
+    Value::Map(
+        parts
+            .into_iter()
+            .filter(|(_, map)| !map.is_empty())
+            .map(|(key, map)| (Arc::from(key), Value::Map(map)))
+            .collect(),
+    )
 }
 
 fn place_on(table: &Table, selector: &Map, facts: &mut PodFacts) {
@@ -227,7 +284,12 @@ fn place_on(table: &Table, selector: &Map, facts: &mut PodFacts) {
     }
     if let (Some(key), Value::List(list)) = (table.text("spread"), &mut facts.spread) {
         let labels = object([("matchLabels", Value::Map(selector.clone()))]);
-        list.push(object([("maxSkew", Value::from(1)), ("topologyKey", Value::from(key)), ("whenUnsatisfiable", Value::from("ScheduleAnyway")), ("labelSelector", labels)]));
+        list.push(object([
+            ("maxSkew", Value::from(1)),
+            ("topologyKey", Value::from(key)),
+            ("whenUnsatisfiable", Value::from("ScheduleAnyway")),
+            ("labelSelector", labels),
+        ]));
     }
 }
 

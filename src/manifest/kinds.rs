@@ -27,7 +27,9 @@ fn table() -> &'static Table {
         let mut table = Table::new();
         for line in TEXT.lines() {
             let mut words = line.split(' ');
-            let (Some(api_version), Some(kind), Some(scope)) = (words.next(), words.next(), words.next()) else { continue };
+            let (Some(api_version), Some(kind), Some(scope)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
             let kubernetes = words.next().zip(words.next());
             let entry = Kind { api_version, kind, namespaced: scope == "N", kubernetes };
             table.entry(group(api_version)).or_default().entry(kind).or_default().push(entry);
@@ -54,7 +56,9 @@ pub fn is_namespaced(api_version: &str, kind: &str) -> bool {
 /// Says whether a group is built into Kubernetes.
 pub fn is_builtin(api_version: &str) -> bool {
     let group = group(api_version);
-    group.is_empty() || !group.contains('.') || table().get(group).is_some_and(|kinds| kinds.values().flatten().any(|kind| kind.kubernetes.is_some()))
+    group.is_empty()
+        || !group.contains('.')
+        || table().get(group).is_some_and(|kinds| kinds.values().flatten().any(|kind| kind.kubernetes.is_some()))
 }
 
 /// Returns the kinds of a group, for near matches.
@@ -76,7 +80,11 @@ mod tests {
         assert!(is_namespaced("apps/v1", "Deployment"));
         assert!(!is_namespaced("v1", "Namespace"));
         assert!(!is_namespaced("external-secrets.io/v1", "ClusterSecretStore"));
-        assert!(versions("external-secrets.io/v1beta1", "ExternalSecret").iter().all(|k| k.api_version == "external-secrets.io/v1"));
+        assert!(
+            versions("external-secrets.io/v1beta1", "ExternalSecret")
+                .iter()
+                .all(|k| k.api_version == "external-secrets.io/v1")
+        );
         assert!(is_builtin("v1") && is_builtin("networking.k8s.io/v1") && !is_builtin("gateway.networking.k8s.io/v1"));
         assert_eq!(groups_of("ServiceMonitor"), ["monitoring.coreos.com/v1"]);
     }

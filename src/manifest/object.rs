@@ -27,8 +27,15 @@ impl fmt::Display for ObjectId {
 }
 
 /// A Kubernetes object. The content is always a map with `apiVersion`, `kind` and `metadata.name`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Object(Arc<Value>);
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        // Objects that several targets share are one in memory.
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
 
 impl Object {
     /// Takes a value as an object.

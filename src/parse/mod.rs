@@ -17,37 +17,86 @@ use indexmap::map::Entry as Slot;
 
 pub use node::{Entry, Kind, Node, Table};
 
+use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::world::{ReadError, World};
-use crate::code;
 
 /// The codes that this stage emits.
-pub static CODES: &[&Code] = &[&SYNTAX_ERROR, &UNREADABLE_FILE, &DUPLICATE_KEY, &UNKNOWN_KEY, &WRONG_TYPE, &INVALID_VALUE, &MISSING_KEY, &BAD_REFERENCE];
+pub static CODES: &[&Code] = &[
+    &SYNTAX_ERROR,
+    &UNREADABLE_FILE,
+    &DUPLICATE_KEY,
+    &UNKNOWN_KEY,
+    &WRONG_TYPE,
+    &INVALID_VALUE,
+    &MISSING_KEY,
+    &BAD_REFERENCE,
+];
 
-code!(SYNTAX_ERROR, "syntax-error", "the file is not valid TOML",
+code!(
+    SYNTAX_ERROR,
+    "syntax-error",
+    "the file is not valid TOML",
     "nothing can be compiled from a file that cannot be read",
-    "name = lake", "name = \"lake\"");
-code!(UNREADABLE_FILE, "unreadable-file", "a file cannot be read",
+    "name = lake",
+    "name = \"lake\""
+);
+code!(
+    UNREADABLE_FILE,
+    "unreadable-file",
+    "a file cannot be read",
     "lakegen reads regular UTF-8 files of bounded size below the project, never through a symbolic link",
-    "include = [\"../other/*.toml\"]", "keep every file of the platform below the folder of platform.toml");
-code!(DUPLICATE_KEY, "duplicate-key", "one key is set in two files",
+    "include = [\"../other/*.toml\"]",
+    "keep every file of the platform below the folder of platform.toml"
+);
+code!(
+    DUPLICATE_KEY,
+    "duplicate-key",
+    "one key is set in two files",
     "with two values for one key, one of them would be dropped silently",
-    "a.toml: platform.name = \"a\"    b.toml: platform.name = \"b\"", "keep the key in one of the two files");
-code!(UNKNOWN_KEY, "unknown-key", "a key is not part of the language or of the component",
+    "a.toml: platform.name = \"a\"    b.toml: platform.name = \"b\"",
+    "keep the key in one of the two files"
+);
+code!(
+    UNKNOWN_KEY,
+    "unknown-key",
+    "a key is not part of the language or of the component",
     "a misspelt key that is ignored is a setting that silently does nothing",
-    "[components.trino]\nreplica = 3", "[components.trino]\npods.worker.replicas = 3");
-code!(WRONG_TYPE, "wrong-type", "a value has another type than its key takes",
+    "[components.trino]\nreplica = 3",
+    "[components.trino]\npods.worker.replicas = 3"
+);
+code!(
+    WRONG_TYPE,
+    "wrong-type",
+    "a value has another type than its key takes",
     "guessing a conversion hides mistakes",
-    "storage = 20", "storage = \"20Gi\"");
-code!(INVALID_VALUE, "invalid-value", "a value has the right type but not the right form",
+    "storage = 20",
+    "storage = \"20Gi\""
+);
+code!(
+    INVALID_VALUE,
+    "invalid-value",
+    "a value has the right type but not the right form",
     "a cluster would refuse it later, or read something else",
-    "schedule = \"every day\"", "schedule = \"0 2 * * *\"");
-code!(MISSING_KEY, "missing-key", "a key that must be there is not",
+    "schedule = \"every day\"",
+    "schedule = \"0 2 * * *\""
+);
+code!(
+    MISSING_KEY,
+    "missing-key",
+    "a key that must be there is not",
     "there is no sensible default for it",
-    "[platform]\ndomain = \"example.com\"", "[platform]\nname = \"lake\"\ndomain = \"example.com\"");
-code!(BAD_REFERENCE, "bad-reference", "a `${…}` in a string names nothing",
+    "[platform]\ndomain = \"example.com\"",
+    "[platform]\nname = \"lake\"\ndomain = \"example.com\""
+);
+code!(
+    BAD_REFERENCE,
+    "bad-reference",
+    "a `${…}` in a string names nothing",
     "an unresolved reference would end up in the cluster as text",
-    "host = \"${vars.zon}\"", "host = \"${vars.zone}\"");
+    "host = \"${vars.zon}\"",
+    "host = \"${vars.zone}\""
+);
 
 /// The largest TOML file that is read, in bytes (reliability.md §4).
 pub const MAX_TOML_BYTES: usize = 1 << 20;

@@ -19,7 +19,10 @@ use crate::diag::{Diagnostic, near, quoted_list};
 pub enum Shape {
     Any,
     Bool,
-    Int { min: i64, max: i64 },
+    Int {
+        min: i64,
+        max: i64,
+    },
     Number,
     Text(Format),
     /// A string matching one of these words.
@@ -219,7 +222,8 @@ fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut V
 
 fn not_a_word(name: &str, node: &Node, text: &str, words: &[String]) -> Diagnostic {
     let all = quoted_list(words.iter().map(String::as_str), "or");
-    let diagnostic = Diagnostic::error(&INVALID_VALUE, format!("`{name}` cannot be `{text}`: it is {all}")).at(node.span, "");
+    let diagnostic =
+        Diagnostic::error(&INVALID_VALUE, format!("`{name}` cannot be `{text}`: it is {all}")).at(node.span, "");
     match near(text, words.iter().map(String::as_str)).first() {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,

@@ -8,8 +8,28 @@ use crate::diag::Span;
 
 /// First words that make a `${…}` ours.
 pub const ROOTS: &[&str] = &[
-    "vars", "platform", "environment", "cluster", "target", "component", "components", "buckets", "requires", "secrets",
-    "secret", "options", "claim", "item", "each", "hosts", "git", "edge", "namespace", "release", "fullname", "version",
+    "vars",
+    "platform",
+    "environment",
+    "cluster",
+    "target",
+    "component",
+    "components",
+    "buckets",
+    "requires",
+    "secrets",
+    "secret",
+    "options",
+    "claim",
+    "item",
+    "each",
+    "hosts",
+    "git",
+    "edge",
+    "namespace",
+    "release",
+    "fullname",
+    "version",
 ];
 
 /// Functions that may stand behind a reference.

@@ -4,8 +4,6 @@
 
 use std::net::IpAddr;
 
-
-
 /// A format that a string may be asked to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -48,17 +46,31 @@ impl Format {
         let (ok, what) = match self {
             Self::Any => (true, ""),
             Self::Size => (bytes(text).is_some(), "a size, for example `20Gi`"),
-            Self::Range => (range(text).is_some(), "a quantity or a range `request..limit`, for example `500m..2` or `4Gi`"),
+            Self::Range => {
+                (range(text).is_some(), "a quantity or a range `request..limit`, for example `500m..2` or `4Gi`")
+            }
             Self::Duration => (seconds(text).is_some(), "a duration, for example `30s`, `90m` or `7d`"),
             Self::Cron => return cron(text),
             Self::Image => return image(text),
-            Self::Item => (item(text), "an item of the secret store, for example `app/database` or `app/database#password`"),
-            Self::Host => (host(text), "a host: a name below the domain, a whole name with dots, or `@` for the domain itself"),
-            Self::Name => (name(text), "a name: lower-case letters, digits and `-`, at most 63, beginning with a letter"),
-            Self::Reference => (!text.is_empty() && !text.contains(char::is_whitespace), "a reference such as `postgres` or `postgres/warehouse`"),
+            Self::Item => {
+                (item(text), "an item of the secret store, for example `app/database` or `app/database#password`")
+            }
+            Self::Host => {
+                (host(text), "a host: a name below the domain, a whole name with dots, or `@` for the domain itself")
+            }
+            Self::Name => {
+                (name(text), "a name: lower-case letters, digits and `-`, at most 63, beginning with a letter")
+            }
+            Self::Reference => (
+                !text.is_empty() && !text.contains(char::is_whitespace),
+                "a reference such as `postgres` or `postgres/warehouse`",
+            ),
             Self::Glob => (globset::Glob::new(text).is_ok(), "a pattern such as `trino-*`"),
             Self::Url => (url(text), "an address that begins with `https://`, `http://`, `ssh://`, `oci://` or `git@`"),
-            Self::Version => (is_version(text), "one exact version, for example `1.42.2` (ranges would make the output depend on the day)"),
+            Self::Version => (
+                is_version(text),
+                "one exact version, for example `1.42.2` (ranges would make the output depend on the day)",
+            ),
             Self::Path => (path(text), "a path inside the repository, without `..` and not absolute"),
         };
         if ok { Ok(()) } else { Err(what.into()) }
@@ -85,17 +97,16 @@ impl Format {
     }
 }
 
-
-    /// Says whether this is one exact version, not a range: digits and dots with an optional `v` and suffix.
-    pub fn is_version(text: &str) -> bool {
-        let body = text.strip_prefix('v').unwrap_or(text);
-        let core = body.split(['-', '+']).next().unwrap_or("");
-        let mut numbers = core.split('.');
-        body.len() <= 64
-            && numbers.clone().count() <= 4
-            && numbers.all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-            && body.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
-    }
+/// Says whether this is one exact version, not a range: digits and dots with an optional `v` and suffix.
+pub fn is_version(text: &str) -> bool {
+    let body = text.strip_prefix('v').unwrap_or(text);
+    let core = body.split(['-', '+']).next().unwrap_or("");
+    let mut numbers = core.split('.');
+    body.len() <= 64
+        && numbers.clone().count() <= 4
+        && numbers.all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        && body.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
+}
 
 /// Splits a number from its unit.
 fn number(text: &str) -> Option<(f64, &str)> {
@@ -187,7 +198,10 @@ fn cron(text: &str) -> Result<(), String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     if fields.len() != 5 {
         let seconds = if fields.len() == 6 { " (seconds come in CNPG's own schedules only)" } else { "" };
-        return Err(format!("a schedule of five fields `minute hour day month weekday`: it has {}{seconds}", fields.len()));
+        return Err(format!(
+            "a schedule of five fields `minute hour day month weekday`: it has {}{seconds}",
+            fields.len()
+        ));
     }
     for (field, (what, low, high, names)) in fields.iter().zip(FIELDS) {
         if !cron_field(field, low, high, names) {
@@ -238,8 +252,10 @@ pub fn split_image(text: &str) -> Image<'_> {
 
 fn image(text: &str) -> Result<(), String> {
     let image = split_image(text);
-    let plain = |s: &str, more: &[u8]| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b));
-    let path_ok = plain(image.repository, b"._-/:") && !image.repository.ends_with('/') && !image.repository.starts_with('/');
+    let plain =
+        |s: &str, more: &[u8]| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b));
+    let path_ok =
+        plain(image.repository, b"._-/:") && !image.repository.ends_with('/') && !image.repository.starts_with('/');
     let lower = image.repository.rsplit('/').next().is_some_and(|last| !last.bytes().any(|b| b.is_ascii_uppercase()));
     let tag_ok = image.tag.is_none_or(|tag| plain(tag, b"._-") && tag.len() <= 128);
     let digest_ok = image.digest.is_none_or(|digest| {
@@ -318,8 +334,20 @@ mod tests {
             (Format::Size, &["20Gi", "1.5Ti", "500M", "20"], &["Gi", "20GB", "-1Gi", "0Gi"]),
             (Format::Range, &["500m..2", "4Gi", "1..1"], &["2..1", "a..b", "2...4", ""]),
             (Format::Duration, &["30s", "1h30m", "7d", "2w"], &["7", "d", "1x", ""]),
-            (Format::Cron, &["0 2 * * *", "*/5 1-4 1,15 jan mon", "@daily"], &["0 2 * *", "60 * * * *", "* * * * 8", "@often", "0 0 2 * * *"]),
-            (Format::Image, &["a:1", "r.io:5000/a/b:1.2", "a@sha256:0000000000000000000000000000000000000000000000000000000000000000"], &["", "a b:1", "A:1", "a@sha256:12", "a:"]),
+            (
+                Format::Cron,
+                &["0 2 * * *", "*/5 1-4 1,15 jan mon", "@daily"],
+                &["0 2 * *", "60 * * * *", "* * * * 8", "@often", "0 0 2 * * *"],
+            ),
+            (
+                Format::Image,
+                &[
+                    "a:1",
+                    "r.io:5000/a/b:1.2",
+                    "a@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                ],
+                &["", "a b:1", "A:1", "a@sha256:12", "a:"],
+            ),
             (Format::Host, &["query", "q.example.com", "@"], &["Q", "a_b", "10.0.0.1", ""]),
             (Format::Name, &["trino", "a1-b"], &["1a", "a-", "A", "a.b"]),
             (Format::Version, &["1.42.2", "v1.21.1", "1.0.0-rc.1"], &[">=1", "1.x", "*", "latest", "1.2 - 1.3"]),
@@ -340,7 +368,10 @@ mod tests {
         assert_eq!(bytes("1Ki"), Some(1024.0));
         assert_eq!(quantity("250m"), Some(0.25));
         assert_eq!(seconds("1h30m"), Some(5400));
-        assert_eq!(split_image("r:5000/a/b:1@sha256:x"), Image { repository: "r:5000/a/b", tag: Some("1"), digest: Some("sha256:x") });
+        assert_eq!(
+            split_image("r:5000/a/b:1@sha256:x"),
+            Image { repository: "r:5000/a/b", tag: Some("1"), digest: Some("sha256:x") }
+        );
         assert!(bucket("lake-raw") && !bucket("Lake_raw") && !bucket("ab"));
     }
 }

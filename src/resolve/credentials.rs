@@ -76,7 +76,11 @@ impl Credential {
                 Some(SecretValue::Item { item, property: Some(property) })
             }
             Origin::Identity => None,
-            _ => Some(SecretValue::Object { namespace: self.namespace.clone(), secret: self.secret.clone(), key: key.clone() }),
+            _ => Some(SecretValue::Object {
+                namespace: self.namespace.clone(),
+                secret: self.secret.clone(),
+                key: key.clone(),
+            }),
         }
     }
 }
@@ -97,7 +101,8 @@ pub struct Sides<'a> {
 
 /// Decides the credential of a claim; `None` when the capability has no secret fields.
 pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<Arc<Credential>> {
-    let secret_fields: Vec<&String> = sides.capability.fields.iter().filter(|(_, f)| f.secret).map(|(name, _)| name).collect();
+    let secret_fields: Vec<&String> =
+        sides.capability.fields.iter().filter(|(_, f)| f.secret).map(|(name, _)| name).collect();
     if secret_fields.is_empty() {
         return None;
     }
@@ -115,12 +120,13 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         _ => Origin::Store,
     };
     if origin == Origin::Store && !sides.target.store.readable() {
-        let message = format!("the credential of `{}` for `{}` must come from a secret store, and there is none", sides.consumer.name, sides.provider.name);
-        found.push(
-            Diagnostic::error(&NO_SECRET_STORE, message)
-                .at(sides.at, "needs a credential")
-                .help("add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`, or another provider"),
+        let message = format!(
+            "the credential of `{}` for `{}` must come from a secret store, and there is none",
+            sides.consumer.name, sides.provider.name
         );
+        found.push(Diagnostic::error(&NO_SECRET_STORE, message).at(sides.at, "needs a credential").help(
+            "add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`, or another provider",
+        ));
         return None;
     }
     let mut keys: IndexMap<String, String> = match def {
@@ -128,7 +134,8 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         None => secret_fields.iter().map(|f| ((*f).clone(), (*f).clone())).collect(),
     };
     keys.extend(given.keys);
-    let namespace = given.namespace.unwrap_or_else(|| sides.provider.namespace().unwrap_or(&sides.consumer.namespace).to_string());
+    let namespace =
+        given.namespace.unwrap_or_else(|| sides.provider.namespace().unwrap_or(&sides.consumer.namespace).to_string());
     Some(Arc::new(Credential {
         origin,
         namespace,
@@ -179,12 +186,23 @@ impl Given {
 /// so neither name depends on how many consumers there are.
 fn convention(sides: &Sides<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
     let role = sides.claim.get("role").or_else(|| sides.claim.values().next()).map_or("", String::as_str);
-    let (component, secret) = if sides.named { (sides.provider.name, role) } else { (sides.consumer.name.as_str(), sides.slot.credential.as_str()) };
+    let (component, secret) = if sides.named {
+        (sides.provider.name, role)
+    } else {
+        (sides.consumer.name.as_str(), sides.slot.credential.as_str())
+    };
     item(&frame_of(sides.target), &sides.target.store, component, secret, sources, found)
 }
 
 /// Returns the item that the convention gives a component's secret.
-pub fn item(frame: &Frame, store: &Store, component: &str, secret: &str, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+pub fn item(
+    frame: &Frame,
+    store: &Store,
+    component: &str,
+    secret: &str,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
     let names = EarlyName { name: component, namespace: component, release: component };
     let key = store.key.replace("${secret.name}", secret);
     early_text(frame, Some(&names), &key, store.span, sources, found)
@@ -198,6 +216,15 @@ fn provider_text(sides: &Sides<'_>, text: Option<&str>, context: &Context<'_>, f
     late.fill(text, instance.definition.span, found).plain().unwrap_or_default()
 }
 
-fn provider_texts(sides: &Sides<'_>, texts: Option<&IndexMap<String, String>>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, String> {
-    texts.into_iter().flatten().map(|(key, text)| (key.clone(), provider_text(sides, Some(text), context, found))).collect()
+fn provider_texts(
+    sides: &Sides<'_>,
+    texts: Option<&IndexMap<String, String>>,
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> IndexMap<String, String> {
+    texts
+        .into_iter()
+        .flatten()
+        .map(|(key, text)| (key.clone(), provider_text(sides, Some(text), context, found)))
+        .collect()
 }

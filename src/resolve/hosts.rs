@@ -7,10 +7,10 @@ use super::layers::Frame;
 use super::scope::{EarlyName, Edged, early_text, early_with_edge};
 use super::{AMBIGUOUS_PROVIDER, Target, unknown_name};
 use crate::diag::Diagnostic;
+use crate::diag::Span;
 use crate::parse::node::Lookup;
 use crate::parse::text::Format;
 use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, Table};
-use crate::diag::Span;
 
 /// A way to publish hosts.
 #[derive(Clone, Debug)]
@@ -118,7 +118,13 @@ fn nodes(node: &Node) -> Vec<Node> {
     }
 }
 
-fn published(target: &Target, instance: &Instance, nodes: &[Node], context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<Published> {
+fn published(
+    target: &Target,
+    instance: &Instance,
+    nodes: &[Node],
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Published> {
     let mut result: Option<Published> = None;
     for node in nodes {
         let written = node.as_str()?;
@@ -134,7 +140,9 @@ fn published(target: &Target, instance: &Instance, nodes: &[Node], context: &Con
         let name = full_name(target, instance, edge, host, node.span, context, found)?;
         match &mut result {
             Some(published) => published.names.push(name),
-            None => result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span }),
+            None => {
+                result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span })
+            }
         }
     }
     result
@@ -167,7 +175,15 @@ fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Di
     None
 }
 
-fn full_name(target: &Target, instance: &Instance, edge: &Edge, host: &str, at: Span, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<String> {
+fn full_name(
+    target: &Target,
+    instance: &Instance,
+    edge: &Edge,
+    host: &str,
+    at: Span,
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<String> {
     let frame = frame_of(target);
     let known = EarlyName { name: &instance.name, namespace: &instance.namespace, release: &instance.release };
     let host = early_text(&frame, Some(&known), host, at, context.sources, found);

@@ -94,7 +94,12 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         if let Some(other) = instances.get(&**name) {
             let other: &Instance = other;
             let message = format!("`{name}` is both a component and a job");
-            found.push(Diagnostic::error(&BAD_NAME, message).at(entry.key, "this job").at(other.span, "this component").help("rename one of them"));
+            found.push(
+                Diagnostic::error(&BAD_NAME, message)
+                    .at(entry.key, "this job")
+                    .at(other.span, "this component")
+                    .help("rename one of them"),
+            );
             continue;
         }
         let instance = instance(name, entry.key, table, definition.clone(), true, &frame, context, found);
@@ -125,7 +130,14 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
 }
 
 /// Lays defaults, the sibling that it is like, and its own table over each other.
-fn layered(name: &str, own: &Table, all: &Table, definition: &Component, frame: &Frame, found: &mut Vec<Diagnostic>) -> Table {
+fn layered(
+    name: &str,
+    own: &Table,
+    all: &Table,
+    definition: &Component,
+    frame: &Frame,
+    found: &mut Vec<Diagnostic>,
+) -> Table {
     let mut table = Table::new();
     for (key, entry) in frame.table.table("defaults").into_iter().flatten() {
         if definition.keys.keys.contains_key(&**key) {
@@ -145,7 +157,9 @@ fn like<'a>(own: &'a Table, all: &'a Table, into: &mut Table, chain: &mut Vec<&'
         match all.get_key_value(sibling) {
             Some((name, _)) if chain.contains(&&**name) => {
                 let circle = format!("`{}` → `{name}`", chain.join("` → `"));
-                found.push(Diagnostic::error(&CYCLE, format!("`like` goes in a circle: {circle}")).at(entry.node.span, ""));
+                found.push(
+                    Diagnostic::error(&CYCLE, format!("`like` goes in a circle: {circle}")).at(entry.node.span, ""),
+                );
             }
             Some((name, other)) => {
                 if let Some(table) = other.node.as_table() {
@@ -186,14 +200,21 @@ fn instance(
     let sources = context.sources;
     let alone = EarlyName { name, namespace: "", release: "" };
     let namespace = match table.get("namespace") {
-        Some(entry) => checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found),
+        Some(entry) => {
+            checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found)
+        }
         None => match member_namespace(frame, name) {
             Some(namespace) => namespace,
-            None => definition.namespace.as_deref().map_or_else(|| name.to_string(), |text| early_text(frame, Some(&alone), text, definition.span, sources, found)),
+            None => definition.namespace.as_deref().map_or_else(
+                || name.to_string(),
+                |text| early_text(frame, Some(&alone), text, definition.span, sources, found),
+            ),
         },
     };
     let release = match table.get("release") {
-        Some(entry) => checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found),
+        Some(entry) => {
+            checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found)
+        }
         None => name.to_string(),
     };
     if release.len() > 53 {
@@ -235,9 +256,11 @@ fn checked(format: Format, text: String, at: Span, found: &mut Vec<Diagnostic>) 
 /// Names that are folders must be folders on every system.
 fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
     const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
-    let numbered = |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
+    let numbered =
+        |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
     if DEVICES.contains(&name) || numbered("com") || numbered("lpt") {
-        let message = format!("`{name}` cannot be a folder's name on Windows, and the tree has a folder for each component");
+        let message =
+            format!("`{name}` cannot be a folder's name on Windows, and the tree has a folder for each component");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, ""));
     }
     if name == "namespaces" {
@@ -248,10 +271,13 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
 
 fn member_namespace(frame: &Frame, name: &str) -> Option<String> {
     let namespaces = frame.table.table("namespaces")?;
-    namespaces.iter().find(|(_, entry)| {
-        let members = entry.node.as_table().map(|t| t.texts("members")).unwrap_or_default();
-        members.iter().any(|m| Glob::new(m).is_ok_and(|g| g.compile_matcher().is_match(name)))
-    }).map(|(namespace, _)| namespace.to_string())
+    namespaces
+        .iter()
+        .find(|(_, entry)| {
+            let members = entry.node.as_table().map(|t| t.texts("members")).unwrap_or_default();
+            members.iter().any(|m| Glob::new(m).is_ok_and(|g| g.compile_matcher().is_match(name)))
+        })
+        .map(|(namespace, _)| namespace.to_string())
 }
 
 /// Reports members of namespaces and projects that match nothing.
@@ -266,7 +292,8 @@ fn check_members(frame: &Frame, instances: &IndexMap<String, Instance>, found: &
             for node in nodes {
                 let Some(text) = node.as_str() else { continue };
                 // A plain name of a component that is off here is fine; a name that is nowhere is a mistake.
-                let everywhere = ["components", "jobs"].iter().filter_map(|k| frame.table.table(k)).flat_map(Table::keys);
+                let everywhere =
+                    ["components", "jobs"].iter().filter_map(|k| frame.table.table(k)).flat_map(Table::keys);
                 let known: Vec<&str> = everywhere.map(|k| &**k).collect();
                 let matches = Glob::new(text).is_ok_and(|g| {
                     let g = g.compile_matcher();
@@ -281,14 +308,24 @@ fn check_members(frame: &Frame, instances: &IndexMap<String, Instance>, found: &
 }
 
 /// Returns the chart in use: the catalogue's, another one of the user's, with the version that counts.
-fn chart_of(table: &Table, definition: &Component, frame: &Frame, found: &mut Vec<Diagnostic>, span: Span) -> Option<Chart> {
+fn chart_of(
+    table: &Table,
+    definition: &Component,
+    frame: &Frame,
+    found: &mut Vec<Diagnostic>,
+    span: Span,
+) -> Option<Chart> {
     let mut result = definition.chart.clone();
     if let Some(entry) = table.get("chart")
         && let Some(own) = entry.node.as_table()
     {
         let given = chart(own);
         let base = result.get_or_insert_with(|| Chart { fullname: "${release}".into(), ..chart(&Table::new()) });
-        for (from, to) in [(&given.repository, &mut base.repository), (&given.name, &mut base.name), (&given.version, &mut base.version)] {
+        for (from, to) in [
+            (&given.repository, &mut base.repository),
+            (&given.name, &mut base.name),
+            (&given.version, &mut base.version),
+        ] {
             if !from.is_empty() {
                 to.clone_from(from);
             }
@@ -303,10 +340,18 @@ fn chart_of(table: &Table, definition: &Component, frame: &Frame, found: &mut Ve
     if let Some(version) = table.text("version").or(pinned) {
         result.version = version.into();
     }
-    for (value, key) in [(&result.repository, "repository = \"https://…\"` or `oci = \"oci://…\""), (&result.name, "name = \"…\""), (&result.version, "version = \"…\"")] {
+    for (value, key) in [
+        (&result.repository, "repository = \"https://…\"` or `oci = \"oci://…\""),
+        (&result.name, "name = \"…\""),
+        (&result.version, "version = \"…\""),
+    ] {
         if value.is_empty() {
             let message = format!("the chart lacks `{}`", key.split(' ').next().unwrap_or(""));
-            found.push(Diagnostic::error(&MISSING_KEY, message).at(table.get("chart").map_or(span, |e| e.key), "").help(format!("add `{key}` to `chart`")));
+            found.push(
+                Diagnostic::error(&MISSING_KEY, message)
+                    .at(table.get("chart").map_or(span, |e| e.key), "")
+                    .help(format!("add `{key}` to `chart`")),
+            );
         }
     }
     check_supported(result, table, definition, found, span);
@@ -314,11 +359,20 @@ fn chart_of(table: &Table, definition: &Component, frame: &Frame, found: &mut Ve
 }
 
 fn check_supported(chart: &Chart, table: &Table, definition: &Component, found: &mut Vec<Diagnostic>, span: Span) {
-    let Some(own) = definition.chart.as_ref().filter(|c| !c.supports.is_empty() && c.name == chart.name) else { return };
+    let Some(own) = definition.chart.as_ref().filter(|c| !c.supports.is_empty() && c.name == chart.name) else {
+        return;
+    };
     if !supports(&own.supports, &chart.version) {
-        let message = format!("version `{}` of chart `{}` is outside of what `{}` knows: {}", chart.version, chart.name, definition.name, own.supports);
+        let message = format!(
+            "version `{}` of chart `{}` is outside of what `{}` knows: {}",
+            chart.version, chart.name, definition.name, own.supports
+        );
         let at = table.get("version").map_or(span, |e| e.node.span);
-        found.push(Diagnostic::warning(&crate::lower::UNTESTED_VERSION, message).at(at, "").note(format!("the catalogue's own version is `{}`", own.version)));
+        found.push(
+            Diagnostic::warning(&crate::lower::UNTESTED_VERSION, message)
+                .at(at, "")
+                .note(format!("the catalogue's own version is `{}`", own.version)),
+        );
     }
 }
 
@@ -373,7 +427,12 @@ pub fn option_text(instance: &Instance, text: &str) -> String {
 
 /// Returns the tables of `[placements]`, `[projects]` and the like by name.
 pub fn named<'a>(table: &'a Table, key: &str) -> BTreeMap<&'a str, &'a Table> {
-    table.table(key).into_iter().flatten().filter_map(|(name, e): (&Arc<str>, &Entry)| Some((&**name, e.node.as_table()?))).collect()
+    table
+        .table(key)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, e): (&Arc<str>, &Entry)| Some((&**name, e.node.as_table()?)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -28,9 +28,11 @@ pub const JOB_KINDS: &[&str] = &["container", "spark", "flink", "flink-sql"];
 
 /// Returns the keys of the whole file.
 pub fn root() -> Keys {
-    let mut root = layer("platform.toml")
-        .key("lakegen", words(EDITIONS), "Language edition")
-        .key("include", list(TEXT), "More files of the same language (globs)");
+    let mut root = layer("platform.toml").key("lakegen", words(EDITIONS), "Language edition").key(
+        "include",
+        list(TEXT),
+        "More files of the same language (globs)",
+    );
     let environment = layer("an environment")
         .key("clusters", texts(Format::Name), "Clusters that it runs on (default: one of its own name)")
         .key("enable", texts(Format::Glob), "Components to switch on")
@@ -41,8 +43,12 @@ pub fn root() -> Keys {
         .key("name", TEXT, "Cluster name in Argo CD, instead of `server`")
         .key("kubernetes", Shape::Text(Format::Any), "Kubernetes version, when it differs")
         .key("vars_from", Shape::Text(Format::Path), "JSON file of the repository whose members become `vars`");
-    root.keys.insert("environments".into(), Key { shape: map(environment.shape()), doc: "What differs between environments".into() });
-    root.keys.insert("clusters".into(), Key { shape: map(cluster.shape()), doc: "Clusters and what differs there".into() });
+    root.keys.insert(
+        "environments".into(),
+        Key { shape: map(environment.shape()), doc: "What differs between environments".into() },
+    );
+    root.keys
+        .insert("clusters".into(), Key { shape: map(cluster.shape()), doc: "Clusters and what differs there".into() });
     root
 }
 
@@ -57,7 +63,11 @@ fn layer(name: &str) -> Keys {
         .key("existing", Shape::Bool, "It is there already: never made or changed here");
     Keys::new(name)
         .key("platform", platform(), "Name and ground rules of the platform")
-        .key("vars", free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, Shape::Number])), "Values for `${vars.…}`")
+        .key(
+            "vars",
+            free_map(either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, Shape::Number])),
+            "Values for `${vars.…}`",
+        )
         .key("git", git(), "The repository that the engine reads")
         .key("argocd", argocd(), "Argo CD's own settings")
         .key("flux", flux(), "Flux's own settings")
@@ -65,12 +75,20 @@ fn layer(name: &str) -> Keys {
         .key("repositories", map(repository()), "Other Git, Helm and OCI sources")
         .key("edges", map(edge()), "Ways to publish hosts")
         .key("placements", map(placement()), "Where pods run")
-        .key("defaults", free_map(Shape::Any), "Value of a common key or optional slot for every component that knows it")
+        .key(
+            "defaults",
+            free_map(Shape::Any),
+            "Value of a common key or optional slot for every component that knows it",
+        )
         .key("namespaces", map(namespace.shape()), "Namespaces and who lives in them")
         .key("projects", map(project()), "Argo CD projects")
         .key("buckets", map(bucket()), "Object store buckets")
         .key("external", map(external()), "What is used and not run here")
-        .key("versions", Shape::Map(Format::Name, Shape::Text(Format::Version).into()), "Chart version per catalogue component")
+        .key(
+            "versions",
+            Shape::Map(Format::Name, Shape::Text(Format::Version).into()),
+            "Chart version per catalogue component",
+        )
         .key("images", images(), "Registry rewrites and pins")
         .key("components", map(Shape::Component), "The components; the key is the instance's name")
         .key("jobs", map(Shape::Job), "The team's own jobs")
@@ -128,7 +146,11 @@ fn flux() -> Shape {
 
 fn secrets() -> Shape {
     Keys::new("`[secrets]`")
-        .key("provider", words(&["vault", "onepassword", "aws", "gcp", "azure", "kubernetes", "sealed", "sops", "none"]), "The secret store")
+        .key(
+            "provider",
+            words(&["vault", "onepassword", "aws", "gcp", "azure", "kubernetes", "sealed", "sops", "none"]),
+            "The secret store",
+        )
         .key("at", TEXT, "Its address, or the component that runs it")
         .key("name", Shape::Text(Format::Name), "Name of the ClusterSecretStore (default: the provider's)")
         .key("key", TEXT, "Convention that gives the item of a secret (default `${component.name}/${secret.name}`)")
@@ -189,7 +211,11 @@ fn placement() -> Shape {
 }
 
 fn project() -> Shape {
-    let role = Keys::new("a role").key("groups", texts(Format::Any), "Groups of the identity provider").key("can", texts(Format::Any), "`view`, `sync`, `admin`, or Argo CD policy lines");
+    let role = Keys::new("a role").key("groups", texts(Format::Any), "Groups of the identity provider").key(
+        "can",
+        texts(Format::Any),
+        "`view`, `sync`, `admin`, or Argo CD policy lines",
+    );
     Keys::new("a project")
         .key("members", texts(Format::Glob), "Components and jobs in it")
         .key("description", TEXT, "One line")
@@ -349,7 +375,11 @@ impl Open for Known<'_> {
 fn job_keys(component: &Component) -> Keys {
     let mut keys = (*component.keys).clone();
     keys.name = "a job".into();
-    keys.key("kind", words(JOB_KINDS), "What runs it").key("when", words(&["sync", "schedule", "install", "demand"]), "When it runs")
+    keys.key("kind", words(JOB_KINDS), "What runs it").key(
+        "when",
+        words(&["sync", "schedule", "install", "demand"]),
+        "When it runs",
+    )
 }
 
 /// Checks every key and type of the file.
@@ -377,7 +407,8 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
 fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
     let common = common();
     for (key, entry) in table.into_iter().flatten() {
-        let shape = common.keys.get(&**key).or_else(|| catalogue.components.values().find_map(|c| c.keys.keys.get(&**key)));
+        let shape =
+            common.keys.get(&**key).or_else(|| catalogue.components.values().find_map(|c| c.keys.keys.get(&**key)));
         match shape {
             Some(known) if !matches!(known.shape, Shape::Any) => {
                 struct Nothing;
@@ -396,7 +427,11 @@ fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagno
                 let message = format!("`{key}` is neither a common key nor a slot of any component used here");
                 let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
                 let near = near(key, common.keys.keys().map(String::as_str));
-                found.push(if near.is_empty() { diagnostic } else { diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))) });
+                found.push(if near.is_empty() {
+                    diagnostic
+                } else {
+                    diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")))
+                });
             }
         }
     }
@@ -423,7 +458,11 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     }
     let mut any = keys_schema(&every);
     any["allOf"] = Json::Array(rules);
-    let mut job = Keys::new("a job").key("kind", words(JOB_KINDS), "What runs it").key("when", words(&["sync", "schedule", "install", "demand"]), "When it runs");
+    let mut job = Keys::new("a job").key("kind", words(JOB_KINDS), "What runs it").key(
+        "when",
+        words(&["sync", "schedule", "install", "demand"]),
+        "When it runs",
+    );
     for kind in JOB_KINDS {
         if let Some(component) = catalogue.components.get(&format!("job-{kind}")) {
             for (key, value) in &component.keys.keys {
@@ -444,7 +483,11 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
             (name.clone(), schema)
         })
         .collect();
-    for path in ["/properties/components", "/properties/environments/additionalProperties/properties/components", "/properties/clusters/additionalProperties/properties/components"] {
+    for path in [
+        "/properties/components",
+        "/properties/environments/additionalProperties/properties/components",
+        "/properties/clusters/additionalProperties/properties/components",
+    ] {
         if let Some(components) = root.pointer_mut(path).and_then(Json::as_object_mut) {
             components.insert("properties".into(), Json::Object(by_name.clone()));
         }
@@ -462,4 +505,3 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     object.insert("definitions".into(), Json::Object(definitions));
     schema
 }
-

@@ -81,7 +81,8 @@ fn edition(root: &Table, found: &mut Vec<Diagnostic>) {
 /// Returns name, table and clusters of every environment; one called `default` when there is none.
 fn environments(root: &Table) -> Vec<(String, Option<&Table>, Vec<String>)> {
     let Some(tables) = root.table("environments").filter(|t| !t.is_empty()) else {
-        let clusters: Vec<String> = root.table("clusters").map(|t| t.keys().map(ToString::to_string).collect()).unwrap_or_default();
+        let clusters: Vec<String> =
+            root.table("clusters").map(|t| t.keys().map(ToString::to_string).collect()).unwrap_or_default();
         let on = if clusters.is_empty() { vec!["default".to_string()] } else { clusters };
         return vec![("default".into(), None, on)];
     };
@@ -89,7 +90,8 @@ fn environments(root: &Table) -> Vec<(String, Option<&Table>, Vec<String>)> {
         .iter()
         .map(|(name, entry)| {
             let table = entry.node.as_table();
-            let clusters: Vec<String> = table.map(|t| t.texts("clusters")).unwrap_or_default().into_iter().map(String::from).collect();
+            let clusters: Vec<String> =
+                table.map(|t| t.texts("clusters")).unwrap_or_default().into_iter().map(String::from).collect();
             let on = if clusters.is_empty() { vec![name.to_string()] } else { clusters };
             (name.to_string(), table, on)
         })
@@ -155,10 +157,13 @@ fn cluster_facts(world: &dyn World, table: &mut Table, cluster: Option<&Table>, 
     }
     let Some(entry) = cluster.get("vars_from") else { return };
     let Some(path) = entry.node.as_str() else { return };
-    let read = crate::catalog::user_file(world, path).and_then(|text| serde_json::from_str::<serde_json::Value>(&text).map_err(|e| e.to_string()));
+    let read = crate::catalog::user_file(world, path)
+        .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).map_err(|e| e.to_string()));
     match read {
         Ok(serde_json::Value::Object(members)) => {
-            let vars = members.iter().filter_map(|(key, value)| Some((Arc::from(key.as_str()), json_entry(value, entry.node.span)?)));
+            let vars = members
+                .iter()
+                .filter_map(|(key, value)| Some((Arc::from(key.as_str()), json_entry(value, entry.node.span)?)));
             let over = Table::from_iter([(Arc::from("vars"), table_entry(vars.collect(), entry.key))]);
             // What people wrote in TOML wins over what a machine wrote in JSON.
             let written = table.clone();
@@ -167,8 +172,11 @@ fn cluster_facts(world: &dyn World, table: &mut Table, cluster: Option<&Table>, 
                 merge(table, &Table::from_iter([(Arc::from("vars"), own.clone())]));
             }
         }
-        Ok(_) => found.push(Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not a JSON object")).at(entry.node.span, "")),
-        Err(reason) => found.push(Diagnostic::error(&UNREADABLE_FILE, format!("cannot read `{path}`: {reason}")).at(entry.node.span, "")),
+        Ok(_) => found
+            .push(Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not a JSON object")).at(entry.node.span, "")),
+        Err(reason) => found.push(
+            Diagnostic::error(&UNREADABLE_FILE, format!("cannot read `{path}`: {reason}")).at(entry.node.span, ""),
+        ),
     }
 }
 
@@ -203,8 +211,14 @@ fn unset_members(table: &mut Table, over: &mut Table, found: &mut Vec<Diagnostic
         let Some(Kind::Table(members)) = over.get_mut(key).map(|e| &mut e.node.kind) else { continue };
         for (name, entry) in Arc::make_mut(members) {
             let Kind::Table(member) = &mut entry.node.kind else { continue };
-            let Some(Kind::List(paths)) = Arc::make_mut(member).shift_remove("unset").map(|e| e.node.kind) else { continue };
-            let below = table.get_mut(key).and_then(|e| inner_mut(&mut e.node)).and_then(|t| t.get_mut(name)).and_then(|e| inner_mut(&mut e.node));
+            let Some(Kind::List(paths)) = Arc::make_mut(member).shift_remove("unset").map(|e| e.node.kind) else {
+                continue;
+            };
+            let below = table
+                .get_mut(key)
+                .and_then(|e| inner_mut(&mut e.node))
+                .and_then(|t| t.get_mut(name))
+                .and_then(|e| inner_mut(&mut e.node));
             let Some(below) = below else { continue };
             for path in paths.iter() {
                 remove(below, path, found);
@@ -256,7 +270,11 @@ pub fn ground_rules(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> (
     let git = table.table("git").unwrap_or(&empty);
     let mut need = |present: bool, key: &str, example: &str| {
         if !present {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing")).at(file, "").help(format!("add {example}")));
+            found.push(
+                Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing"))
+                    .at(file, "")
+                    .help(format!("add {example}")),
+            );
         }
     };
     need(platform.contains_key("name"), "platform.name", "`name = \"lake\"` under `[platform]`");
@@ -278,7 +296,8 @@ fn ground(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> Ground {
     if let Some(entry) = platform.get("kubernetes")
         && let Some(text) = entry.node.as_str()
     {
-        let ok = text.split('.').count() >= 2 && text.trim_start_matches('v').split('.').all(|n| n.parse::<u32>().is_ok());
+        let ok =
+            text.split('.').count() >= 2 && text.trim_start_matches('v').split('.').all(|n| n.parse::<u32>().is_ok());
         if !ok {
             let message = format!("`{text}` is not a Kubernetes version, for example `1.33`");
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(entry.node.span, ""));
@@ -319,7 +338,15 @@ fn vars(frame: &Frame, sources: &Sources, found: &mut Vec<Diagnostic>) -> Map {
     done
 }
 
-fn var(name: &Arc<str>, table: &Table, frame: &Frame, done: &mut Map, path: &mut Vec<Arc<str>>, sources: &Sources, found: &mut Vec<Diagnostic>) {
+fn var(
+    name: &Arc<str>,
+    table: &Table,
+    frame: &Frame,
+    done: &mut Map,
+    path: &mut Vec<Arc<str>>,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) {
     if done.contains_key(name) {
         return;
     }

@@ -12,7 +12,7 @@ pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
 pub mod scope; //    `${…}` filled in
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -43,40 +43,94 @@ pub static CODES: &[&Code] = &[
     &NEWER_EDITION,
 ];
 
-code!(UNKNOWN_COMPONENT, "unknown-component", "the catalogue has no component of that name",
+code!(
+    UNKNOWN_COMPONENT,
+    "unknown-component",
+    "the catalogue has no component of that name",
     "lakegen can only render what it knows; any Helm chart can be used through `chart`",
-    "[components]\ntrinoo = {}", "[components]\ntrino = {}");
-code!(UNKNOWN_JOB_KIND, "unknown-job-kind", "there is no job kind of that name",
+    "[components]\ntrinoo = {}",
+    "[components]\ntrino = {}"
+);
+code!(
+    UNKNOWN_JOB_KIND,
+    "unknown-job-kind",
+    "there is no job kind of that name",
     "a job's kind decides which objects are made",
-    "[jobs.etl]\nkind = \"sparkk\"", "[jobs.etl]\nkind = \"spark\"");
-code!(UNKNOWN_NAME, "unknown-name", "a name points at something that the platform does not have",
+    "[jobs.etl]\nkind = \"sparkk\"",
+    "[jobs.etl]\nkind = \"spark\""
+);
+code!(
+    UNKNOWN_NAME,
+    "unknown-name",
+    "a name points at something that the platform does not have",
     "a member, edge, placement or component that does not exist would silently do nothing",
-    "after = [\"postgress\"]", "after = [\"postgres\"]");
-code!(MISSING_PROVIDER, "missing-provider", "a component needs something that nothing provides",
+    "after = [\"postgress\"]",
+    "after = [\"postgres\"]"
+);
+code!(
+    MISSING_PROVIDER,
+    "missing-provider",
+    "a component needs something that nothing provides",
     "it could never start",
-    "[components]\nnessie = {}                 # needs a database", "[components]\npostgres = {}\nnessie = { database = \"postgres\" }");
-code!(AMBIGUOUS_PROVIDER, "ambiguous-provider", "several components could provide what is needed",
+    "[components]\nnessie = {}                 # needs a database",
+    "[components]\npostgres = {}\nnessie = { database = \"postgres\" }"
+);
+code!(
+    AMBIGUOUS_PROVIDER,
+    "ambiguous-provider",
+    "several components could provide what is needed",
     "choosing one silently would move data when another is added",
     "[components]\npg-a = { uses = \"postgres\" }\npg-b = { uses = \"postgres\" }\nnessie = {}",
-    "nessie = { database = \"pg-a\" }");
-code!(MISTYPED_WIRING, "mistyped-wiring", "a slot is bound to something of another capability",
+    "nessie = { database = \"pg-a\" }"
+);
+code!(
+    MISTYPED_WIRING,
+    "mistyped-wiring",
+    "a slot is bound to something of another capability",
     "a database cannot stand where a bucket is needed",
-    "[components.nessie]\ndatabase = \"trino\"", "[components.nessie]\ndatabase = \"postgres\"");
-code!(CYCLE, "cycle", "things depend on each other in a circle",
+    "[components.nessie]\ndatabase = \"trino\"",
+    "[components.nessie]\ndatabase = \"postgres\""
+);
+code!(
+    CYCLE,
+    "cycle",
+    "things depend on each other in a circle",
     "none of them could ever come first",
-    "a = { like = \"b\" }\nb = { like = \"a\" }", "break the circle at one place");
-code!(LATE_REFERENCE, "late-reference", "a name that is known late stands where it is needed early",
+    "a = { like = \"b\" }\nb = { like = \"a\" }",
+    "break the circle at one place"
+);
+code!(
+    LATE_REFERENCE,
+    "late-reference",
+    "a name that is known late stands where it is needed early",
     "names, hosts and namespaces decide what is bound to what, so they cannot depend on bindings",
-    "namespace = \"${requires.database.host}\"", "namespace = \"${vars.namespace}\"");
-code!(NO_SECRET_STORE, "no-secret-store", "a credential must come from a secret store, and there is none",
+    "namespace = \"${requires.database.host}\"",
+    "namespace = \"${vars.namespace}\""
+);
+code!(
+    NO_SECRET_STORE,
+    "no-secret-store",
+    "a credential must come from a secret store, and there is none",
     "lakegen never writes a Secret with a value; something must bring it",
-    "[components]\npostgres = {}", "[secrets]\nprovider = \"vault\"\nat = \"https://vault.example.com\"");
-code!(BAD_NAME, "bad-name", "a name cannot be used in Kubernetes",
+    "[components]\npostgres = {}",
+    "[secrets]\nprovider = \"vault\"\nat = \"https://vault.example.com\""
+);
+code!(
+    BAD_NAME,
+    "bad-name",
+    "a name cannot be used in Kubernetes",
     "the API server would refuse the object",
-    "[components.Trino_1]", "[components.trino-1]");
-code!(NEWER_EDITION, "newer-edition", "the file is written in a newer edition of the language",
+    "[components.Trino_1]",
+    "[components.trino-1]"
+);
+code!(
+    NEWER_EDITION,
+    "newer-edition",
+    "the file is written in a newer edition of the language",
     "an older lakegen could misread it",
-    "lakegen = \"9\"", "lakegen = \"1\"");
+    "lakegen = \"9\"",
+    "lakegen = \"1\""
+);
 
 /// GitOps engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,16 +250,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// Returns the API version served for a group here: by a component, or by the cluster already.
-    pub fn api(&self, group: &str) -> Option<String> {
-        let served = |api: &str| api.split_once('/').is_some_and(|(g, _)| g == group);
-        let own = self.instances.values().flat_map(|instance| &instance.apis).find(|api| served(api));
-        own.or_else(|| self.ground.apis.iter().find(|api| served(api))).cloned()
-    }
-
-    /// Says whether ServiceMonitors and PrometheusRules can be made here.
-    pub fn monitoring(&self) -> bool {
-        self.api("monitoring.coreos.com").is_some()
+    /// Returns the API version served for each group here: by a component, or by the cluster already.
+    pub fn apis(&self) -> BTreeMap<String, String> {
+        let mut apis = BTreeMap::new();
+        for api in self.instances.values().flat_map(|i| &i.apis).chain(&self.ground.apis) {
+            if let Some((group, _)) = api.split_once('/') {
+                apis.entry(group.to_string()).or_insert_with(|| api.clone());
+            }
+        }
+        apis
     }
 }
 
@@ -241,7 +294,12 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
 }
 
 /// Reports a name that does not exist, with near matches.
-pub(crate) fn unknown_name<'a>(what: &str, name: &str, at: Span, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+pub(crate) fn unknown_name<'a>(
+    what: &str,
+    name: &str,
+    at: Span,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no {what} `{name}`")).at(at, "");
     let near = crate::diag::near(name, candidates.iter().copied());

@@ -32,7 +32,13 @@ pub struct Edged<'a> {
 }
 
 /// Fills in the early names of a string that a user wrote.
-pub fn early(frame: &Frame, component: Option<&EarlyName<'_>>, node: &Node, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+pub fn early(
+    frame: &Frame,
+    component: Option<&EarlyName<'_>>,
+    node: &Node,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
     match node.as_str() {
         Some(text) => early_text(frame, component, text, node.span, sources, found),
         None => String::new(),
@@ -40,16 +46,39 @@ pub fn early(frame: &Frame, component: Option<&EarlyName<'_>>, node: &Node, sour
 }
 
 /// Fills in the early names of a string written at `at`.
-pub fn early_text(frame: &Frame, component: Option<&EarlyName<'_>>, text: &str, at: Span, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+pub fn early_text(
+    frame: &Frame,
+    component: Option<&EarlyName<'_>>,
+    text: &str,
+    at: Span,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
     fill_early(frame, component, None, text, at, sources, found)
 }
 
 /// As [`early_text`], with `${edge.host}`.
-pub fn early_with_edge(frame: &Frame, component: Option<&EarlyName<'_>>, text: &str, at: Span, edge: &Edged<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+pub fn early_with_edge(
+    frame: &Frame,
+    component: Option<&EarlyName<'_>>,
+    text: &str,
+    at: Span,
+    edge: &Edged<'_>,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
     fill_early(frame, component, Some(edge), text, at, sources, found)
 }
 
-fn fill_early(frame: &Frame, component: Option<&EarlyName<'_>>, edge: Option<&Edged<'_>>, text: &str, at: Span, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
+fn fill_early(
+    frame: &Frame,
+    component: Option<&EarlyName<'_>>,
+    edge: Option<&Edged<'_>>,
+    text: &str,
+    at: Span,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
     if !text.contains("${") {
         return text.to_string();
     }
@@ -77,12 +106,18 @@ fn filtered(value: &str, reference: &Reference) -> Result<String, Diagnostic> {
     reference.filters.iter().try_fold(value.to_string(), |text, name| {
         string::filter(name, &text).ok_or_else(|| {
             let all = quoted_list(string::FILTERS.iter().copied(), "and");
-            Diagnostic::error(&BAD_REFERENCE, format!("there is no filter `{name}`")).note(format!("the filters are {all}"))
+            Diagnostic::error(&BAD_REFERENCE, format!("there is no filter `{name}`"))
+                .note(format!("the filters are {all}"))
         })
     })
 }
 
-fn early_value(frame: &Frame, component: Option<&EarlyName<'_>>, edge: Option<&Edged<'_>>, reference: &Reference) -> Result<String, Diagnostic> {
+fn early_value(
+    frame: &Frame,
+    component: Option<&EarlyName<'_>>,
+    edge: Option<&Edged<'_>>,
+    reference: &Reference,
+) -> Result<String, Diagnostic> {
     let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
     let known = |text: &str| Ok(text.to_string());
     match (&path[..], component) {
@@ -90,12 +125,18 @@ fn early_value(frame: &Frame, component: Option<&EarlyName<'_>>, edge: Option<&E
         (["component", "namespace"] | ["namespace"], Some(c)) if !c.namespace.is_empty() => known(c.namespace),
         (["component", "release"] | ["release"], Some(c)) if !c.release.is_empty() => known(c.release),
         (["edge", "host"], _) if edge.is_some() => known(edge.map_or("", |e| e.host)),
-        _ => common(&path, &frame.ground, [&frame.environment, &frame.cluster, &frame.name], &frame.vars).unwrap_or_else(|| Err(not_early(&path))),
+        _ => common(&path, &frame.ground, [&frame.environment, &frame.cluster, &frame.name], &frame.vars)
+            .unwrap_or_else(|| Err(not_early(&path))),
     }
 }
 
 /// Resolves the names that are known in both phases; `None` when the root is another one.
-fn common(path: &[&str], ground: &super::Ground, [environment, cluster, target]: [&String; 3], vars: &Map) -> Option<Result<String, Diagnostic>> {
+fn common(
+    path: &[&str],
+    ground: &super::Ground,
+    [environment, cluster, target]: [&String; 3],
+    vars: &Map,
+) -> Option<Result<String, Diagnostic>> {
     let known = |text: &str| Some(Ok(text.to_string()));
     match path {
         ["platform", "name"] => known(&ground.name),
@@ -111,7 +152,8 @@ fn common(path: &[&str], ground: &super::Ground, [environment, cluster, target]:
             None => Some(Err(no_such("variable", name, vars.keys().map(|k| &**k)))),
         },
         ["platform" | "environment" | "cluster" | "target" | "vars", rest @ ..] => {
-            let fields: &[&str] = if path[0] == "platform" { &["name", "domain", "kubernetes", "engine", "cloud"] } else { &["name"] };
+            let fields: &[&str] =
+                if path[0] == "platform" { &["name", "domain", "kubernetes", "engine", "cloud"] } else { &["name"] };
             Some(Err(no_such(&format!("field of `{}`", path[0]), &rest.join("."), fields.iter().copied())))
         }
         _ => None,
@@ -169,7 +211,11 @@ pub struct Filled(pub Vec<Piece>);
 impl Filled {
     /// Returns the text, when nothing secret is in it.
     pub fn plain(&self) -> Option<String> {
-        self.0.iter().map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None }).collect::<Option<Vec<_>>>().map(|t| t.concat())
+        self.0
+            .iter()
+            .map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None })
+            .collect::<Option<Vec<_>>>()
+            .map(|t| t.concat())
     }
 
     /// Returns the one secret value that the string consists of, when it is just that.
@@ -261,7 +307,9 @@ impl<'a> Late<'a> {
                 }
             }
             Kind::List(items) => Value::List(items.iter().map(|item| self.fill_node(item, found)).collect()),
-            Kind::Table(table) => Value::Map(table.iter().map(|(key, entry)| (key.clone(), self.fill_node(&entry.node, found))).collect()),
+            Kind::Table(table) => {
+                Value::Map(table.iter().map(|(key, entry)| (key.clone(), self.fill_node(&entry.node, found))).collect())
+            }
             _ => node.to_value(),
         }
     }
@@ -271,19 +319,34 @@ impl<'a> Late<'a> {
         let target = self.target();
         let text = |text: &str| Ok(Filled(vec![Piece::Text(text.to_string())]));
         if self.depth > 16 {
-            return Err(Diagnostic::error(&super::CYCLE, format!("`{}` refers to itself through other components", reference.written())));
+            return Err(Diagnostic::error(
+                &super::CYCLE,
+                format!("`{}` refers to itself through other components", reference.written()),
+            ));
         }
-        if let Some(found) = common(&path, &target.ground, [&target.environment, &target.cluster, &target.name], &target.vars) {
+        if let Some(found) =
+            common(&path, &target.ground, [&target.environment, &target.cluster, &target.name], &target.vars)
+        {
             return found.map(|value| Filled(vec![Piece::Text(value)]));
         }
         match (&path[..], self.instance) {
-            (["component", field], Some(instance)) => instance_field(instance, field).map_or_else(|| Err(no_such("field of `component`", field, INSTANCE_FIELDS.iter().copied())), |v| text(&v)),
-            (["namespace" | "release" | "fullname" | "version"], Some(instance)) => text(&instance_field(instance, path[0]).unwrap_or_default()),
+            (["component", field], Some(instance)) => instance_field(instance, field).map_or_else(
+                || Err(no_such("field of `component`", field, INSTANCE_FIELDS.iter().copied())),
+                |v| text(&v),
+            ),
+            (["namespace" | "release" | "fullname" | "version"], Some(instance)) => {
+                text(&instance_field(instance, path[0]).unwrap_or_default())
+            }
             (["options", rest @ ..], Some(instance)) => self.option(instance, rest),
             (["requires", slot, field @ ..], Some(instance)) => self.requires(instance, slot, field),
             (["secrets", name, "name"], Some(instance)) => self.secret_name(instance, name),
             (["hosts", endpoint, field], Some(instance)) => host(instance, endpoint, field).map_or_else(
-                || Err(Diagnostic::error(&BAD_REFERENCE, format!("component `{}` has no host at endpoint `{endpoint}`", instance.name))),
+                || {
+                    Err(Diagnostic::error(
+                        &BAD_REFERENCE,
+                        format!("component `{}` has no host at endpoint `{endpoint}`", instance.name),
+                    ))
+                },
                 |v| text(&v),
             ),
             (["components", name, field @ ..], _) => self.component(name, field),
@@ -303,7 +366,8 @@ impl<'a> Late<'a> {
     fn option(&self, instance: &'a Instance, path: &[&str]) -> Result<Filled, Diagnostic> {
         let [first, rest @ ..] = path else { return Err(no_such("option", "", [])) };
         let defs = &instance.definition.options;
-        let node = instance.table.get(*first).map(|e| &e.node).or_else(|| defs.get(*first).and_then(|d| d.default.as_ref()));
+        let node =
+            instance.table.get(*first).map(|e| &e.node).or_else(|| defs.get(*first).and_then(|d| d.default.as_ref()));
         if !defs.contains_key(*first) {
             return Err(no_such("option", first, defs.keys().map(String::as_str)));
         }
@@ -328,9 +392,10 @@ impl<'a> Late<'a> {
         let missing = || no_such("slot", slot, instance.definition.requires.keys().map(String::as_str));
         match (instance.bindings.get(slot), field) {
             (None, _) if !instance.definition.requires.contains_key(slot) => Err(missing()),
-            (None | Some(SlotBinding::Off | SlotBinding::Embedded), _) => {
-                Err(Diagnostic::error(&BAD_REFERENCE, format!("slot `{slot}` of `{}` is not bound to anything", instance.name)))
-            }
+            (None | Some(SlotBinding::Off | SlotBinding::Embedded), _) => Err(Diagnostic::error(
+                &BAD_REFERENCE,
+                format!("slot `{slot}` of `{}` is not bound to anything", instance.name),
+            )),
             (Some(SlotBinding::One(binding)), [field]) => wire::offered(self, binding, field),
             (Some(SlotBinding::Map(map)), [name, field]) => match map.get(*name) {
                 Some(binding) => wire::offered(self, binding, field),
@@ -351,7 +416,9 @@ impl<'a> Late<'a> {
 
     fn component(&self, name: &str, field: &[&str]) -> Result<Filled, Diagnostic> {
         let all = || self.visible().map(|i| i.name.as_str()).collect::<Vec<_>>();
-        let Some(instance) = self.visible().find(|i| i.name == name) else { return Err(no_such("component", name, all())) };
+        let Some(instance) = self.visible().find(|i| i.name == name) else {
+            return Err(no_such("component", name, all()));
+        };
         match field {
             [field] => match instance_field(instance, field) {
                 Some(value) => Ok(Filled(vec![Piece::Text(value)])),
@@ -359,7 +426,10 @@ impl<'a> Late<'a> {
             },
             ["hosts", endpoint, field] => match host(instance, endpoint, field) {
                 Some(value) => Ok(Filled(vec![Piece::Text(value)])),
-                None => Err(Diagnostic::error(&BAD_REFERENCE, format!("component `{name}` has no host at endpoint `{endpoint}`"))),
+                None => Err(Diagnostic::error(
+                    &BAD_REFERENCE,
+                    format!("component `{name}` has no host at endpoint `{endpoint}`"),
+                )),
             },
             [capability, field] if instance.definition.provides.contains_key(*capability) => {
                 let binding = Binding::bare(capability, name);
@@ -387,7 +457,10 @@ impl<'a> Late<'a> {
 
     fn claim(&self, field: &str) -> Result<String, Diagnostic> {
         match self.claim {
-            Some(claim) => claim.get(field).cloned().ok_or_else(|| no_such("field of the claim", field, claim.keys().map(String::as_str))),
+            Some(claim) => claim
+                .get(field)
+                .cloned()
+                .ok_or_else(|| no_such("field of the claim", field, claim.keys().map(String::as_str))),
             None => Ok(String::new()),
         }
     }
@@ -438,12 +511,17 @@ fn apply(filled: Filled, reference: &Reference) -> Result<Filled, Diagnostic> {
     if reference.filters.is_empty() {
         return Ok(filled);
     }
-    filled.0.into_iter().map(|piece| match piece {
-        Piece::Text(text) => filtered(&text, reference).map(Piece::Text),
-        Piece::Secret { value, mut filters } => {
-            filtered("", reference)?;
-            filters.extend(reference.filters.iter().cloned());
-            Ok(Piece::Secret { value, filters })
-        }
-    }).collect::<Result<Vec<_>, _>>().map(Filled)
+    filled
+        .0
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => filtered(&text, reference).map(Piece::Text),
+            Piece::Secret { value, mut filters } => {
+                filtered("", reference)?;
+                filters.extend(reference.filters.iter().cloned());
+                Ok(Piece::Secret { value, filters })
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map(Filled)
 }

@@ -1,5 +1,6 @@
 //! Slots bound to providers by capability, buckets to stores, claims gathered at their providers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -33,7 +34,14 @@ pub struct Binding {
 impl Binding {
     /// Returns a binding that only names a provider, for references from outside of a slot.
     pub fn bare(capability: &str, provider: &str) -> Self {
-        Self { capability: capability.into(), provider: provider.into(), claim: IndexMap::new(), buckets: vec![], credential: None, span: Span::default() }
+        Self {
+            capability: capability.into(),
+            provider: provider.into(),
+            claim: IndexMap::new(),
+            buckets: vec![],
+            credential: None,
+            span: Span::default(),
+        }
     }
 }
 
@@ -83,6 +91,15 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
+    fn component(instance: &'a Instance) -> Self {
+        Self { name: &instance.name, span: instance.span, provider: Provider::Instance(instance) }
+    }
+
+    fn outside(name: &'a str, table: &'a Table) -> Self {
+        let span = table.values().next().map_or(Span::default(), |e| e.key);
+        Self { name, span, provider: Provider::External(table) }
+    }
+
     /// Returns the component, when it is one.
     pub fn instance(&self) -> Option<&'a Instance> {
         match self.provider {
@@ -129,12 +146,35 @@ pub fn providers(targets: &[Target], index: usize) -> Vec<Named<'_>> {
     let target = &targets[index];
     let shared = target.shared.map(|i| &targets[i]);
     let instances = target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
-    let instances = instances.map(|i| Named { name: &i.name, span: i.span, provider: Provider::Instance(i) });
-    let externals = target.external.iter().map(|(name, table)| {
-        let span = table.values().next().map_or(Span::default(), |e| e.key);
-        Named { name, span, provider: Provider::External(table) }
-    });
-    instances.chain(externals).collect()
+    instances
+        .map(Named::component)
+        .chain(target.external.iter().map(|(name, table)| Named::outside(name, table)))
+        .collect()
+}
+
+/// Returns the component or external of a name.
+pub fn provider<'a>(targets: &'a [Target], index: usize, name: &str) -> Option<Named<'a>> {
+    let target = &targets[index];
+    let shared = || target.shared.and_then(|i| targets[i].instances.get(name));
+    let component = target.instances.get(name).or_else(shared).map(Named::component);
+    component.or_else(|| target.external.get_key_value(name).map(|(name, table)| Named::outside(name, table)))
+}
+
+/// Who offers what in a target: capability → names, in order.
+type Offers = BTreeMap<String, Vec<String>>;
+
+fn offers(targets: &[Target], index: usize) -> Offers {
+    let mut offers = Offers::new();
+    for provider in providers(targets, index) {
+        let capabilities: Vec<String> = match provider.provider {
+            Provider::Instance(instance) => instance.definition.provides.keys().cloned().collect(),
+            Provider::External(table) => table.texts("provides").into_iter().map(String::from).collect(),
+        };
+        for capability in capabilities {
+            offers.entry(capability).or_default().push(provider.name.to_string());
+        }
+    }
+    offers
 }
 
 /// Binds every slot of a target and gathers the claims.
@@ -142,13 +182,22 @@ pub fn wire(index: usize, targets: &mut [Target], context: &Context<'_>, found: 
     check_externals(&targets[index], context, found);
     let buckets = declared_buckets(index, targets, context, found);
     targets[index].buckets = buckets;
+    let offers = offers(targets, index);
     let names: Vec<String> = targets[index].instances.keys().cloned().collect();
     for name in names {
         let mut bindings = IndexMap::new();
         let definition = targets[index].instances[&name].definition.clone();
         for (slot_name, slot) in &definition.requires {
             let mut own = Vec::new();
-            let binder = Binder { targets, index, consumer: &targets[index].instances[&name], slot, slot_name, context };
+            let binder = Binder {
+                targets,
+                index,
+                offers: &offers,
+                consumer: &targets[index].instances[&name],
+                slot,
+                slot_name,
+                context,
+            };
             let binding = binder.bind(&mut own, found);
             for bucket in own {
                 targets[index].buckets.insert(bucket.name.clone(), bucket);
@@ -166,9 +215,18 @@ pub fn wire(index: usize, targets: &mut [Target], context: &Context<'_>, found: 
 fn register(index: usize, targets: &mut [Target], consumer: &str, bindings: &IndexMap<String, SlotBinding>) {
     let namespace = targets[index].instances[consumer].namespace.clone();
     for binding in bindings.values().flat_map(SlotBinding::all) {
-        let at = if targets[index].instances.contains_key(&binding.provider) || targets[index].shared.is_none() { index } else { targets[index].shared.unwrap_or(index) };
-        let claims = targets[at].claims.entry(binding.provider.clone()).or_default().entry(binding.capability.clone()).or_default();
-        match claims.iter_mut().find(|c| c.fields == binding.claim && (binding.capability != BUCKET || c.consumer == consumer)) {
+        let at = if targets[index].instances.contains_key(&binding.provider) || targets[index].shared.is_none() {
+            index
+        } else {
+            targets[index].shared.unwrap_or(index)
+        };
+        let claims = targets[at]
+            .claims
+            .entry(binding.provider.clone())
+            .or_default()
+            .entry(binding.capability.clone())
+            .or_default();
+        match claims.iter_mut().find(|c| c.fields == binding.claim) {
             Some(claim) => {
                 for bucket in &binding.buckets {
                     if !claim.buckets.contains(bucket) {
@@ -192,33 +250,68 @@ fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagn
         let at = |key: &str| table.get(key).map(|e| e.node.span);
         let Some(entry) = table.get("provides") else {
             let span = table.values().next().map_or(Span::default(), |e| e.key);
-            found.push(Diagnostic::error(&crate::parse::MISSING_KEY, format!("external `{name}` does not say what it `provides`")).at(span, "").help("add for example `provides = \"postgres\"`"));
+            found.push(
+                Diagnostic::error(
+                    &crate::parse::MISSING_KEY,
+                    format!("external `{name}` does not say what it `provides`"),
+                )
+                .at(span, "")
+                .help("add for example `provides = \"postgres\"`"),
+            );
             continue;
         };
         let capabilities = &context.catalogue.capabilities;
         for capability in table.texts("provides") {
             let Some(known) = capabilities.get(capability) else {
-                found.push(unknown_name("capability", capability, entry.node.span, capabilities.keys().map(String::as_str)));
+                found.push(unknown_name(
+                    "capability",
+                    capability,
+                    entry.node.span,
+                    capabilities.keys().map(String::as_str),
+                ));
                 continue;
             };
-            for (key, field) in table.iter().filter(|(key, _)| !["provides", "credentials", "service", "like"].contains(&&***key)) {
+            for (key, field) in
+                table.iter().filter(|(key, _)| !["provides", "credentials", "service", "like"].contains(&&***key))
+            {
                 if known.fields.get(&**key).is_some_and(|f| f.secret) {
-                    let message = format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
-                    found.push(Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).at(field.node.span, "").help(format!("put it into the secret store and name the item: `credentials = \"{name}/login\"`")));
+                    let message =
+                        format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
+                    found.push(
+                        Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).at(field.node.span, "").help(
+                            format!("put it into the secret store and name the item: `credentials = \"{name}/login\"`"),
+                        ),
+                    );
                 } else if !known.fields.contains_key(&**key) && table.texts("provides").len() == 1 {
-                    let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, format!("capability `{capability}` has no field `{key}`")).at(field.key, "");
+                    let diagnostic = Diagnostic::error(
+                        &crate::parse::UNKNOWN_KEY,
+                        format!("capability `{capability}` has no field `{key}`"),
+                    )
+                    .at(field.key, "");
                     let close = near(key, known.fields.keys().map(String::as_str));
                     found.push(if close.is_empty() {
-                        diagnostic.note(format!("its fields are {}", quoted_list(known.fields.keys().map(String::as_str), "and")))
+                        diagnostic.note(format!(
+                            "its fields are {}",
+                            quoted_list(known.fields.keys().map(String::as_str), "and")
+                        ))
                     } else {
                         diagnostic.help(format!("did you mean {}?", quoted_list(close, "or")))
                     });
                 }
             }
             for (field, def) in &known.fields {
-                if !def.secret && !def.optional && def.default.is_none() && at(field).is_none() && !known.claim.contains_key(field) {
+                if !def.secret
+                    && !def.optional
+                    && def.default.is_none()
+                    && at(field).is_none()
+                    && !known.claim.contains_key(field)
+                {
                     let message = format!("external `{name}` provides `{capability}` without its field `{field}`");
-                    found.push(Diagnostic::error(&crate::parse::MISSING_KEY, message).at(entry.node.span, "").note(def.doc.clone()));
+                    found.push(
+                        Diagnostic::error(&crate::parse::MISSING_KEY, message)
+                            .at(entry.node.span, "")
+                            .note(def.doc.clone()),
+                    );
                 }
             }
         }
@@ -226,7 +319,12 @@ fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagn
 }
 
 /// Reads `[buckets]` and finds the store of each.
-fn declared_buckets(index: usize, targets: &[Target], context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, Bucket> {
+fn declared_buckets(
+    index: usize,
+    targets: &[Target],
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> IndexMap<String, Bucket> {
     let target = &targets[index];
     let mut buckets = IndexMap::new();
     if target.is_shared {
@@ -243,14 +341,23 @@ fn declared_buckets(index: usize, targets: &[Target], context: &Context<'_>, fou
     buckets
 }
 
-fn store_of(index: usize, targets: &[Target], named: Option<&Node>, at: Span, bucket: &str, found: &mut Vec<Diagnostic>) -> Option<String> {
+fn store_of(
+    index: usize,
+    targets: &[Target],
+    named: Option<&Node>,
+    at: Span,
+    bucket: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Option<String> {
     let all = providers(targets, index);
     let stores: Vec<&Named<'_>> = all.iter().filter(|p| p.provides(BUCKET)).collect();
     if let Some(node) = named {
         let name = node.as_str()?;
         match all.iter().find(|p| p.name == name) {
             Some(provider) if provider.provides(BUCKET) => return Some(name.into()),
-            Some(provider) => found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`"))),
+            Some(provider) => {
+                found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")))
+            }
             None => found.push(unknown_name("object store", name, node.span, stores.iter().map(|s| s.name))),
         }
         return None;
@@ -262,14 +369,29 @@ fn store_of(index: usize, targets: &[Target], named: Option<&Node>, at: Span, bu
             None
         }
         several => {
-            found.push(ambiguous(&format!("bucket `{bucket}`"), BUCKET, at, several, &format!("`store = \"{}\"` to the bucket", several[0].name)));
+            found.push(ambiguous(
+                &format!("bucket `{bucket}`"),
+                BUCKET,
+                at,
+                several,
+                &format!("`store = \"{}\"` to the bucket", several[0].name),
+            ));
             None
         }
     }
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is one fact of a bucket, and there are two callers")]
-fn bucket(index: usize, targets: &[Target], name: &str, table: Table, store: String, span: Span, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Bucket {
+fn bucket(
+    index: usize,
+    targets: &[Target],
+    name: &str,
+    table: Table,
+    store: String,
+    span: Span,
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Bucket {
     let frame = frame_of(&targets[index]);
     let names = EarlyName { name, namespace: "", release: "" };
     let (written, at) = match table.get("bucket") {
@@ -291,6 +413,7 @@ fn bucket(index: usize, targets: &[Target], name: &str, table: Table, store: Str
 struct Binder<'a> {
     targets: &'a [Target],
     index: usize,
+    offers: &'a Offers,
     consumer: &'a Instance,
     slot: &'a Slot,
     slot_name: &'a str,
@@ -317,7 +440,9 @@ impl<'a> Binder<'a> {
         }
         match (self.slot.shape, node.map(|n| (n, &n.kind))) {
             (SlotShape::Map, Some((_, Kind::Table(table)))) => {
-                let entries = table.iter().filter_map(|(name, entry)| Some((name.to_string(), self.bind_one(Some(&entry.node), Some(name), found)?)));
+                let entries = table.iter().filter_map(|(name, entry)| {
+                    Some((name.to_string(), self.bind_one(Some(&entry.node), Some(name), found)?))
+                });
                 Some(SlotBinding::Map(entries.collect()))
             }
             (SlotShape::Map, _) => Some(SlotBinding::Map(IndexMap::new())),
@@ -327,31 +452,31 @@ impl<'a> Binder<'a> {
     }
 
     fn bind_one(&self, node: Option<&Node>, entry: Option<&str>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
-        let all = providers(self.targets, self.index);
-        let candidates: Vec<&Named<'_>> = all.iter().filter(|p| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c))).collect();
         let at = node.map_or(self.consumer.span, |n| n.span);
         let (wanted, shorthand, table) = read_reference(node);
+        let fits = |p: &Named<'_>| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c));
         let provider = match wanted {
-            Some(name) => match all.iter().find(|p| p.name == name) {
-                Some(provider) if candidates.iter().any(|c| c.name == provider.name) => provider,
+            Some(name) => match provider(self.targets, self.index, &name) {
+                Some(provider) if fits(&provider) => provider,
                 Some(provider) => {
-                    found.push(mistyped(at, &name, provider, &self.slot.capabilities, &self.subject()));
+                    found.push(mistyped(at, &name, &provider, &self.slot.capabilities, &self.subject()));
                     return None;
                 }
                 None => {
-                    found.push(self.unknown(&name, at, &candidates));
+                    found.push(self.unknown(&name, at, &self.candidates()));
                     return None;
                 }
             },
-            None => match &candidates[..] {
-                [only] => all.iter().find(|p| p.name == only.name)?,
+            None => match &self.candidates()[..] {
+                [only] => provider(self.targets, self.index, only.name)?,
                 [] => {
                     found.push(missing(&self.subject(), &self.slot.capabilities, at));
                     return None;
                 }
                 several => {
+                    let several: Vec<&Named<'_>> = several.iter().collect();
                     let remedy = format!("`{} = \"{}\"` to `{}`", self.slot_name, several[0].name, self.consumer.name);
-                    found.push(ambiguous(&self.subject(), &self.slot.capabilities[0], at, several, &remedy));
+                    found.push(ambiguous(&self.subject(), &self.slot.capabilities[0], at, &several, &remedy));
                     return None;
                 }
             },
@@ -360,11 +485,20 @@ impl<'a> Binder<'a> {
         let capability = self.context.catalogue.capabilities.get(capability)?;
         let named = shorthand.is_some() || table.is_some_and(|t| t.iter().any(|(k, _)| &**k != "from"));
         let claim = self.claim(capability, shorthand.as_deref(), table, entry, at, found);
-        Some(self.finish(capability, provider, claim, vec![], named, at, found))
+        Some(self.finish(capability, &provider, claim, vec![], named, at, found))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the last step of a binding, with two callers")]
-    fn finish(&self, capability: &Capability, provider: &Named<'_>, claim: IndexMap<String, String>, buckets: Vec<String>, named: bool, at: Span, found: &mut Vec<Diagnostic>) -> Binding {
+    fn finish(
+        &self,
+        capability: &Capability,
+        provider: &Named<'_>,
+        claim: IndexMap<String, String>,
+        buckets: Vec<String>,
+        named: bool,
+        at: Span,
+        found: &mut Vec<Diagnostic>,
+    ) -> Binding {
         let sides = Sides {
             target: &self.targets[self.index],
             consumer: self.consumer,
@@ -377,14 +511,32 @@ impl<'a> Binder<'a> {
             at,
         };
         let credential = credentials::decide(&sides, self.context, found);
-        Binding { capability: capability.name.clone(), provider: provider.name.into(), claim, buckets, credential, span: at }
+        Binding {
+            capability: capability.name.clone(),
+            provider: provider.name.into(),
+            claim,
+            buckets,
+            credential,
+            span: at,
+        }
+    }
+
+    /// Returns everything that could fill the slot.
+    fn candidates(&self) -> Vec<Named<'a>> {
+        let mut names: Vec<&String> = Vec::new();
+        for name in self.slot.capabilities.iter().filter_map(|c| self.offers.get(c)).flatten() {
+            if *name != self.consumer.name && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.into_iter().filter_map(|name| provider(self.targets, self.index, name)).collect()
     }
 
     fn subject(&self) -> String {
         format!("component `{}`", self.consumer.name)
     }
 
-    fn unknown(&self, name: &str, at: Span, candidates: &[&Named<'_>]) -> Diagnostic {
+    fn unknown(&self, name: &str, at: Span, candidates: &[Named<'_>]) -> Diagnostic {
         let capabilities = quoted_list(self.slot.capabilities.iter().map(String::as_str), "or");
         let message = format!("there is no `{name}` that could provide {capabilities} for `{}`", self.consumer.name);
         let diagnostic = Diagnostic::error(&super::UNKNOWN_NAME, message).at(at, "");
@@ -399,9 +551,21 @@ impl<'a> Binder<'a> {
     }
 
     /// Fills in the fields of the claim: the user's words, the slot's, the capability's.
-    fn claim(&self, capability: &Capability, shorthand: Option<&str>, table: Option<&Table>, entry: Option<&str>, at: Span, found: &mut Vec<Diagnostic>) -> IndexMap<String, String> {
+    fn claim(
+        &self,
+        capability: &Capability,
+        shorthand: Option<&str>,
+        table: Option<&Table>,
+        entry: Option<&str>,
+        at: Span,
+        found: &mut Vec<Diagnostic>,
+    ) -> IndexMap<String, String> {
         let frame = frame_of(&self.targets[self.index]);
-        let names = EarlyName { name: &self.consumer.name, namespace: &self.consumer.namespace, release: &self.consumer.release };
+        let names = EarlyName {
+            name: &self.consumer.name,
+            namespace: &self.consumer.namespace,
+            release: &self.consumer.release,
+        };
         let mut claim: IndexMap<String, String> = IndexMap::new();
         for (index, (field, def)) in capability.claim.iter().enumerate() {
             let own = table.and_then(|t| t.node(field));
@@ -410,24 +574,39 @@ impl<'a> Binder<'a> {
                 (None, Some(shorthand)) if index == 0 => (shorthand.to_string(), at),
                 _ => (self.slot.claim.get(field).or(def.default.as_ref()).cloned().unwrap_or_default(), at),
             };
-            let text = claim.iter().fold(text, |text, (known, value)| text.replace(&format!("${{claim.{known}}}"), value));
+            let text =
+                claim.iter().fold(text, |text, (known, value)| text.replace(&format!("${{claim.{known}}}"), value));
             let text = entry.map_or(text.clone(), |name| text.replace("${each.name}", name));
             let value = early_text(&frame, Some(&names), &text, span, self.context.sources, found);
             // Databases and roles are SQL names: the default made of a component's name turns its dashes over.
-            let value = if own.is_none() && shorthand.is_none() && def.pattern.as_ref().is_some_and(|p| !p.contains('-')) { value.replace('-', "_") } else { value };
+            let value =
+                if own.is_none() && shorthand.is_none() && def.pattern.as_ref().is_some_and(|p| !p.contains('-')) {
+                    value.replace('-', "_")
+                } else {
+                    value
+                };
             if let Some(pattern) = &def.pattern
                 && let Ok(regex) = regex_lite::Regex::new(pattern)
                 && !regex.is_match(&value)
             {
                 let message = format!("`{value}` cannot be the `{field}` of a `{}` claim", capability.name);
-                found.push(Diagnostic::error(&INVALID_VALUE, message).at(span, "").note(format!("{} (pattern `{pattern}`)", def.doc)));
+                found.push(
+                    Diagnostic::error(&INVALID_VALUE, message)
+                        .at(span, "")
+                        .note(format!("{} (pattern `{pattern}`)", def.doc)),
+                );
             }
             claim.insert(field.clone(), value);
         }
-        for (key, entry) in table.into_iter().flatten().filter(|(k, _)| &***k != "from" && !capability.claim.contains_key(&***k)) {
+        for (key, entry) in
+            table.into_iter().flatten().filter(|(k, _)| &***k != "from" && !capability.claim.contains_key(&***k))
+        {
             let message = format!("a claim on `{}` has no `{key}`", capability.name);
             let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
-            found.push(diagnostic.note(format!("it has {}", quoted_list(capability.claim.keys().map(String::as_str).chain(["from"]), "and"))));
+            found.push(diagnostic.note(format!(
+                "it has {}",
+                quoted_list(capability.claim.keys().map(String::as_str).chain(["from"]), "and")
+            )));
         }
         claim
     }
@@ -466,11 +645,13 @@ impl<'a> Binder<'a> {
         }
         let first = buckets[0];
         if let Some(other) = buckets.iter().find(|b| b.store != first.store) {
-            let message = format!("the buckets of one slot must lie in one store: `{}` is in `{}`, `{}` in `{}`", first.name, first.store, other.name, other.store);
+            let message = format!(
+                "the buckets of one slot must lie in one store: `{}` is in `{}`, `{}` in `{}`",
+                first.name, first.store, other.name, other.store
+            );
             found.push(Diagnostic::error(&MISTYPED_WIRING, message).at(at, "").at(other.span, "the other store"));
         }
-        let all = providers(self.targets, self.index);
-        let provider = all.iter().find(|p| p.name == first.store)?;
+        let provider = &provider(self.targets, self.index, &first.store)?;
         let capability = self.context.catalogue.capabilities.get(BUCKET)?;
         let claim = self.claim(capability, None, None, None, at, found);
         let names = buckets.iter().map(|b| b.name.clone()).collect();
@@ -493,7 +674,9 @@ fn read_reference(node: Option<&Node>) -> (Option<String>, Option<String>, Optio
 fn add_one(capabilities: &[String]) -> String {
     let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
     match known.first() {
-        Some(first) => format!("add one of them under `[components]`, for example `{first} = {{}}`, or describe one that runs elsewhere under `[external]`"),
+        Some(first) => format!(
+            "add one of them under `[components]`, for example `{first} = {{}}`, or describe one that runs elsewhere under `[external]`"
+        ),
         None => "describe one that runs elsewhere under `[external]`".into(),
     }
 }
@@ -501,14 +684,21 @@ fn add_one(capabilities: &[String]) -> String {
 fn missing(subject: &str, capabilities: &[String], at: Span) -> Diagnostic {
     let wanted = quoted_list(capabilities.iter().map(String::as_str), "or");
     let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
-    let diagnostic = Diagnostic::error(&MISSING_PROVIDER, format!("{subject} needs {wanted}, and nothing provides it")).at(at, format!("requires {wanted}"));
-    let diagnostic = if known.is_empty() { diagnostic } else { diagnostic.note(format!("provided by {}", quoted_list(known, "and"))) };
+    let diagnostic = Diagnostic::error(&MISSING_PROVIDER, format!("{subject} needs {wanted}, and nothing provides it"))
+        .at(at, format!("requires {wanted}"));
+    let diagnostic = if known.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.note(format!("provided by {}", quoted_list(known, "and")))
+    };
     diagnostic.help(add_one(capabilities))
 }
 
 fn ambiguous(subject: &str, capability: &str, at: Span, several: &[&Named<'_>], remedy: &str) -> Diagnostic {
     let names = quoted_list(several.iter().map(|p| p.name), "and");
-    let mut diagnostic = Diagnostic::error(&AMBIGUOUS_PROVIDER, format!("{subject} needs `{capability}`, and {names} provide it")).at(at, "which one?");
+    let mut diagnostic =
+        Diagnostic::error(&AMBIGUOUS_PROVIDER, format!("{subject} needs `{capability}`, and {names} provide it"))
+            .at(at, "which one?");
     for provider in several {
         diagnostic = diagnostic.at(provider.span, "could provide it");
     }
@@ -539,16 +729,26 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     if let Some(value) = binding.credential.as_ref().and_then(|c| c.field(field)) {
         return Ok(Filled(vec![Piece::Secret { value, filters: vec![] }]));
     }
-    let all = providers(late.targets, late.index);
-    let Some(provider) = all.into_iter().find(|p| p.name == binding.provider) else { return text(String::new()) };
+    let Some(provider) = provider(late.targets, late.index, &binding.provider) else { return text(String::new()) };
     match provider.provider {
         Provider::Instance(instance) => {
             let Some(template) = provider.offer(&binding.capability).and_then(|o| o.fields.get(field)) else {
                 return Err(no_field(late, binding, field));
             };
-            let at = late.targets.iter().position(|t| t.instances.get(&instance.name).is_some_and(|i| std::ptr::eq(i, instance)));
+            let at = late
+                .targets
+                .iter()
+                .position(|t| t.instances.get(&instance.name).is_some_and(|i| std::ptr::eq(i, instance)));
             let mut found = Vec::new();
-            let scope = Late { index: at.unwrap_or(late.index), claim: Some(&binding.claim), depth: late.depth + 1, item: None, each: None, secrets: None, ..Late::new(late.targets, late.index, Some(instance), late.known) };
+            let scope = Late {
+                index: at.unwrap_or(late.index),
+                claim: Some(&binding.claim),
+                depth: late.depth + 1,
+                item: None,
+                each: None,
+                secrets: None,
+                ..Late::new(late.targets, late.index, Some(instance), late.known)
+            };
             let filled = scope.fill(template, instance.definition.span, &mut found);
             found.into_iter().next().map_or(Ok(filled), Err)
         }
@@ -580,8 +780,12 @@ fn external_default(late: &Late<'_>, binding: &Binding, field: &str) -> Result<F
 }
 
 fn no_field(late: &Late<'_>, binding: &Binding, field: &str) -> Diagnostic {
-    let fields: Vec<String> = late.capability(&binding.capability).map(|c| c.fields.keys().cloned().collect()).unwrap_or_default();
-    let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("`{}` of `{}` has no field `{field}`", binding.capability, binding.provider));
+    let fields: Vec<String> =
+        late.capability(&binding.capability).map(|c| c.fields.keys().cloned().collect()).unwrap_or_default();
+    let diagnostic = Diagnostic::error(
+        &BAD_REFERENCE,
+        format!("`{}` of `{}` has no field `{field}`", binding.capability, binding.provider),
+    );
     let close = near(field, fields.iter().map(String::as_str));
     if close.is_empty() {
         diagnostic.note(format!("its fields are {}", quoted_list(fields.iter().map(String::as_str), "and")))

@@ -1,0 +1,47 @@
+//! What a template gave before, for the same inputs.
+//!
+//! Environments mostly agree: the second and third ask the same templates the same questions. A result is remembered per
+//! component and template together with the parts of the context that the template reads, and given again when those are
+//! equal. So equal objects of several targets are one object in memory, and are compared in no time later.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::manifest::value::Value;
+
+/// Results by component and template.
+pub struct Memo<T> {
+    entries: RefCell<BTreeMap<(String, String), (Vec<Arc<Value>>, T)>>,
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self { entries: RefCell::new(BTreeMap::new()) }
+    }
+}
+
+impl<T: Clone> Memo<T> {
+    /// Returns the remembered result for equal inputs, or makes and remembers it; a failure is not remembered.
+    pub fn get(
+        &self,
+        component: &str,
+        template: &str,
+        inputs: Vec<Arc<Value>>,
+        make: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
+        let key = (component.to_string(), template.to_string());
+        if let Some((known, result)) = self.entries.borrow().get(&key)
+            && same(known, &inputs)
+        {
+            return Some(result.clone());
+        }
+        let result = make()?;
+        self.entries.borrow_mut().insert(key, (inputs, result.clone()));
+        Some(result)
+    }
+}
+
+fn same(a: &[Arc<Value>], b: &[Arc<Value>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+}
