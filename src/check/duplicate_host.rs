@@ -33,8 +33,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                         }
                         Some(first) => {
                             let message = format!("{} and {} are both published at `{name}`", say(first, &holder), say(&holder, first));
-                            let diagnostic = Diagnostic::error(&DUPLICATE_HOST, message).at(holder.span, "published here").at(first.span, "and here");
-                            findings.component(index, &instance.name, diagnostic.help("give one of them another host"));
+                            let diagnostic = Diagnostic::error(&DUPLICATE_HOST, message).at(holder.span, "published here");
+                            let diagnostic = if first.span == holder.span { diagnostic } else { diagnostic.at(first.span, "and here") };
+                            findings.component(index, &instance.name, diagnostic.help(if first.target == holder.target { "give one of them another host" } else { "make it part of the environment: `platform.domain` may differ there, or `host = \"${environment.name}-…\"`" }));
                         }
                     }
                 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Findings, at_object, walk};
+use super::{Context, Findings, at_key, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
@@ -34,7 +34,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     && !written.contains_key(&**image)
                     && let Some(why) = floating(image)
                 {
-                    findings.object(&made, lowered, at_object(report(image, why), lowered, ""));
+                    findings.object(&made, lowered, at_key(context, report(image, why), lowered, key));
                 }
             });
         }

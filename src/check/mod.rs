@@ -139,6 +139,24 @@ fn place(lowered: &Lowered) -> Span {
     lowered.origin.template.unwrap_or(lowered.origin.span)
 }
 
+/// Returns the place of a key behind the beginning of an object in its template or file.
+fn place_of_key(context: &Context<'_>, lowered: &Lowered, key: &str) -> Option<Span> {
+    let start = lowered.origin.template?;
+    let text = context.sources.text(start.source).get(start.start as usize..)?;
+    let end = text.find("\n---").unwrap_or(text.len());
+    let (from, to) = walk::yaml_line(&text[..end], &[key.to_string()])?;
+    let at = start.start as usize;
+    Some(Span::new(start.source, at + from, at + to))
+}
+
+/// Adds both places of an object, as [`at_object`] does, the first one at a key of it where that can be found.
+fn at_key(context: &Context<'_>, diagnostic: Diagnostic, lowered: &Lowered, key: &str) -> Diagnostic {
+    match place_of_key(context, lowered, key) {
+        Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "asked for here"),
+        None => at_object(diagnostic, lowered, ""),
+    }
+}
+
 /// Adds both places of an object: where it is written, and what in platform.toml asked for it.
 fn at_object(diagnostic: Diagnostic, lowered: &Lowered, text: &str) -> Diagnostic {
     let diagnostic = diagnostic.at(place(lowered), text);

@@ -2,7 +2,7 @@
 //!
 //! The API server refuses such an object whole, with a message about Go types.
 
-use super::{Context, Findings, at_object};
+use super::{Context, Findings, at_key};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
@@ -29,10 +29,10 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
             if let Some((what, key, value)) = found {
                 let message = format!("`{key}` in the {what} of {} `{}` is {}, and must be a string", object.kind(), object.name(), with_article(value.type_name()));
-                let diagnostic = at_object(Diagnostic::error(&NUMBER_IN_STRING, message), lowered, "");
+                let diagnostic = at_key(context, Diagnostic::error(&NUMBER_IN_STRING, message), lowered, key);
                 findings.object(&made, lowered, match plain(value) {
-                    Some(text) => diagnostic.help(format!("write it in quotes: `{key}: \"{text}\"`")),
-                    None => diagnostic,
+                    Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
+                    None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
                 });
             }
         }
@@ -83,7 +83,6 @@ fn plain(value: &Value) -> Option<String> {
     match value {
         Value::Bool(b) => Some(b.to_string()),
         Value::Int(i) => Some(i.to_string()),
-        Value::Float(f) => Some(f.to_string()),
         _ => None,
     }
 }

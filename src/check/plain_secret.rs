@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Findings, Made, at_object, walk};
+use super::{Context, Findings, Made, at_key, at_object, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::lower::Lowered;
@@ -39,7 +39,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     for made in context.made() {
         for lowered in made.objects() {
-            object(&made, lowered, &reported, findings);
+            object(context, &made, lowered, &reported, findings);
         }
         if let (Some(values), Some(instance)) = (&made.unit.values, made.instance) {
             let mut seen = None;
@@ -62,11 +62,14 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 fn in_text(key: &str, what: &str, span: Span) -> Diagnostic {
     let under = if key.is_empty() { String::new() } else { format!(" under `{key}`") };
+    // Where it ends would tell its length.
+    let span = Span { end: span.start, ..span };
     remedy(Diagnostic::error(&PLAIN_SECRET, format!("{what} stands in plain text{under}")).at(span, ""))
 }
 
 fn remedy(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
+        .hidden()
         .help("put it into the secret store, and refer to it: `secrets.<name> = { keys = { password = \"${item.password}\" } }`")
         .note("if it was ever committed, it is known: change it")
 }
@@ -74,7 +77,7 @@ fn remedy(diagnostic: Diagnostic) -> Diagnostic {
 /// Kinds whose content is a reference or encrypted.
 const SAFE_KINDS: &[&str] = &["SealedSecret", "CustomResourceDefinition", "ExternalSecret", "ClusterExternalSecret", "ClusterSecretStore", "SecretStore"];
 
-fn object(made: &Made<'_>, lowered: &Lowered, reported: &BTreeSet<&str>, findings: &mut Findings) {
+fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &BTreeSet<&str>, findings: &mut Findings) {
     let object = &lowered.object;
     // A file that SOPS has encrypted says so at its top.
     if SAFE_KINDS.contains(&object.kind()) || object.map().contains_key("sops") {
@@ -102,7 +105,7 @@ fn object(made: &Made<'_>, lowered: &Lowered, reported: &BTreeSet<&str>, finding
     });
     if let Some((key, what)) = seen {
         let message = format!("{what} stands in {} `{}`, under `{key}`", object.kind(), object.name());
-        findings.object(made, lowered, remedy(at_object(Diagnostic::error(&PLAIN_SECRET, message), lowered, "")));
+        findings.object(made, lowered, remedy(at_key(context, Diagnostic::error(&PLAIN_SECRET, message), lowered, key)));
     }
 }
 

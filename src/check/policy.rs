@@ -91,6 +91,7 @@ fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exceptio
         && !until.as_str().is_some_and(is_date)
     {
         found.push(Diagnostic::error(&INVALID_VALUE, "`until` takes a date such as `\"2027-01-31\"`").at(until.span, ""));
+        return None;
     }
     match Glob::new(written) {
         Ok(glob) => Some(Exception { rule, resource: glob.compile_matcher(), written, until: table.text("until"), span: node.span }),

@@ -60,12 +60,14 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// Imperatives, ideally text to paste.
     pub help: Vec<String>,
+    /// Whether the source lines hold a secret: their places are named, the lines themselves are not shown.
+    pub hidden: bool,
 }
 
 impl Diagnostic {
     /// Returns an error with this code and message.
     pub fn error(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, level: Level::Error, message: message.into(), labels: vec![], notes: vec![], help: vec![] }
+        Self { code, level: Level::Error, message: message.into(), labels: vec![], notes: vec![], help: vec![], hidden: false }
     }
 
     /// Returns a warning with this code and message.
@@ -77,6 +79,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Keeps the source lines out of every report: they hold a secret.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

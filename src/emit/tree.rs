@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     files: BTreeMap<String, Arc<[u8]>>,
+    /// Paths with capital letters in small ones: two that fold to one cannot both be checked out everywhere.
+    folded: BTreeMap<String, String>,
 }
 
 impl Tree {
@@ -17,7 +19,19 @@ impl Tree {
     /// Returns the path when another file stands there already, also when the two differ only in
     /// letter case (such a tree cannot be checked out on every file system).
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Result<(), String> {
-        match self.files.entry(path.into()) {
+        let path = path.into();
+        let folded = path.chars().any(char::is_uppercase).then(|| path.to_lowercase());
+        if let Some(folded) = folded {
+            if self.files.contains_key(&folded) {
+                return Err(path);
+            }
+            if let Some(other) = self.folded.insert(folded, path.clone()).filter(|other| *other != path) {
+                return Err(other);
+            }
+        } else if self.folded.contains_key(&path) {
+            return Err(path);
+        }
+        match self.files.entry(path) {
             Entry::Vacant(slot) => {
                 slot.insert(bytes.into());
                 Ok(())

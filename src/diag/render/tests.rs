@@ -4,8 +4,8 @@ use super::*;
 use crate::code;
 use crate::diag::{SourceId, Span};
 
-code!(MISSING_PROVIDER, "missing-provider", "a need that nothing meets", "");
-code!(UNKNOWN_KEY, "unknown-key", "a key that has no meaning", "");
+code!(MISSING_PROVIDER, "missing-provider", "a need that nothing meets", "", "", "");
+code!(UNKNOWN_KEY, "unknown-key", "a key that has no meaning", "", "", "");
 
 const PLAIN: Style = Style { color: false, width: 100 };
 
