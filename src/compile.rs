@@ -43,23 +43,33 @@ impl Compiled {
 
 /// Compiles a platform: parse → resolve → lower → check → emit.
 pub fn compile(world: &dyn World, request: &Request) -> Compiled {
+    compile_watched(world, request, &mut |_| {})
+}
+
+/// [`compile`], with a call of `done` after each stage: the caller may have a clock, a compile has none.
+pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMut(&'static str)) -> Compiled {
     let mut out = Compiled::default();
     let syntax = parse::parse(world, &request.file, &mut out.sources);
+    done("parse");
     out.diagnostics = syntax.diagnostics;
     if !out.is_ok() {
         return out;
     }
     let resolved = resolve::resolve(world, &syntax.output, &mut out.sources);
+    done("resolve");
     out.diagnostics.extend(resolved.diagnostics);
     let Some(platform) = resolved.output else { return out };
     // Mistakes of the earlier stages are all reported together; templates only run on a platform that holds together.
     if out.is_ok() {
         let lowered = lower::lower(world, &platform, &mut out.sources);
+        done("lower");
         out.diagnostics.extend(lowered.diagnostics);
         out.manifests = lowered.output;
         out.diagnostics.extend(check::check(&platform, &out.manifests, &out.sources));
+        done("check");
         if out.is_ok() {
             let tree = emit::emit(&platform, &out.manifests);
+            done("emit");
             out.diagnostics.extend(tree.diagnostics);
             out.tree = tree.output;
         }

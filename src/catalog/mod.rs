@@ -150,6 +150,12 @@ pub fn load<'a>(
     Warned { output: catalogue, diagnostics: found }
 }
 
+/// Loads every component there is.
+pub fn load_all(world: &dyn World, sources: &mut Sources) -> Warned<Catalogue> {
+    let names = names(world);
+    load(world, names.iter().map(String::as_str), sources)
+}
+
 fn capabilities(
     shelf: &Shelf<'_>,
     sources: &mut Sources,

@@ -71,7 +71,11 @@ impl<'a> Applications<'a> {
 
     /// Returns Argo CD's namespace: as said, or where its component lives, or the default.
     fn namespace(&self) -> String {
-        let own = self.target.instances.values().find(|i| i.definition.name == "argocd").map(|i| i.namespace.clone());
+        let shared = self.target.shared.map(|index| &self.platform.targets[index]);
+        let elsewhere = self.platform.targets.iter().filter(|_| self.hub());
+        let mut instances =
+            std::iter::once(self.target).chain(shared).chain(elsewhere).flat_map(|t| t.instances.values());
+        let own = instances.find(|i| i.definition.name == "argocd").map(|i| i.namespace.clone());
         self.settings().and_then(|t| t.text("namespace")).map(String::from).or(own).unwrap_or_else(|| "argocd".into())
     }
 
@@ -89,6 +93,11 @@ impl<'a> Applications<'a> {
         let instance = self.instance(unit);
         let mut annotations =
             Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
+        if self.foreign() {
+            // Fields that the API server fills in, such as those of an HTTPRoute, are then no difference
+            // (argo-cd v3.4 docs/user-guide/diff-strategies.md); Argo CD of the catalogue is set to it as a whole.
+            annotations.insert("argocd.argoproj.io/compare-options".into(), Value::from("ServerSideDiff=true"));
+        }
         annotations.extend(self.subscriptions(&unit.component));
         let mut metadata = Map::from_iter([
             (Arc::from("name"), Value::from(self.name(unit))),
@@ -139,9 +148,24 @@ impl<'a> Applications<'a> {
                 ];
                 values.iter().fold(template.to_string(), |text, (from, to)| text.replace(from, to))
             }
-            None if self.hub() => format!("{}-{name}", self.target.name),
+            None if self.crowded() => format!("{}-{name}", self.target.name),
             None => name,
         }
+    }
+
+    /// Says whether this Argo CD keeps several targets, whose names must then differ.
+    fn crowded(&self) -> bool {
+        self.hub() || self.target.shared.is_some()
+    }
+
+    /// Returns the name of an AppProject of this target.
+    fn project_name(&self, name: &str) -> String {
+        if self.crowded() { format!("{name}-{}", self.target.name) } else { name.to_string() }
+    }
+
+    /// Says whether Argo CD is no component of the platform.
+    fn foreign(&self) -> bool {
+        !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd"))
     }
 
     fn hub(&self) -> bool {
@@ -308,6 +332,8 @@ impl<'a> Applications<'a> {
         object([
             // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
             ("limit", number("limit", 10)),
+            // A commit that repairs a failing sync is taken up at the next try (Application CRD of argo-cd v3.4).
+            ("refresh", Value::Bool(true)),
             (
                 "backoff",
                 object([
@@ -367,7 +393,7 @@ impl<'a> Applications<'a> {
     /// Returns the annotations that subscribe people to what happens to a component
     /// (argo-cd v3.4 docs/operator-manual/notifications/subscriptions.md).
     fn subscriptions(&self, component: &str) -> Vec<(Arc<str>, Value)> {
-        let mut all = Vec::new();
+        let mut all: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (name, table) in named(&self.target.table, "notify") {
             let members = table.texts("members");
             if !members.is_empty() && !matches(&members, component) {
@@ -384,13 +410,15 @@ impl<'a> Applications<'a> {
                     "degraded" => "on-health-degraded",
                     _ => "on-deployed",
                 };
-                all.push((
-                    Arc::from(format!("notifications.argoproj.io/subscribe.{trigger}.{service}")),
-                    Value::from(to),
-                ));
+                let key = format!("notifications.argoproj.io/subscribe.{trigger}.{service}");
+                let recipients: &mut Vec<&str> = all.entry(key).or_default();
+                if !to.is_empty() && !recipients.contains(&to) {
+                    recipients.push(to);
+                }
             }
         }
-        all
+        // Several recipients of one service stand behind one key, with semicolons between them.
+        all.into_iter().map(|(key, to)| (Arc::from(key), Value::from(to.join(";")))).collect()
     }
 
     fn user_project(&self, component: &str) -> Option<(&'a str, &'a Table)> {
@@ -401,7 +429,7 @@ impl<'a> Applications<'a> {
         if let Some(existing) = self.settings().and_then(|t| t.text("project")) {
             return existing.into();
         }
-        self.user_project(component).map_or(self.platform.name.as_str(), |(name, _)| name).to_string()
+        self.project_name(self.user_project(component).map_or(self.platform.name.as_str(), |(name, _)| name))
     }
 
     /// Returns the AppProjects by name; none when an existing one is used.
@@ -411,20 +439,20 @@ impl<'a> Applications<'a> {
             return projects;
         }
         let mut members: BTreeMap<String, Vec<&UnitId>> = BTreeMap::new();
-        members.insert(self.platform.name.clone(), vec![]);
+        members.insert(self.project_name(&self.platform.name), vec![]);
         for unit in self.lowered.order.units.keys() {
             members.entry(self.project_of(&unit.component)).or_default().push(unit);
         }
         let tables = named(&self.target.table, "projects");
         for (name, units) in members {
-            let own = tables.get(name.as_str()).copied();
+            let own = tables.iter().find(|(key, _)| self.project_name(key) == name).map(|(_, table)| *table);
             projects.insert(name.clone(), self.project(&name, own, &units));
         }
         projects
     }
 
     fn project(&self, name: &str, own: Option<&Table>, units: &[&UnitId]) -> Value {
-        let is_default = name == self.platform.name;
+        let is_default = name == self.project_name(&self.platform.name);
         let mut repositories = BTreeSet::from([self.platform.git.url.clone()]);
         let mut spaces = BTreeSet::new();
         let mut kinds_used = BTreeSet::new();
@@ -461,13 +489,16 @@ impl<'a> Applications<'a> {
             .into_iter()
             .filter(|s| !s.is_empty())
             .map(|space| object([(key, Value::from(server.as_str())), ("namespace", Value::from(space))]));
+        // The root Application and what it holds lie beside Argo CD, wherever the target's own cluster is.
+        let root = (is_default && self.hub())
+            .then(|| object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))]));
         let description = own
             .and_then(|t| t.text("description"))
             .map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
         let mut spec = Map::from_iter([
             (Arc::from("description"), Value::from(description)),
             (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),
-            (Arc::from("destinations"), Value::List(destinations.collect())),
+            (Arc::from("destinations"), Value::List(destinations.chain(root).collect())),
             (Arc::from("clusterResourceWhitelist"), Value::List(cluster_kinds(own, &kinds_used))),
         ]);
         if own.and_then(|t| t.flag("orphaned")) == Some(true) {
@@ -498,17 +529,14 @@ impl<'a> Applications<'a> {
         if level == "external" {
             return;
         }
-        let project = self.settings().and_then(|t| t.text("project")).unwrap_or(&self.platform.name);
+        let existing = self.settings().and_then(|t| t.text("project")).map(String::from);
+        let project = existing.unwrap_or_else(|| self.project_name(&self.platform.name));
         let source = object([
             ("repoURL", Value::from(self.platform.git.url.as_str())),
             ("targetRevision", Value::from(self.platform.git.branch.as_str())),
             ("path", Value::from(self.in_repository(&format!("argocd/{}", self.target.name)))),
         ]);
-        let name = if self.hub() {
-            format!("{}-{}", self.platform.name, self.target.name)
-        } else {
-            self.platform.name.clone()
-        };
+        let name = self.project_name(&self.platform.name);
         let spec = object([
             ("project", Value::from(project)),
             ("source", source),

@@ -8,6 +8,7 @@ pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
 pub mod argocd; // argocd/ and bootstrap/
 pub mod guide; //  PLATFORM.md and the DNS lists
+pub mod stream; // whole objects as one stream
 
 pub use tree::Tree;
 

@@ -17,7 +17,7 @@ use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
 use crate::resolve::scope::Late;
 use crate::resolve::wire::offered;
-use crate::resolve::{Binding, Edge, Instance, Published};
+use crate::resolve::{Binding, Edge, Engine, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -26,7 +26,8 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
+        objects.extend(route(lowering, instance, endpoint, def, published, edge, &late, found));
+        objects.extend(certificate(lowering, instance, endpoint, published, edge));
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
@@ -38,7 +39,9 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     }
 }
 
+#[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
+    lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     def: &Endpoint,
@@ -62,6 +65,12 @@ fn route(
         "route" => openshift(instance, &name, &service, port, published, edge),
         kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
     };
+    if lowering.platform.engine == Engine::ArgoCd {
+        // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
+        // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
+        let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
+        lowered.object.value_mut().set(&annotation, Value::from("true"));
+    }
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
             lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
@@ -85,16 +94,22 @@ fn ingress(
     let backend = object([("service", object([("name", Value::from(service)), ("port", port)]))]);
     let path =
         object([("path", Value::from(def.path.as_str())), ("pathType", Value::from("Prefix")), ("backend", backend)]);
-    let rules = published.names.iter().map(|host| {
-        object([("host", Value::from(host.as_str())), ("http", object([("paths", Value::List(vec![path.clone()]))]))])
+    let http = object([("paths", Value::List(vec![path]))]);
+    let rules = published.names.iter().map(|host| match tailscale {
+        // The machine's name stands in `tls`; a rule for another host is passed over (tailscale.com/kb/1439).
+        true => object([("http", http.clone())]),
+        false => object([("host", Value::from(host.as_str())), ("http", http.clone())]),
     });
     let mut spec = Map::new();
     let class = if tailscale { "tailscale" } else { &edge.class };
     if !class.is_empty() {
         spec.insert("ingressClassName".into(), Value::from(class));
     }
-    spec.insert("rules".into(), Value::List(rules.collect()));
-    if published.tls && !tailscale {
+    spec.insert("rules".into(), Value::List(rules.take(if tailscale { 1 } else { usize::MAX }).collect()));
+    if tailscale {
+        let machine = published.names.first().and_then(|host| host.split('.').next()).unwrap_or(name);
+        spec.insert("tls".into(), Value::List(vec![object([("hosts", Value::from(vec![machine]))])]));
+    } else if published.tls {
         let mut tls = Map::from_iter([(
             Arc::from("hosts"),
             Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()),
@@ -158,6 +173,31 @@ fn gateway(
         ("rules", Value::List(vec![rule])),
     ]);
     Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
+}
+
+/// Returns the certificate of an IngressRoute, which cert-manager does not look at by itself
+/// (cert-manager.io/docs/usage, v1.21: annotations count on Ingress and Gateway only).
+fn certificate(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    endpoint: &str,
+    published: &Published,
+    edge: &Edge,
+) -> Option<Lowered> {
+    let (Some(issuer), None, "traefik", true) = (&edge.issuer, &edge.secret, edge.kind.as_str(), published.tls) else {
+        return None;
+    };
+    let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
+    let secret = format!("{name}-tls");
+    let reference = object([
+        ("group", Value::from("cert-manager.io")),
+        ("kind", Value::from("ClusterIssuer")),
+        ("name", Value::from(issuer.as_str())),
+    ]);
+    let names = Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>());
+    let spec = object([("secretName", Value::from(secret.as_str())), ("dnsNames", names), ("issuerRef", reference)]);
+    let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
+    Some(made(&api, "Certificate", &instance.namespace, &secret, [("spec", spec)], published.span))
 }
 
 fn traefik(instance: &Instance, name: &str, service: &str, port: Value, published: &Published, edge: &Edge) -> Lowered {
@@ -357,7 +397,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         return;
     }
     let mut consumers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for instance in lowering.target.instances.values() {
+    for instance in neighbours(lowering) {
         for binding in instance.bindings.values().flat_map(|b| b.all()) {
             consumers.entry(&binding.provider).or_default().insert(&instance.namespace);
         }
@@ -390,27 +430,40 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     }
 }
 
+/// Returns every instance of the cluster that may speak to the target's, or be spoken to.
+fn neighbours<'a>(lowering: &Lowering<'a>) -> impl Iterator<Item = &'a Instance> {
+    let (targets, here, index) = (&lowering.platform.targets, lowering.target, lowering.index);
+    let near = targets.iter().enumerate().filter(move |(other, target)| {
+        *other == index || here.shared == Some(*other) || (here.is_shared && target.shared == Some(index))
+    });
+    near.flat_map(|(_, target)| target.instances.values())
+}
+
 fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> {
-    lowering
-        .target
-        .instances
-        .values()
+    neighbours(lowering)
         .filter(|i| i.definition.provides.contains_key(capability))
         .map(|i| i.namespace.as_str())
         .collect()
 }
 
-/// Returns the namespaces of those who bring the kinds that a component's objects have.
+/// Returns the namespaces of those who bring the kinds that a component's objects have; External Secrets is also the
+/// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
-    let groups: BTreeSet<&str> = out
+    let mut groups: BTreeSet<&str> = out
         .units
         .get(&instance.name)
         .into_iter()
         .flat_map(|u| u.stages.values().flatten())
         .map(|l| l.object.group())
         .collect();
+    if lowering.target.store.component.as_deref() == Some(&*instance.name) {
+        groups.insert("external-secrets.io");
+    } else {
+        // An ExternalSecret is answered by the API server: nobody comes to the component for it.
+        groups.remove("external-secrets.io");
+    }
     let brings = |other: &Instance| other.apis.iter().any(|api| groups.contains(crate::manifest::kinds::group(api)));
-    lowering.target.instances.values().filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
+    neighbours(lowering).filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
 
 fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<&str>) -> Vec<Lowered> {

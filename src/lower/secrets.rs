@@ -379,7 +379,9 @@ impl Secrets {
             .values()
             .flat_map(|f| &f.0)
             .any(|p| matches!(p, Piece::Secret { value: SecretValue::Item { .. }, .. }));
-        if items && target.store.kept_by_people() {
+        // Without External Secrets nobody can bring a Secret of another namespace here either.
+        let copied = lowering.apis.contains_key("external-secrets.io");
+        if target.store.kept_by_people() && (items || !copied) {
             self.kept.insert((wanted.namespace.into(), wanted.name), wanted.entries.keys().cloned().collect());
             return;
         }
@@ -477,7 +479,9 @@ impl Secrets {
     pub fn finish(self, lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
         let _ = found;
         for (namespace, (secrets, readers)) in &self.copies {
-            let owner = lowering.target.instances.values().find(|i| i.namespace == *namespace);
+            let mut near = lowering.target.instances.values().filter(|i| i.namespace == *namespace);
+            let provider = near.clone().find(|i| lowering.target.claims.contains_key(&i.name));
+            let owner = provider.or_else(|| near.next());
             let Some(unit) = owner.and_then(|i| out.units.get_mut(&i.name)) else { continue };
             let span = owner.map_or(Span::default(), |i| i.span);
             unit.stages.entry(Stage::Prepare).or_default().extend(copies(lowering, namespace, secrets, readers, span));

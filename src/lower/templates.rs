@@ -10,6 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use sha2::{Digest as _, Sha256};
 
 use super::TEMPLATE_ERROR;
 use super::budget;
@@ -212,6 +213,7 @@ fn functions(environment: &mut Environment<'static>) {
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
     environment.add_filter("properties", |map: &Jinja| properties(map));
     environment.add_filter("ini", |map: &Jinja| ini(map));
+    environment.add_filter("digest", |value: &Jinja| digest(value));
     environment.add_filter("replace", replace);
     environment.add_function("range", range);
 }
@@ -233,6 +235,13 @@ fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "the text would become larger than a template may print"));
     }
     Ok(value.replace(from, to))
+}
+
+/// Returns a short digest of a value, for an annotation that restarts pods when their configuration changes.
+fn digest(value: &Jinja) -> Result<String, Error> {
+    let text =
+        serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// `range` with a bound that no manifest needs to cross.

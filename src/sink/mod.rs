@@ -180,3 +180,11 @@ impl Staleness {
         *self == Self::default()
     }
 }
+
+/// Returns the paths that a list of owned files names, relative to the output root.
+///
+/// # Errors
+/// When the list is damaged, a newer lakegen's, or claims what lakegen never writes.
+pub fn owned_paths(list: &[u8]) -> Result<Vec<String>, SinkError> {
+    Ok(index::Index::read(Some(list))?.files.into_keys().collect())
+}

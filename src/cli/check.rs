@@ -1,0 +1,48 @@
+//! `lakegen check`: everything except writing.
+
+use clap::Args;
+
+use super::project::{self, Project};
+use super::{Code, DONE, Failure, OutputFormat, Session};
+use crate::diag::render;
+
+/// Find mistakes and write nothing
+///
+/// Compiles the platform and prints every independent mistake in one run. `--output-format concise` and `json` go to
+/// stdout, for programs; the full format goes to stderr, for people.
+#[derive(Args, Debug)]
+#[command(visible_alias = "validate")]
+#[command(after_long_help = "Examples:\n  lakegen check\n  lakegen check --output-format json | jq .")]
+pub struct Check {
+    /// Exit 0 also when there are errors
+    #[arg(long)]
+    exit_zero: bool,
+}
+
+impl Check {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
+        let project = Project::find(session)?;
+        let compiled = project::run(session, &project.world(), &project.request());
+        let format = session.global.output_format;
+        let text = |style| render::render(&compiled.diagnostics, &compiled.sources, format.into(), style);
+        match format {
+            OutputFormat::Full if compiled.diagnostics.is_empty() => {}
+            OutputFormat::Full => session.out.note(&text(session.out.error_style())),
+            OutputFormat::Concise | OutputFormat::Json => session.out.data(&text(session.out.style()))?,
+        }
+        match render::summary(&compiled.diagnostics) {
+            Some(counts) => session.out.summary(&counts),
+            None => {
+                let targets = compiled.platform.as_ref().map_or(0, |platform| platform.targets.len());
+                let units: usize = compiled.manifests.targets.iter().map(|target| target.units.len()).sum();
+                let (s, t) = (if targets == 1 { "" } else { "s" }, if units == 1 { "" } else { "s" });
+                session.out.summary(&format!("no findings: {units} component{t} in {targets} environment{s}"));
+            }
+        }
+        Ok(project::verdict(&compiled).filter(|_| !self.exit_zero).unwrap_or(DONE))
+    }
+}

@@ -1,0 +1,148 @@
+//! `lakegen diff`: what git holds × what the platform compiles to, resource by resource.
+
+use clap::Args;
+
+use super::project::{self, Project};
+use super::{Code, DONE, ENVIRONMENT, FINDINGS, Failure, Session};
+use crate::diff::{self, Changes, text};
+use crate::emit::Tree;
+use crate::resolve::Platform;
+use crate::sink::{self, INDEX};
+use crate::world::git::{GitWorld, Repository};
+use crate::world::{ReadError, World};
+
+/// Show what will change in the cluster, and what could lose data
+///
+/// Compares the tree that is committed at BASE (by default `HEAD`) with a fresh compile of the work tree. With
+/// `BASE..HEAD` the platform is compiled as it is at the second revision, without a checkout; `BASE...HEAD` starts from
+/// the newest common ancestor, as on a pull request. A platform with errors is a failure, never a deletion.
+///
+/// Exits 0 also when there are differences, unless one of the flags asks otherwise.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:\n  lakegen diff\n  lakegen diff origin/main...HEAD --exit-code")]
+pub struct Diff {
+    /// What to compare [default: HEAD against the work tree]
+    #[arg(value_name = "BASE[..HEAD]")]
+    range: Option<String>,
+    /// Exit 1 on differences, 2 on any error (as git)
+    #[arg(long, conflicts_with = "detailed_exitcode")]
+    exit_code: bool,
+    /// Exit 2 on differences, 1 on any error (as terraform)
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Print counts per component only
+    #[arg(long, conflicts_with = "name_only")]
+    stat: bool,
+    /// Print the names of the files only
+    #[arg(long)]
+    name_only: bool,
+    /// Show also what is left out because it means nothing to a cluster
+    #[arg(long)]
+    no_ignore: bool,
+}
+
+impl Diff {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// See [`Failure`]; its code follows the flags.
+    pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
+        let result = self.compare(session).and_then(|changes| {
+            let text = self.text(&changes, session.out.color());
+            session.out.data(&text)?;
+            Ok(!changes.is_empty())
+        });
+        match result {
+            Ok(false) => Ok(DONE),
+            Ok(true) if self.exit_code => Ok(FINDINGS),
+            Ok(true) if self.detailed_exitcode => Ok(ENVIRONMENT),
+            Ok(true) => Ok(DONE),
+            // A script must never take an error for "differs".
+            Err(failure) if self.exit_code => Err(failure.with_code(ENVIRONMENT)),
+            Err(failure) if self.detailed_exitcode => Err(failure.with_code(FINDINGS)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn compare(&self, session: &mut Session) -> Result<Changes, Failure> {
+        let project = Project::find(session)?;
+        let (repository, prefix) = project.repository()?;
+        let sides = Sides::read(self.range.as_deref(), &repository)?;
+        let compiled = match &sides.head {
+            None => project::compile(session, &project.world(), &project.request())?,
+            Some(head) => {
+                let world = GitWorld::open(&project.root, head, &prefix)?;
+                if world.read(&project.file) == Err(ReadError::Missing) {
+                    return Err(Failure::environment(format!("there is no `{}` at `{head}`", project.file))
+                        .help("name a revision that has it"));
+                }
+                project::compile(session, &world, &project.request())?
+            }
+        };
+        let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
+        let old = committed(&project, &sides.base, &prefix, platform)?;
+        if old.is_empty() {
+            let message = format!("note: nothing is rendered at `{}` below `{}` yet", sides.base, platform.git.path);
+            session.out.summary(&message);
+        }
+        let options = diff::Options { show_hidden: self.no_ignore };
+        Ok(session.out.timed("diff", || diff::diff(&old, &compiled.tree, options)))
+    }
+
+    fn text(&self, changes: &Changes, color: bool) -> String {
+        if self.name_only {
+            text::name_only(changes)
+        } else if self.stat {
+            text::stat(changes)
+        } else {
+            text::render(changes, color)
+        }
+    }
+}
+
+/// The two sides of a comparison; no head means the work tree.
+struct Sides {
+    base: String,
+    head: Option<String>,
+}
+
+impl Sides {
+    /// Reads `BASE`, `BASE..HEAD` or `BASE...HEAD`; a side left out is `HEAD`, as in git.
+    fn read(range: Option<&str>, repository: &Repository) -> Result<Self, Failure> {
+        let named = |revision: &str| if revision.is_empty() { "HEAD".to_owned() } else { revision.to_owned() };
+        let Some(range) = range else { return Ok(Self { base: "HEAD".into(), head: None }) };
+        if let Some((base, head)) = range.split_once("...") {
+            let (base, head) = (named(base), named(head));
+            return Ok(Self { base: repository.merge_base(&base, &head)?.to_string(), head: Some(head) });
+        }
+        if let Some((base, head)) = range.split_once("..") {
+            return Ok(Self { base: named(base), head: Some(named(head)) });
+        }
+        Ok(Self { base: range.to_owned(), head: None })
+    }
+}
+
+/// Reads the files that lakegen owns at a revision: files of others beside them are not part of the platform.
+fn committed(project: &Project, revision: &str, prefix: &str, platform: &Platform) -> Result<Tree, Failure> {
+    let folder = [prefix, platform.git.path.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let folder = folder.join("/");
+    let world = GitWorld::open(&project.root, revision, &folder)?;
+    let mut tree = Tree::default();
+    let index = match world.read(INDEX) {
+        Ok(index) => index,
+        Err(ReadError::Missing) => return Ok(tree),
+        Err(error) => return Err(unreadable(revision, &folder, INDEX, &error)),
+    };
+    for path in sink::owned_paths(&index)? {
+        match world.read(&path) {
+            Ok(bytes) => tree.add(path, bytes).expect("the paths of an index differ"),
+            Err(ReadError::Missing) => {}
+            Err(error) => return Err(unreadable(revision, &folder, &path, &error)),
+        }
+    }
+    Ok(tree)
+}
+
+fn unreadable(revision: &str, folder: &str, path: &str, error: &ReadError) -> Failure {
+    Failure::environment(format!("cannot read `{folder}/{path}` at `{revision}`: {}", crate::parse::read_reason(error)))
+}

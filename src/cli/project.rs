@@ -1,0 +1,171 @@
+//! Where the platform is, and its compile: the nearest `platform.toml` upwards, never beyond a repository's border.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{Code, ENVIRONMENT, FINDINGS, Failure, OutputFormat, Session};
+use crate::compile::{self, Compiled, Request};
+use crate::diag::{Level, render};
+use crate::resolve::{NEWER_EDITION, Platform};
+use crate::sink::repository_of;
+use crate::world::disk::DiskWorld;
+use crate::world::git::Repository;
+use crate::world::{ReadError, World};
+
+/// Names of the main file, best first.
+const NAMES: [&str; 2] = ["platform.toml", "lakegen.toml"];
+
+/// A folder with a platform in it.
+pub struct Project {
+    pub root: PathBuf,
+    /// The main file's name in it.
+    pub file: String,
+}
+
+impl Project {
+    /// Finds the platform: the file that the user named, or the nearest one from here upwards.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be opened.
+    pub fn find(session: &Session) -> Result<Self, Failure> {
+        let project = match &session.global.file {
+            Some(file) => Self::named(&session.path(file))?,
+            None => Self::above(&session.path(Path::new(".")))?,
+        };
+        project.open()?;
+        Ok(project)
+    }
+
+    fn named(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let file = path.file_name().and_then(|name| name.to_str()).filter(|_| !path.is_dir());
+        let file = file.ok_or_else(|| Failure::environment(format!("`{shown}` is not a file")))?;
+        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { root: root.to_owned(), file: file.to_owned() })
+    }
+
+    fn above(start: &Path) -> Result<Self, Failure> {
+        let full = start.canonicalize().map_err(|error| Failure::io(&format!("open `{}`", start.display()), &error))?;
+        for folder in full.ancestors() {
+            if let Some(file) = NAMES.into_iter().find(|name| folder.join(name).is_file()) {
+                // A short path reads better in messages, where it is possible.
+                let root = if folder == full { start.to_owned() } else { folder.to_owned() };
+                return Ok(Self { root, file: file.to_owned() });
+            }
+            if folder.join(".git").exists() {
+                break;
+            }
+        }
+        Err(Failure::environment(format!("there is no `platform.toml` in `{}` or above", full.display()))
+            .help("run `lakegen init` to make one, or name it with `-f FILE`"))
+    }
+
+    /// Makes sure that the file can be opened: that it cannot is no finding about the platform.
+    fn open(&self) -> Result<(), Failure> {
+        let shown = self.root.join(&self.file);
+        match self.world().read(&self.file) {
+            Err(ReadError::Missing) => {
+                Err(Failure::environment(format!("there is no file `{}`", shown.display()))
+                    .help("run `lakegen init` to make one, or name another with `-f FILE`"))
+            }
+            Err(ReadError::Failed(reason)) => {
+                Err(Failure::environment(format!("cannot read `{}`: {reason}", shown.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the work tree as a world.
+    pub fn world(&self) -> DiskWorld {
+        DiskWorld::new(&self.root)
+    }
+
+    /// Returns what to compile.
+    pub fn request(&self) -> Request {
+        Request { file: self.file.clone() }
+    }
+
+    /// Returns the folder of the rendered tree that the engine reads.
+    pub fn tree_folder(&self, platform: &Platform) -> PathBuf {
+        match platform.git.path.as_str() {
+            "" => self.root.clone(),
+            path if self.root == Path::new(".") => PathBuf::from(path),
+            path => self.root.join(path),
+        }
+    }
+
+    /// Opens the project's repository and returns it with the project's folder in it.
+    ///
+    /// # Errors
+    /// When the project is in no repository, or not in its work tree.
+    pub fn repository(&self) -> Result<(Repository, String), Failure> {
+        let repository = Repository::discover(&self.root)?;
+        let prefix = repository.prefix_of(&self.root).ok_or_else(|| {
+            Failure::environment(format!("`{}` is not in the work tree of its repository", self.root.display()))
+        })?;
+        Ok((repository, prefix))
+    }
+
+    /// Refuses an output folder in somebody else's repository.
+    ///
+    /// # Errors
+    /// A refusal that names the repository.
+    pub fn check_output(&self, output: &Path) -> Result<(), Failure> {
+        match repository_of(output) {
+            Some(other) if repository_of(&self.root).as_ref() != Some(&other) => Err(Failure::refused(format!(
+                "`{}` is in another git repository, `{}`: nothing was written",
+                output.display(),
+                other.display()
+            ))
+            .help("choose a folder of this project's repository, or one outside of any, with `-o DIR`")
+            .help("or keep `platform.toml` in the repository that gets the tree")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Compiles, and prints what was found to stderr.
+///
+/// # Errors
+/// When the platform has errors; they were printed.
+pub fn compile(session: &mut Session, world: &dyn World, request: &Request) -> Result<Compiled, Failure> {
+    let compiled = run(session, world, request);
+    report(session, &compiled);
+    match verdict(&compiled) {
+        Some(code) => Err(Failure::reported(code)),
+        None => Ok(compiled),
+    }
+}
+
+/// Compiles, and says how long each stage took when the user wants to know.
+pub fn run(session: &mut Session, world: &dyn World, request: &Request) -> Compiled {
+    let mut start = Instant::now();
+    compile::compile_watched(world, request, &mut |stage| {
+        session.out.took(stage, start);
+        start = Instant::now();
+    })
+}
+
+fn report(session: &mut Session, compiled: &Compiled) {
+    let format = session.global.output_format;
+    if compiled.diagnostics.is_empty() && format != OutputFormat::Json {
+        return;
+    }
+    let style = session.out.error_style();
+    let text = render::render(&compiled.diagnostics, &compiled.sources, format.into(), style);
+    session.out.note(&text);
+    if format == OutputFormat::Full && let Some(counts) = render::summary(&compiled.diagnostics) {
+        session.out.summary(&counts);
+    }
+}
+
+/// Returns the exit code when the platform has errors.
+pub fn verdict(compiled: &Compiled) -> Option<Code> {
+    let newer = compiled.diagnostics.iter().any(|d| d.level == Level::Error && d.code == &NEWER_EDITION);
+    match compiled.is_ok() {
+        true => None,
+        // The platform may be fine; it is this lakegen that is too old (T28).
+        false if newer => Some(ENVIRONMENT),
+        false => Some(FINDINGS),
+    }
+}
