@@ -48,7 +48,8 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let subfolders = |at: &Path| {
-        let mut all: Vec<PathBuf> = fs::read_dir(at).into_iter().flatten().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+        let mut all: Vec<PathBuf> =
+            fs::read_dir(at).into_iter().flatten().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
         all.sort();
         all
     };
@@ -60,7 +61,10 @@ fn cases() -> Vec<Case> {
             let mut input = files(&path);
             let diagnostics = input.remove("diagnostics.txt").map(|bytes| String::from_utf8(bytes).unwrap());
             let outputs: Vec<String> = input.keys().filter(|path| path.starts_with("expected/")).cloned().collect();
-            let expected = outputs.into_iter().map(|path| (path["expected/".len()..].to_string(), input.remove(&path).unwrap())).collect();
+            let expected = outputs
+                .into_iter()
+                .map(|path| (path["expected/".len()..].to_string(), input.remove(&path).unwrap()))
+                .collect();
             Case { name, path, input, expected, diagnostics }
         })
         .collect()
@@ -101,11 +105,19 @@ fn differences(case: &Case, compiled: &Compiled) -> Vec<String> {
     if expected != found {
         all.push(format!("diagnostics.txt differs\n--- expected\n{expected}\n--- found\n{found}"));
     }
-    let tree: BTreeMap<&str, &[u8]> = if compiled.is_ok() { compiled.tree.files().map(|(path, bytes)| (path, &**bytes)).collect() } else { BTreeMap::new() };
+    let tree: BTreeMap<&str, &[u8]> = if compiled.is_ok() {
+        compiled.tree.files().map(|(path, bytes)| (path, &**bytes)).collect()
+    } else {
+        BTreeMap::new()
+    };
     for path in case.expected.keys().map(String::as_str).chain(tree.keys().copied()).collect::<BTreeSet<_>>() {
         match (case.expected.get(path), tree.get(path)) {
             (Some(old), Some(new)) if old.as_slice() == *new => {}
-            (Some(old), Some(new)) => all.push(format!("expected/{path} differs\n--- expected\n{}\n--- found\n{}", String::from_utf8_lossy(old), String::from_utf8_lossy(new))),
+            (Some(old), Some(new)) => all.push(format!(
+                "expected/{path} differs\n--- expected\n{}\n--- found\n{}",
+                String::from_utf8_lossy(old),
+                String::from_utf8_lossy(new)
+            )),
             (Some(_), None) => all.push(format!("expected/{path} is not written any more")),
             (None, _) => all.push(format!("{path} is written, and is not in expected/")),
         }
@@ -141,7 +153,9 @@ fn every_code_has_a_case_and_its_documentation() {
     let mut missing = Vec::new();
     for code in codes::all() {
         assert!(slugs.insert(code.slug), "`{}` is declared twice", code.slug);
-        for (what, text) in [("summary", code.summary), ("why", code.why), ("example", code.example), ("instead", code.instead)] {
+        for (what, text) in
+            [("summary", code.summary), ("why", code.why), ("example", code.example), ("instead", code.instead)]
+        {
             assert!(!text.trim().is_empty(), "`{}` has no {what}", code.slug);
         }
         let exempt = EXEMPT.iter().any(|(slug, _)| *slug == code.slug);
@@ -155,7 +169,11 @@ fn every_code_has_a_case_and_its_documentation() {
 
 #[test]
 fn every_check_has_its_own_case() {
-    let without: Vec<&str> = lakegen::check::CODES.iter().map(|code| code.slug).filter(|slug| !folder().join("check").join(slug).is_dir()).collect();
+    let without: Vec<&str> = lakegen::check::CODES
+        .iter()
+        .map(|code| code.slug)
+        .filter(|slug| !folder().join("check").join(slug).is_dir())
+        .collect();
     assert!(without.is_empty(), "tests/cases/check/ lacks {without:?}");
 }
 

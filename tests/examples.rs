@@ -35,7 +35,10 @@ fn every_component_has_an_example_that_compiles() {
         let mut world = MemoryWorld::default();
         world.insert("platform.toml", example.as_bytes());
         // What an example names of the user's repository is there, and harmless.
-        world.insert("extras/settings.yaml", &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..]);
+        world.insert(
+            "extras/settings.yaml",
+            &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
+        );
         world.insert("dashboards/example.json", &b"{}"[..]);
         let compiled = compile(&world, &Request::default());
         let findings = unexpected(&compiled, false);
@@ -49,7 +52,11 @@ fn every_component_has_an_example_that_compiles() {
 #[test]
 fn every_platform_compiles_without_surprises() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root.join("examples")).unwrap().map(|e| e.unwrap().path()).filter(|p| p.join("platform.toml").is_file()).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root.join("examples"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.join("platform.toml").is_file())
+        .collect();
     folders.push(root.into());
     folders.sort();
     let mut broken = String::new();

@@ -97,7 +97,14 @@ fn string_options(component: &str, example: &toml::Table) -> Vec<(String, String
         let kind = option.get("type").and_then(toml::Value::as_str).unwrap_or("string");
         matches!(kind, "string" | "text") && option.get("pattern").is_none()
     };
-    let options: Vec<String> = definition.get("options").and_then(toml::Value::as_table).into_iter().flatten().filter(|(_, o)| free(o)).map(|(name, _)| name.clone()).collect();
+    let options: Vec<String> = definition
+        .get("options")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flatten()
+        .filter(|(_, o)| free(o))
+        .map(|(name, _)| name.clone())
+        .collect();
     let mut all = Vec::new();
     for table in ["components", "jobs"] {
         for (instance, own) in example.get(table).and_then(toml::Value::as_table).into_iter().flatten() {
@@ -123,7 +130,10 @@ fn set(example: &toml::Table, table: &str, instance: &str, option: &str, text: &
 fn toml(table: &toml::Table) -> String {
     fn value(of: &toml::Value) -> String {
         match of {
-            toml::Value::Table(table) => format!("{{ {} }}", table.iter().map(|(k, v)| format!("{} = {}", quoted(k), value(v))).collect::<Vec<_>>().join(", ")),
+            toml::Value::Table(table) => format!(
+                "{{ {} }}",
+                table.iter().map(|(k, v)| format!("{} = {}", quoted(k), value(v))).collect::<Vec<_>>().join(", ")
+            ),
             toml::Value::Array(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
             toml::Value::String(text) => quoted(text),
             toml::Value::Integer(number) => number.to_string(),
@@ -143,7 +153,9 @@ fn quoted(text: &str) -> String {
 fn shape(compiled: &Compiled) -> BTreeMap<String, String> {
     fn of(value: &serde_yaml::Value) -> String {
         match value {
-            serde_yaml::Value::Mapping(map) => format!("{{{}}}", map.iter().map(|(k, v)| format!("{k:?}: {}", of(v))).collect::<Vec<_>>().join(", ")),
+            serde_yaml::Value::Mapping(map) => {
+                format!("{{{}}}", map.iter().map(|(k, v)| format!("{k:?}: {}", of(v))).collect::<Vec<_>>().join(", "))
+            }
             serde_yaml::Value::Sequence(list) => format!("[{}]", list.iter().map(of).collect::<Vec<_>>().join(", ")),
             serde_yaml::Value::String(_) => "s".into(),
             serde_yaml::Value::Number(_) => "n".into(),

@@ -34,14 +34,19 @@ hive-metastore = { database = "DATABASE/metastore", warehouse = "warehouse" }
 const CEPH: &str = "[components.store]\nuses = \"ceph\"\ndevices = \"^nvme[1-9]n1$\"\n";
 const MINIO: &str = "[components.store]\nuses = \"minio\"\n";
 const INSIDE: &str = "[components.db]\nuses = \"postgres\"\n";
-const OUTSIDE: &str = "[external.db]\nprovides = \"postgres\"\nhost = \"pg.corp.example.com\"\ncredentials = \"corp/postgres\"\n";
+const OUTSIDE: &str =
+    "[external.db]\nprovides = \"postgres\"\nhost = \"pg.corp.example.com\"\ncredentials = \"corp/postgres\"\n";
 
 fn compiled(store: &str, database: &str) -> Compiled {
     let mut world = MemoryWorld::default();
     let platform = format!("{}{store}{database}", HEAD.replace("DATABASE", "db"));
     world.insert("platform.toml", platform.into_bytes());
     let compiled = compile(&world, &Request::default());
-    assert!(compiled.is_ok(), "{}", render(&compiled.diagnostics, &compiled.sources, Format::Full, Style { color: false, width: 120 }));
+    assert!(
+        compiled.is_ok(),
+        "{}",
+        render(&compiled.diagnostics, &compiled.sources, Format::Full, Style { color: false, width: 120 })
+    );
     compiled
 }
 
@@ -94,7 +99,11 @@ fn another_environment_is_a_few_lines() {
     let platform = format!("{}{CEPH}{INSIDE}{more}", HEAD.replace("DATABASE", "db"));
     world.insert("platform.toml", platform.into_bytes());
     let compiled = compile(&world, &Request::default());
-    assert!(compiled.is_ok(), "{}", render(&compiled.diagnostics, &compiled.sources, Format::Full, Style { color: false, width: 120 }));
+    assert!(
+        compiled.is_ok(),
+        "{}",
+        render(&compiled.diagnostics, &compiled.sources, Format::Full, Style { color: false, width: 120 })
+    );
     assert_eq!(compiled.platform.unwrap().targets.len(), 2);
     assert!(more.lines().count() < 10);
 }

@@ -4,10 +4,14 @@ use super::{Context, Findings};
 use crate::code;
 use crate::diag::Diagnostic;
 
-code!(ABANDONED_COMPONENT, "abandoned-component", "a component is no longer looked after by its makers",
+code!(
+    ABANDONED_COMPONENT,
+    "abandoned-component",
+    "a component is no longer looked after by its makers",
     "nobody mends what is found in it, security holes among them",
     "[components]\ningress-nginx = {}",
-    "use what took its place, or say why not: `[[policy.allow]]` with `rule`, `resource` and `reason`");
+    "use what took its place, or say why not: `[[policy.allow]]` with `rule`, `resource` and `reason`"
+);
 
 /// Checks which components of the catalogue are abandoned.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -18,7 +22,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 "end-of-life" => "at the end of its life",
                 other => other,
             };
-            let mut diagnostic = Diagnostic::warning(&ABANDONED_COMPONENT, format!("`{}` is {state}", instance.definition.name)).at(instance.span, "");
+            let mut diagnostic =
+                Diagnostic::warning(&ABANDONED_COMPONENT, format!("`{}` is {state}", instance.definition.name))
+                    .at(instance.span, "");
             for text in [&lifecycle.reason, &lifecycle.source].into_iter().filter(|text| !text.is_empty()) {
                 diagnostic = diagnostic.note(text.clone());
             }

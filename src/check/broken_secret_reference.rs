@@ -12,9 +12,14 @@ use crate::manifest::kinds;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
 
-code!(BROKEN_SECRET_REFERENCE, "broken-secret-reference", "an object refers to a Secret that nothing makes",
+code!(
+    BROKEN_SECRET_REFERENCE,
+    "broken-secret-reference",
+    "an object refers to a Secret that nothing makes",
     "its pods would wait for it for ever",
-    "secretKeyRef: { name: portal-dp, key: password }", "secretKeyRef: { name: portal-db, key: password }");
+    "secretKeyRef: { name: portal-dp, key: password }",
+    "secretKeyRef: { name: portal-db, key: password }"
+);
 
 /// What is known of a namespace.
 #[derive(Default)]
@@ -45,11 +50,17 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 if near.is_empty() && other.is_none() && here.unseen {
                     continue;
                 }
-                let message = format!("{} `{}` refers to Secret `{name}` in namespace `{namespace}`, and nothing makes it", lowered.object.kind(), lowered.object.name());
+                let message = format!(
+                    "{} `{}` refers to Secret `{name}` in namespace `{namespace}`, and nothing makes it",
+                    lowered.object.kind(),
+                    lowered.object.name()
+                );
                 let diagnostic = at_object(Diagnostic::warning(&BROKEN_SECRET_REFERENCE, message), lowered, "");
                 let diagnostic = match (near.is_empty(), other) {
                     (false, _) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
-                    (true, Some(other)) => diagnostic.note(format!("there is one of that name in namespace `{other}`: Secrets are only seen in their own")),
+                    (true, Some(other)) => diagnostic.note(format!(
+                        "there is one of that name in namespace `{other}`: Secrets are only seen in their own"
+                    )),
                     (true, None) => diagnostic.help("declare it under `secrets` of the component"),
                 };
                 findings.object(&made, lowered, diagnostic);
@@ -85,7 +96,8 @@ fn known<'a>(context: &Context<'a>) -> BTreeMap<(&'a str, &'a str), Namespace<'a
 }
 
 /// Custom kinds that make no Secret.
-const QUIET: &[&str] = &["ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute", "IngressRoute", "Route", "Gateway"];
+const QUIET: &[&str] =
+    &["ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute", "IngressRoute", "Route", "Gateway"];
 
 /// Returns the Secrets that an object makes, when that is known of its kind.
 fn makes(object: &Object) -> Option<Vec<&str>> {

@@ -13,16 +13,30 @@ use crate::lower::{nodes, values::split_path};
 use crate::parse::node::Lookup;
 use crate::resolve::Instance;
 
-code!(UNKNOWN_VALUE, "unknown-value", "a Helm value is not one that the chart reads",
+code!(
+    UNKNOWN_VALUE,
+    "unknown-value",
+    "a Helm value is not one that the chart reads",
     "Helm ignores values that no template reads: the setting would silently do nothing",
-    "[components.trino]\nvalues.worker.replicas = 4", "[components.trino]\nvalues.server.workers = 4");
-code!(WRONG_VALUE_TYPE, "wrong-value-type", "a Helm value has another type than the chart takes",
+    "[components.trino]\nvalues.worker.replicas = 4",
+    "[components.trino]\nvalues.server.workers = 4"
+);
+code!(
+    WRONG_VALUE_TYPE,
+    "wrong-value-type",
+    "a Helm value has another type than the chart takes",
     "the chart would fail to render, or read something else: to a template the string \"false\" is true",
-    "values.server.workers = \"four\"", "values.server.workers = 4");
-code!(UNSEEN_CHART, "unseen-chart", "nothing is known of a chart, so its values cannot be checked",
+    "values.server.workers = \"four\"",
+    "values.server.workers = 4"
+);
+code!(
+    UNSEEN_CHART,
+    "unseen-chart",
+    "nothing is known of a chart, so its values cannot be checked",
     "what was not checked is said: a misspelt value of this chart would not be found",
     "[components.podinfo]\nuses = \"chart\"\nchart = { oci = \"oci://ghcr.io/stefanprodan/charts\", name = \"podinfo\", version = \"6.9.2\" }\nvalues.replicas = 2",
-    "try the values with `helm template`, or say `policy.unseen-chart = \"off\"`");
+    "try the values with `helm template`, or say `policy.unseen-chart = \"off\"`"
+);
 
 /// Checks the values of every release.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -33,7 +47,10 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let Some(chart) = &instance.chart else { continue };
         let Some(facts) = facts(instance) else {
             if let Some(span) = own_values(instance) {
-                let message = format!("nothing is known of chart `{}`, so the values of `{}` are not checked", chart.name, made.name);
+                let message = format!(
+                    "nothing is known of chart `{}`, so the values of `{}` are not checked",
+                    chart.name, made.name
+                );
                 let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNSEEN_CHART, message) };
                 findings.component(made.index, made.name, note.at(span, ""));
             }
@@ -57,7 +74,9 @@ fn facts(instance: &Instance) -> Option<&'static ChartFacts> {
     let chart = instance.chart.as_ref()?;
     let fits = |facts: &&ChartFacts| facts.name == chart.name && facts.release.is_at(&chart.repository);
     // A mirror has another address, but a catalogue component's chart of the same name is the same chart.
-    let mirrored = |facts: &&ChartFacts| facts.name == chart.name && instance.definition.chart.as_ref().is_some_and(|own| own.name == chart.name);
+    let mirrored = |facts: &&ChartFacts| {
+        facts.name == chart.name && instance.definition.chart.as_ref().is_some_and(|own| own.name == chart.name)
+    };
     let by_component = chart::facts(&instance.definition.name);
     by_component.filter(|f| fits(f) || mirrored(f)).or_else(|| chart::facts(&chart.name).filter(fits))
 }
@@ -98,7 +117,13 @@ fn find(context: &Context<'_>, made: &Made<'_>, instance: &Instance, path: &[Str
     ((instance.span, instance.span), Where::Catalogue)
 }
 
-fn report(made: &Made<'_>, facts: &ChartFacts, version: &str, problem: &Problem, (places, by): ((Span, Span), Where)) -> Diagnostic {
+fn report(
+    made: &Made<'_>,
+    facts: &ChartFacts,
+    version: &str,
+    problem: &Problem,
+    (places, by): ((Span, Span), Where),
+) -> Diagnostic {
     let path = dotted(problem.path());
     let chart = facts.name;
     let diagnostic = match problem {
@@ -108,11 +133,17 @@ fn report(made: &Made<'_>, facts: &ChartFacts, version: &str, problem: &Problem,
                 true => format!("chart `{chart}` refuses the value `{path}`: its schema has no such key"),
                 false => format!("chart `{chart}` reads no value `{path}`"),
             };
-            let diagnostic = if sure { Diagnostic::error(&UNKNOWN_VALUE, message) } else { Diagnostic::warning(&UNKNOWN_VALUE, message) };
+            let diagnostic = if sure {
+                Diagnostic::error(&UNKNOWN_VALUE, message)
+            } else {
+                Diagnostic::warning(&UNKNOWN_VALUE, message)
+            };
             let diagnostic = diagnostic.at(places.0, "");
             match near.is_empty() {
                 true => diagnostic,
-                false => diagnostic.help(format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or"))),
+                false => {
+                    diagnostic.help(format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or")))
+                }
             }
         }
         Problem::Type { expected, found, .. } => {
@@ -120,13 +151,17 @@ fn report(made: &Made<'_>, facts: &ChartFacts, version: &str, problem: &Problem,
             let diagnostic = Diagnostic::error(&WRONG_VALUE_TYPE, message).at(places.1, "");
             match *found {
                 "quoted string" if expected == "boolean" => diagnostic.help("write it without quotes"),
-                "integer" | "number" | "boolean" if expected.contains("string") => diagnostic.help("write it in quotes"),
+                "integer" | "number" | "boolean" if expected.contains("string") => {
+                    diagnostic.help("write it in quotes")
+                }
                 _ => diagnostic,
             }
         }
         Problem::Enum { allowed, found, .. } => {
             let message = format!("chart `{chart}` does not take `{found}` for `{path}`");
-            Diagnostic::error(&WRONG_VALUE_TYPE, message).at(places.1, "").note(format!("it takes {}", quoted_list(allowed.iter().map(String::as_str), "or")))
+            Diagnostic::error(&WRONG_VALUE_TYPE, message)
+                .at(places.1, "")
+                .note(format!("it takes {}", quoted_list(allowed.iter().map(String::as_str), "or")))
         }
     };
     let diagnostic = match by {
@@ -135,7 +170,8 @@ fn report(made: &Made<'_>, facts: &ChartFacts, version: &str, problem: &Problem,
     };
     match version == facts.version {
         true => diagnostic,
-        false => diagnostic.note(format!("checked against version {} of the chart; version {version} is used here", facts.version)),
+        false => diagnostic
+            .note(format!("checked against version {} of the chart; version {version} is used here", facts.version)),
     }
 }
 

@@ -12,9 +12,14 @@ use crate::parse::node::Lookup;
 use crate::parse::text::split_image;
 use crate::resolve::Instance;
 
-code!(FLOATING_IMAGE, "floating-image", "an image has no tag, or one that moves",
+code!(
+    FLOATING_IMAGE,
+    "floating-image",
+    "an image has no tag, or one that moves",
     "the same commit would run different programs on different days, and nobody could go back",
-    "image = \"ghcr.io/acme/app:latest\"", "image = \"ghcr.io/acme/app:1.4.2\"");
+    "image = \"ghcr.io/acme/app:latest\"",
+    "image = \"ghcr.io/acme/app:1.4.2\""
+);
 
 /// Tags that name a branch or whatever is newest.
 const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "snapshot"];
@@ -43,7 +48,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 fn report(image: &str, why: &str) -> Diagnostic {
     let repository = split_image(image).repository;
-    Diagnostic::error(&FLOATING_IMAGE, format!("image `{image}` {why}")).help(format!("name one version, for example `{repository}:1.4.2`, or a digest"))
+    Diagnostic::error(&FLOATING_IMAGE, format!("image `{image}` {why}"))
+        .help(format!("name one version, for example `{repository}:1.4.2`, or a digest"))
 }
 
 /// Says what is wrong with an image, when it floats.

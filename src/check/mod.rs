@@ -58,10 +58,14 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_issuer::check,
 ];
 
-code!(UNUSED_EXCEPTION, "unused-exception", "an exception in `[[policy.allow]]` excuses nothing",
+code!(
+    UNUSED_EXCEPTION,
+    "unused-exception",
+    "an exception in `[[policy.allow]]` excuses nothing",
     "an exception that outlives its reason would one day hide a real finding",
     "[[policy.allow]]\nrule = \"bare-pod\"\nresource = \"debug\"     # there is no such Pod any more\nreason = \"while we look for the leak\"",
-    "remove the exception");
+    "remove the exception"
+);
 
 /// Runs every rule.
 pub fn check(platform: &Platform, manifests: &Manifests, sources: &Sources) -> Vec<Diagnostic> {
@@ -102,7 +106,13 @@ impl<'a> Context<'a> {
     fn made(&self) -> impl Iterator<Item = Made<'a>> + use<'a> {
         let targets = self.platform.targets.iter().zip(&self.manifests.targets).enumerate();
         targets.flat_map(|(index, (target, manifests))| {
-            manifests.units.iter().map(move |(name, unit)| Made { index, target, name, instance: target.instances.get(name), unit })
+            manifests.units.iter().map(move |(name, unit)| Made {
+                index,
+                target,
+                name,
+                instance: target.instances.get(name),
+                unit,
+            })
         })
     }
 }

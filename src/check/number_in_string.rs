@@ -7,9 +7,14 @@ use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
 
-code!(NUMBER_IN_STRING, "number-in-string", "a number or boolean stands where Kubernetes takes a string",
+code!(
+    NUMBER_IN_STRING,
+    "number-in-string",
+    "a number or boolean stands where Kubernetes takes a string",
     "the API server refuses the object; and a number such as 1.10 is read as 1.1 on the way",
-    "annotations:\n  prometheus.io/port: 8080", "annotations:\n  prometheus.io/port: \"8080\"");
+    "annotations:\n  prometheus.io/port: 8080",
+    "annotations:\n  prometheus.io/port: \"8080\""
+);
 
 /// Maps whose values are strings, wherever they stand in an object
 /// (kubernetes/api v0.34 core/v1 and meta/v1: `map[string]string`).
@@ -28,12 +33,21 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 }
             }
             if let Some((what, key, value)) = found {
-                let message = format!("`{key}` in the {what} of {} `{}` is {}, and must be a string", object.kind(), object.name(), with_article(value.type_name()));
+                let message = format!(
+                    "`{key}` in the {what} of {} `{}` is {}, and must be a string",
+                    object.kind(),
+                    object.name(),
+                    with_article(value.type_name())
+                );
                 let diagnostic = at_key(context, Diagnostic::error(&NUMBER_IN_STRING, message), lowered, key);
-                findings.object(&made, lowered, match plain(value) {
-                    Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
-                    None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
-                });
+                findings.object(
+                    &made,
+                    lowered,
+                    match plain(value) {
+                        Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
+                        None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
+                    },
+                );
             }
         }
     }

@@ -12,9 +12,14 @@ use crate::diag::{Diagnostic, Span};
 use crate::lower::Lowered;
 use crate::manifest::value::Value;
 
-code!(PLAIN_SECRET, "plain-secret", "a secret stands in plain text",
+code!(
+    PLAIN_SECRET,
+    "plain-secret",
+    "a secret stands in plain text",
     "git never forgets, and everybody who reads the repository, the values or the object can read it",
-    "[components.app]\nenv.DB_PASSWORD = \"hunter2\"", "[components.app]\nsecrets.db = { keys = { password = \"${item.password}\" } }");
+    "[components.app]\nenv.DB_PASSWORD = \"hunter2\"",
+    "[components.app]\nsecrets.db = { keys = { password = \"${item.password}\" } }"
+);
 
 /// Checks everything that was written and everything that was made.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -54,7 +59,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             });
             if let Some((key, what)) = seen {
                 let message = format!("{what} stands in the Helm values of `{}`, under `{key}`", made.name);
-                findings.component(made.index, made.name, remedy(Diagnostic::error(&PLAIN_SECRET, message).at(instance.span, "")));
+                findings.component(
+                    made.index,
+                    made.name,
+                    remedy(Diagnostic::error(&PLAIN_SECRET, message).at(instance.span, "")),
+                );
             }
         }
     }
@@ -75,16 +84,30 @@ fn remedy(diagnostic: Diagnostic) -> Diagnostic {
 }
 
 /// Kinds whose content is a reference or encrypted.
-const SAFE_KINDS: &[&str] = &["SealedSecret", "CustomResourceDefinition", "ExternalSecret", "ClusterExternalSecret", "ClusterSecretStore", "SecretStore"];
+const SAFE_KINDS: &[&str] = &[
+    "SealedSecret",
+    "CustomResourceDefinition",
+    "ExternalSecret",
+    "ClusterExternalSecret",
+    "ClusterSecretStore",
+    "SecretStore",
+];
 
-fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &BTreeSet<&str>, findings: &mut Findings) {
+fn object(
+    context: &Context<'_>,
+    made: &Made<'_>,
+    lowered: &Lowered,
+    reported: &BTreeSet<&str>,
+    findings: &mut Findings,
+) {
     let object = &lowered.object;
     // A file that SOPS has encrypted says so at its top.
     if SAFE_KINDS.contains(&object.kind()) || object.map().contains_key("sops") {
         return;
     }
     if object.kind() == "Secret" && object.group().is_empty() {
-        let filled = ["data", "stringData"].iter().any(|key| object.map().get(*key).is_some_and(|data| !data.is_empty()));
+        let filled =
+            ["data", "stringData"].iter().any(|key| object.map().get(*key).is_some_and(|data| !data.is_empty()));
         if filled {
             let message = format!("Secret `{}` is written in plain text", object.name());
             let diagnostic = at_object(Diagnostic::error(&PLAIN_SECRET, message), lowered, "");
@@ -105,7 +128,11 @@ fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &
     });
     if let Some((key, what)) = seen {
         let message = format!("{what} stands in {} `{}`, under `{key}`", object.kind(), object.name());
-        findings.object(made, lowered, remedy(at_key(context, Diagnostic::error(&PLAIN_SECRET, message), lowered, key)));
+        findings.object(
+            made,
+            lowered,
+            remedy(at_key(context, Diagnostic::error(&PLAIN_SECRET, message), lowered, key)),
+        );
     }
 }
 
@@ -129,11 +156,32 @@ fn secret(key: &str, above: &str, text: &str) -> Option<&'static str> {
     if is_reference(text) || above_names_keys(above) {
         return None;
     }
-    if ends_with(key, &["password", "passwd", "passphrase"]) && !text.contains(char::is_whitespace) && !is_word_for_none(text) {
+    if ends_with(key, &["password", "passwd", "passphrase"])
+        && !text.contains(char::is_whitespace)
+        && !is_word_for_none(text)
+    {
         return Some("a password");
     }
-    (ends_with(key, &["secret", "token", "apikey", "api_key", "api-key", "secretkey", "secret_key", "secret-key", "accesskey", "access_key", "privatekey", "private_key", "private-key", "credential", "credentials"])
-        && is_random(text))
+    (ends_with(
+        key,
+        &[
+            "secret",
+            "token",
+            "apikey",
+            "api_key",
+            "api-key",
+            "secretkey",
+            "secret_key",
+            "secret-key",
+            "accesskey",
+            "access_key",
+            "privatekey",
+            "private_key",
+            "private-key",
+            "credential",
+            "credentials",
+        ],
+    ) && is_random(text))
     .then_some("what looks like a key")
 }
 
@@ -143,16 +191,28 @@ fn above_names_keys(above: &str) -> bool {
 }
 
 fn ends_with(key: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| key.len() >= word.len() && key.is_char_boundary(key.len() - word.len()) && key[key.len() - word.len()..].eq_ignore_ascii_case(word))
+    words.iter().any(|word| {
+        key.len() >= word.len()
+            && key.is_char_boundary(key.len() - word.len())
+            && key[key.len() - word.len()..].eq_ignore_ascii_case(word)
+    })
 }
 
 /// Says whether a string is filled in elsewhere, or names a place.
 fn is_reference(text: &str) -> bool {
-    text.contains("${") || text.contains("$(") || text.contains("{{") || text.starts_with(['$', '/', '<', '%']) || text.starts_with("file:") || text.starts_with("env:") || text.starts_with("ENC[")
+    text.contains("${")
+        || text.contains("$(")
+        || text.contains("{{")
+        || text.starts_with(['$', '/', '<', '%'])
+        || text.starts_with("file:")
+        || text.starts_with("env:")
+        || text.starts_with("ENC[")
 }
 
 fn is_word_for_none(text: &str) -> bool {
-    ["none", "null", "true", "false", "disabled", "optional", "required"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["none", "null", "true", "false", "disabled", "optional", "required"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Says whether a string is random rather than a name: letters of both cases with digits, or many hexadecimal digits.
@@ -173,7 +233,12 @@ fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
     let all = bytes.len() as f64;
-    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / all).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / all)
+        .map(|share| -share * share.log2())
+        .sum()
 }
 
 /// Shapes of tokens that their makers document: beginning, least number of further characters, what it is.
@@ -210,7 +275,9 @@ fn token(text: &str) -> Option<&'static str> {
                     let length = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b)).count();
                     let digits = tail[..length].iter().any(u8::is_ascii_digit);
                     let fits = match *start {
-                        "AKIA" | "ASIA" => length == 16 && tail[..16].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+                        "AKIA" | "ASIA" => {
+                            length == 16 && tail[..16].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+                        }
                         "eyJ" => length >= *more && tail[..length].iter().filter(|b| **b == b'.').count() == 2,
                         _ => length >= *more && digits,
                     };
@@ -229,9 +296,13 @@ fn token(text: &str) -> Option<&'static str> {
 fn password_in_url(text: &str) -> bool {
     text.match_indices("://").any(|(at, _)| {
         let rest = &text[at + 3..];
-        let end = rest.find(|c: char| c == '/' || c == '?' || c.is_whitespace() || c == '"' || c == '\'').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c == '/' || c == '?' || c.is_whitespace() || c == '"' || c == '\'')
+            .unwrap_or(rest.len());
         let Some((user, _)) = rest[..end].rsplit_once('@') else { return false };
-        user.split_once(':').is_some_and(|(_, password)| !password.is_empty() && !is_reference(password) && !password.contains(['{', '}', '*']))
+        user.split_once(':').is_some_and(|(_, password)| {
+            !password.is_empty() && !is_reference(password) && !password.contains(['{', '}', '*'])
+        })
     })
 }
 
@@ -253,15 +324,25 @@ fn assigned_password(text: &str) -> bool {
             return false;
         }
         let value = json.unwrap_or(value);
-        let end = value.find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | ',' | '"' | '\'' | '<' | '>' | '`' | ')')).unwrap_or(value.len());
+        let end = value
+            .find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | ',' | '"' | '\'' | '<' | '>' | '`' | ')'))
+            .unwrap_or(value.len());
         let value = &value[..end];
-        value.len() >= 3 && !is_reference(value) && !value.contains(['$', '(', '{', '[', '}', '*']) && !is_word_for_none(value) && !is_expression(value)
+        value.len() >= 3
+            && !is_reference(value)
+            && !value.contains(['$', '(', '{', '[', '}', '*'])
+            && !is_word_for_none(value)
+            && !is_expression(value)
     })
 }
 
 /// Says whether what stands behind `password=` is code that names something: `connection.password`.
 fn is_expression(value: &str) -> bool {
-    value.contains('.') && value.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    value.contains('.')
+        && value.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        })
 }
 
 #[cfg(test)]

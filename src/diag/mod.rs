@@ -67,7 +67,15 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Returns an error with this code and message.
     pub fn error(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, level: Level::Error, message: message.into(), labels: vec![], notes: vec![], help: vec![], hidden: false }
+        Self {
+            code,
+            level: Level::Error,
+            message: message.into(),
+            labels: vec![],
+            notes: vec![],
+            help: vec![],
+            hidden: false,
+        }
     }
 
     /// Returns a warning with this code and message.

@@ -35,7 +35,9 @@ pub fn render(finding: &Diagnostic, positions: &Positions, style: Style) -> Stri
     let mut group = Group::with_title(title);
     for label in finding.labels.iter().filter(|_| finding.hidden) {
         let (line, column) = positions.start(label.span);
-        group = group.element(Origin::path(escape::line(positions.path(label.span)).into_owned()).line(line).char_column(column));
+        group = group.element(
+            Origin::path(escape::line(positions.path(label.span)).into_owned()).line(line).char_column(column),
+        );
     }
     for (number, excerpt) in excerpts.iter().enumerate() {
         group = group.element(excerpt.snippet(number));
