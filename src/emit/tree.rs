@@ -8,30 +8,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     files: BTreeMap<String, Arc<[u8]>>,
-    /// Paths with capital letters in small ones: two that fold to one cannot both be checked out everywhere.
-    folded: BTreeMap<String, String>,
 }
 
 impl Tree {
     /// Adds a file.
     ///
     /// # Errors
-    /// Returns the path when another file stands there already, also when the two differ only in
-    /// letter case (such a tree cannot be checked out on every file system).
+    /// Returns the path when another file stands there already. Paths that differ only in letter case are two here; the
+    /// sink refuses such a tree, and a component's own objects are told apart in `layout`.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Result<(), String> {
-        let path = path.into();
-        let folded = path.chars().any(char::is_uppercase).then(|| path.to_lowercase());
-        if let Some(folded) = folded {
-            if self.files.contains_key(&folded) {
-                return Err(path);
-            }
-            if let Some(other) = self.folded.insert(folded, path.clone()).filter(|other| *other != path) {
-                return Err(other);
-            }
-        } else if self.folded.contains_key(&path) {
-            return Err(path);
-        }
-        match self.files.entry(path) {
+        match self.files.entry(path.into()) {
             Entry::Vacant(slot) => {
                 slot.insert(bytes.into());
                 Ok(())
