@@ -2,10 +2,7 @@
 //!
 //! Only `main.rs` uses it, so tests and users of the library keep their own. When a template crosses its budget, the
 //! program ends with a message and exit code 1: no signal, and nothing has been written, because the sink comes last.
-#![allow(
-    unsafe_code,
-    reason = "an allocator is unsafe by its signature; each call is handed on to the system's as it came"
-)]
+#![allow(unsafe_code, reason = "an allocator is unsafe by its signature; each call is handed on to the system's as it came")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;

@@ -10,8 +10,7 @@ use super::BUG;
 /// Makes every panic end the program with [`BUG`].
 pub fn install() {
     panic::set_hook(Box::new(|panic| {
-        let place =
-            panic.location().map_or_else(String::new, |at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
+        let place = panic.location().map_or_else(String::new, |at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
         let _ = std::io::stderr().write_all(report(&place).as_bytes());
         // Whatever is half written is completed by the next run; the locks end with the process.
         std::process::exit(i32::from(BUG));

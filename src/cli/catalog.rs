@@ -53,9 +53,7 @@ impl Catalog {
         let catalogue = schema::catalogue(&*world, session)?;
         let text = match &self.command {
             Command::List { output: Output::Text } => list(&catalogue),
-            Command::List { output: Output::Json } => {
-                json_text(&Json::Array(sorted(&catalogue).into_iter().map(brief).collect()))
-            }
+            Command::List { output: Output::Json } => json_text(&Json::Array(sorted(&catalogue).into_iter().map(brief).collect())),
             Command::Show { name, output } => {
                 let component = catalogue.components.get(name).ok_or_else(|| unknown(name, &catalogue))?;
                 match output {
@@ -76,9 +74,8 @@ fn json_text(value: &Json) -> String {
 fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
     let failure = Failure::environment(format!("the catalogue has no component `{name}`"));
     match near(name, catalogue.names.iter().map(String::as_str)) {
-        near if near.is_empty() => {
-            failure.help("run `lakegen catalog list`; any Helm chart can be used through the component `chart`")
-        }
+        near if near.is_empty() => failure
+            .help("run `lakegen catalog list`; any Helm chart can be used through the component `chart`"),
         near => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }
@@ -136,10 +133,9 @@ fn whole(component: &Component) -> Json {
     json["endpoints"] = names(component.endpoints.keys().collect());
     json["pods"] = names(component.pods.keys().collect());
     json["apis"] = Json::from(component.apis.clone());
-    json["lifecycle"] = component.lifecycle.as_ref().map_or(
-        Json::Null,
-        |l| json!({"state": l.state, "successor": l.successor, "reason": l.reason, "source": l.source}),
-    );
+    json["lifecycle"] = component.lifecycle.as_ref().map_or(Json::Null, |l| {
+        json!({"state": l.state, "successor": l.successor, "reason": l.reason, "source": l.source})
+    });
     json
 }
 
@@ -190,15 +186,8 @@ fn show(component: &Component) -> String {
         (name.clone(), keys.join(", "), secret.hint.clone().unwrap_or_default())
     });
     section(&mut out, "secrets", &secrets.collect::<Vec<_>>());
-    section(
-        &mut out,
-        "pods",
-        &component.pods.keys().map(|name| (name.clone(), String::new(), String::new())).collect::<Vec<_>>(),
-    );
-    let endpoints = component
-        .endpoints
-        .iter()
-        .map(|(name, e)| (name.clone(), e.protocol.clone(), format!("service {}", e.service)));
+    section(&mut out, "pods", &component.pods.keys().map(|name| (name.clone(), String::new(), String::new())).collect::<Vec<_>>());
+    let endpoints = component.endpoints.iter().map(|(name, e)| (name.clone(), e.protocol.clone(), format!("service {}", e.service)));
     section(&mut out, "endpoints", &endpoints.collect::<Vec<_>>());
     escape::lines(&out).into_owned()
 }

@@ -23,10 +23,8 @@ use crate::world::{ReadError, World};
 /// Trailers tell where the tree came from: Lakegen-Version, Lakegen-Source (the commit of platform.toml, with
 /// `-dirty` when the work tree differs) and Lakegen-Spec (a digest of all files that were read).
 #[derive(Args, Debug)]
-#[command(
-    after_long_help = "Examples:\n  lakegen commit\n  lakegen commit --branch deploy -m 'Render prod' --trailer \
-                             Ticket=LAKE-7"
-)]
+#[command(after_long_help = "Examples:\n  lakegen commit\n  lakegen commit --branch deploy -m 'Render prod' --trailer \
+                             Ticket=LAKE-7")]
 pub struct Commit {
     /// The message
     #[arg(short, long, value_name = "MSG")]
@@ -47,11 +45,7 @@ pub struct Commit {
 
 fn branch(text: &str) -> Result<String, String> {
     let name = text.strip_prefix("refs/heads/").unwrap_or(text);
-    if git2::Branch::name_is_valid(name).unwrap_or(false) {
-        Ok(name.to_owned())
-    } else {
-        Err("this is no name for a branch".into())
-    }
+    if git2::Branch::name_is_valid(name).unwrap_or(false) { Ok(name.to_owned()) } else { Err("this is no name for a branch".into()) }
 }
 
 fn trailer(text: &str) -> Result<(String, String), String> {
@@ -78,8 +72,7 @@ impl Commit {
         let world = Recorder { inner: &disk, read: Mutex::default() };
         let compiled = project::compile(session, &world, &project.request())?;
         let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
-        let folder: Vec<&str> =
-            [prefix.as_str(), platform.git.path.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
+        let folder: Vec<&str> = [prefix.as_str(), platform.git.path.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
         let mut trailers = vec![("Lakegen-Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
         trailers.extend(source(&project.root, &prefix, &world).map(|source| ("Lakegen-Source".to_owned(), source)));
         trailers.push(("Lakegen-Spec".to_owned(), world.digest()));
@@ -93,17 +86,12 @@ impl Commit {
             time: std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok()),
             scope: None,
         };
-        let done =
-            session.out.timed("commit", || sink::commit(&project.root, &folder.join("/"), &compiled.tree, &options))?;
+        let done = session.out.timed("commit", || sink::commit(&project.root, &folder.join("/"), &compiled.tree, &options))?;
         match done {
             Committed::Nothing => session.out.summary("nothing to commit: the branch holds exactly this tree already"),
             Committed::Made { commit, branch, written, removed } => {
                 session.out.data(&format!("{commit}\n"))?;
-                session.out.summary(&format!(
-                    "{} written and {} removed on `{branch}`",
-                    files(written.len()),
-                    removed.len()
-                ));
+                session.out.summary(&format!("{} written and {} removed on `{branch}`", files(written.len()), removed.len()));
                 if is_current(&project.root, &branch) {
                     let output = project.tree_folder(platform);
                     let fresh = sink::compare(&output, &compiled.tree, &WriteOptions::default());

@@ -7,10 +7,8 @@ use super::{Code, DONE, Failure, Session};
 
 /// Print completions for a shell
 #[derive(Args, Debug)]
-#[command(
-    after_long_help = "Examples:\n  lakegen completions bash > ~/.local/share/bash-completion/completions/lakegen\n  \
-                             lakegen completions fish > ~/.config/fish/completions/lakegen.fish"
-)]
+#[command(after_long_help = "Examples:\n  lakegen completions bash > ~/.local/share/bash-completion/completions/lakegen\n  \
+                             lakegen completions fish > ~/.config/fish/completions/lakegen.fish")]
 pub struct Completions {
     /// The shell
     shell: Shell,

@@ -44,8 +44,7 @@ fn unknown(slug: &str, all: &[&diag::Code]) -> Failure {
 }
 
 fn text(code: &diag::Code) -> String {
-    let block =
-        |text: &str| text.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect::<String>();
+    let block = |text: &str| text.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect::<String>();
     format!(
         "{}: {}\n\nWhy: {}\n\nExample:\n{}\nInstead:\n{}",
         code.slug,

@@ -83,7 +83,12 @@ impl Failure {
 
 impl From<SinkError> for Failure {
     fn from(error: SinkError) -> Self {
-        Self { code: error.class.exit_code(), message: error.message, details: error.details, help: error.help }
+        Self {
+            code: error.class.exit_code(),
+            message: error.message,
+            details: error.details,
+            help: error.help,
+        }
     }
 }
 

@@ -114,10 +114,7 @@ fn starter(folder: &Path) -> String {
 
 fn is_plain(name: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    name.len() <= 40
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(letters)
-        && !name.ends_with('-')
+    name.len() <= 40 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(letters) && !name.ends_with('-')
 }
 
 /// Returns the address of the remote `origin` when it holds no credentials.

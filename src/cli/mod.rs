@@ -48,11 +48,9 @@ pub const BUG: Code = 70;
 #[derive(Debug, Parser)]
 #[command(name = "lakegen", version, max_term_width = 80, disable_help_subcommand = true)]
 #[command(after_help = "Start with `lakegen init`, then `lakegen render`.")]
-#[command(
-    after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV and \
+#[command(after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV and \
                              LAKEGEN_OUTPUT_FORMAT stand for their flags, which win.\n\nExit codes: 0 done, 1 findings, 2 usage or \
-                        environment, 3 refused: something would be lost, 75 try again"
-)]
+                        environment, 3 refused: something would be lost, 75 try again")]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -64,8 +64,10 @@ impl Project {
     fn open(&self) -> Result<(), Failure> {
         let shown = self.root.join(&self.file);
         match self.world().read(&self.file) {
-            Err(ReadError::Missing) => Err(Failure::environment(format!("there is no file `{}`", shown.display()))
-                .help("run `lakegen init` to make one, or name another with `-f FILE`")),
+            Err(ReadError::Missing) => {
+                Err(Failure::environment(format!("there is no file `{}`", shown.display()))
+                    .help("run `lakegen init` to make one, or name another with `-f FILE`"))
+            }
             Err(ReadError::Failed(reason)) => {
                 Err(Failure::environment(format!("cannot read `{}`: {reason}", shown.display())))
             }
@@ -152,9 +154,7 @@ fn report(session: &mut Session, compiled: &Compiled) {
     let style = session.out.error_style();
     let text = render::render(&compiled.diagnostics, &compiled.sources, format.into(), style);
     session.out.note(&text);
-    if format == OutputFormat::Full
-        && let Some(counts) = render::summary(&compiled.diagnostics)
-    {
+    if format == OutputFormat::Full && let Some(counts) = render::summary(&compiled.diagnostics) {
         session.out.summary(&counts);
     }
 }

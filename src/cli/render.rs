@@ -90,8 +90,7 @@ impl Render {
             overwrite: self.overwrite,
             allow_shrink: self.allow_shrink,
             dry_run: self.dry_run,
-            scope: (!selection.is_all())
-                .then(|| -> sink::Scope { Box::new(move |path| !selection.is_of_others(path)) }),
+            scope: (!selection.is_all()).then(|| -> sink::Scope { Box::new(move |path| !selection.is_of_others(path)) }),
             ..WriteOptions::default()
         }
     }
@@ -115,10 +114,10 @@ fn print(session: &mut Session, compiled: &Compiled, selection: &Selection) -> R
 fn check_others(output: &Path, tree: &Tree, selection: &Selection) -> Result<(), Failure> {
     let stale = sink::compare(output, tree, &WriteOptions::default())?;
     let changed = || stale.written.iter().chain(&stale.removed).chain(&stale.edited).map(String::as_str);
-    let shared: Vec<String> =
-        changed().filter(|p| p.starts_with("components/") && target_of(p).is_none()).map(quoted).collect();
-    let rendered =
-        |target: &str| tree.files().any(|(path, _)| target_of(path) == Some(target) && output.join(path).exists());
+    let shared: Vec<String> = changed().filter(|p| p.starts_with("components/") && target_of(p).is_none()).map(quoted).collect();
+    let rendered = |target: &str| {
+        tree.files().any(|(path, _)| target_of(path) == Some(target) && output.join(path).exists())
+    };
     let behind = changed().filter(|p| selection.is_of_others(p)).filter_map(target_of).find(|t| rendered(t));
     match behind {
         Some(other) if !shared.is_empty() => Err(Failure::refused(format!(
@@ -172,8 +171,7 @@ fn check(session: &mut Session, output: &Path, stale: &Staleness) -> Result<Code
 }
 
 fn plan(session: &mut Session, output: &Path, report: &Report) -> Result<Code, Failure> {
-    let lines =
-        report.written.iter().map(|path| ("write", path)).chain(report.removed.iter().map(|path| ("remove", path)));
+    let lines = report.written.iter().map(|path| ("write", path)).chain(report.removed.iter().map(|path| ("remove", path)));
     let text: String = lines.map(|(what, path)| format!("{what} {}\n", output.join(path).display())).collect();
     session.out.data(&text)?;
     session.out.summary(&format!("{}; nothing was written", counts("would write", output, report)));
@@ -216,11 +214,7 @@ fn summarize(
         n => format!("; {n} warnings above"),
     };
     if is_idle {
-        session.out.summary(&format!(
-            "`{}` is up to date: {} unchanged{with}",
-            output.display(),
-            files(report.unchanged)
-        ));
+        session.out.summary(&format!("`{}` is up to date: {} unchanged{with}", output.display(), files(report.unchanged)));
     } else {
         session.out.summary(&format!("{}{with}", counts("wrote", output, report)));
     }

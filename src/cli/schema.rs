@@ -88,8 +88,7 @@ fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: &std::io::Error| Failure::io(&format!("write `{}`", path.display()), error);
     if path.symlink_metadata().is_ok() {
         let old = std::fs::read(path).map_err(|error| failed(&error))?;
-        let title =
-            serde_json::from_slice::<Json>(&old).ok().and_then(|old| Some(old.get("title")?.as_str()?.to_owned()));
+        let title = serde_json::from_slice::<Json>(&old).ok().and_then(|old| Some(old.get("title")?.as_str()?.to_owned()));
         if title.as_deref() != Some("lakegen platform") {
             return Err(Failure::refused(format!("`{}` is there already and is no schema of lakegen", path.display()))
                 .help("choose another file, or remove it first"));

@@ -63,12 +63,8 @@ impl Selection {
 }
 
 fn unknown(platform: &Platform, name: &str) -> Failure {
-    let names: BTreeSet<&str> = platform
-        .targets
-        .iter()
-        .flat_map(|t| [t.name.as_str(), t.environment.as_str()])
-        .filter(|n| !n.is_empty())
-        .collect();
+    let names: BTreeSet<&str> =
+        platform.targets.iter().flat_map(|t| [t.name.as_str(), t.environment.as_str()]).filter(|n| !n.is_empty()).collect();
     let failure = Failure::environment(format!("there is no environment `{name}`"));
     match near(name, names.iter().copied()) {
         near if near.is_empty() => failure.help(format!("there is {}", quoted_list(names, "and"))),
