@@ -265,7 +265,9 @@ fn example(def: &OptionDef) -> &'static str {
 fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
     let Some(node) = node.or(def.default.as_ref()) else {
         // A table of options with defaults is there even when the user says nothing.
-        return if def.kind == "table" && !def.keys.is_empty() && def.keys.values().any(|k| k.default.is_some()) {
+        // One with a key that must be given is there only when the user asks for it.
+        let complete = def.keys.values().any(|k| k.default.is_some()) && !def.keys.values().any(|k| k.required);
+        return if def.kind == "table" && complete {
             table(late, name, None, def, found)
         } else {
             Value::Null
