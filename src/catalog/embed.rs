@@ -11,7 +11,8 @@ fn main() {
         println!("cargo::rerun-if-changed={folder}");
         walk(&root.join(folder), &mut files);
     }
-    files.sort();
+    // As text, which is how they are searched: as paths, `job-flink/` would come before `job-flink-sql/`.
+    files.sort_by_key(|path| path.to_string_lossy().replace('\\', "/"));
     let mut table =
         String::from("/// Paths (relative to the package) and texts of the embedded catalogue, sorted by path.\n");
     table.push_str("pub static FILES: &[(&str, &str)] = &[\n");

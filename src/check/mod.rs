@@ -1,16 +1,177 @@
 //! Read-only rules over manifests, one file each.
 //!
 //! Comes in: the platform and its manifests, borrowed, so that no rule can change what it judges. Goes out: findings.
-//! `[policy]` sets a rule's level, `[[policy.allow]]` makes an exception with a reason.
+//! `[policy]` sets a rule's level, `[[policy.allow]]` makes an exception with a reason; both are applied here and only
+//! here (`policy`), so that a rule knows nothing of either.
 
-use crate::diag::{Code, Diagnostic, Sources};
-use crate::lower::Manifests;
-use crate::resolve::Platform;
+mod policy; //  levels, exceptions, one finding for all targets
+mod walk; //    strings with their keys, places in the user's tables
+mod chart_values; //            unknown-value, wrong-value-type, unseen-chart
+mod plain_secret; //            plain-secret
+mod floating_image; //          floating-image
+mod duplicate_host; //          duplicate-host
+mod duplicate_object; //        duplicate-object
+mod bare_pod; //                bare-pod
+mod missing_namespace; //       missing-namespace
+mod number_in_string; //        number-in-string
+mod large_object; //            large-object
+mod broken_secret_reference; // broken-secret-reference
+mod abandoned_component; //     abandoned-component
+mod unknown_issuer; //          unknown-issuer
 
-/// The codes of all rules.
-pub static CODES: &[&Code] = &[];
+use crate::code;
+use crate::diag::{Code, Diagnostic, Sources, Span};
+use crate::lower::{Lowered, Manifests, Unit};
+use crate::resolve::{Instance, Platform, Target};
+
+/// The codes of all rules; each takes a level in `[policy]`.
+pub static CODES: &[&Code] = &[
+    &chart_values::UNKNOWN_VALUE,
+    &chart_values::WRONG_VALUE_TYPE,
+    &chart_values::UNSEEN_CHART,
+    &plain_secret::PLAIN_SECRET,
+    &floating_image::FLOATING_IMAGE,
+    &duplicate_host::DUPLICATE_HOST,
+    &duplicate_object::DUPLICATE_OBJECT,
+    &bare_pod::BARE_POD,
+    &missing_namespace::MISSING_NAMESPACE,
+    &number_in_string::NUMBER_IN_STRING,
+    &large_object::LARGE_OBJECT,
+    &broken_secret_reference::BROKEN_SECRET_REFERENCE,
+    &abandoned_component::ABANDONED_COMPONENT,
+    &unknown_issuer::UNKNOWN_ISSUER,
+    &UNUSED_EXCEPTION,
+];
+
+static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
+    chart_values::check,
+    plain_secret::check,
+    floating_image::check,
+    duplicate_host::check,
+    duplicate_object::check,
+    bare_pod::check,
+    missing_namespace::check,
+    number_in_string::check,
+    large_object::check,
+    broken_secret_reference::check,
+    abandoned_component::check,
+    unknown_issuer::check,
+];
+
+code!(
+    UNUSED_EXCEPTION,
+    "unused-exception",
+    "an exception in `[[policy.allow]]` excuses nothing",
+    "an exception that outlives its reason would one day hide a real finding",
+    "[[policy.allow]]\nrule = \"bare-pod\"\nresource = \"debug\"     # there is no such Pod any more\nreason = \"while we look for the leak\"",
+    "remove the exception"
+);
 
 /// Runs every rule.
-pub fn check(_platform: &Platform, _manifests: &Manifests, _sources: &Sources) -> Vec<Diagnostic> {
-    vec![]
+pub fn check(platform: &Platform, manifests: &Manifests, sources: &Sources) -> Vec<Diagnostic> {
+    let context = Context { platform, manifests, sources };
+    let mut findings = Findings::default();
+    for rule in RULES {
+        rule(&context, &mut findings);
+    }
+    policy::apply(platform, findings.0)
+}
+
+/// What a rule may look at.
+struct Context<'a> {
+    platform: &'a Platform,
+    manifests: &'a Manifests,
+    sources: &'a Sources,
+}
+
+/// A component of a target with what was made of it; `instance` is absent for units of lakegen's own.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    index: usize,
+    target: &'a Target,
+    name: &'a str,
+    instance: Option<&'a Instance>,
+    unit: &'a Unit,
+}
+
+impl<'a> Made<'a> {
+    /// Returns the objects of all stages.
+    fn objects(&self) -> impl Iterator<Item = &'a Lowered> + use<'a> {
+        self.unit.stages.values().flatten()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Returns every component of every target.
+    fn made(&self) -> impl Iterator<Item = Made<'a>> + use<'a> {
+        let targets = self.platform.targets.iter().zip(&self.manifests.targets).enumerate();
+        targets.flat_map(|(index, (target, manifests))| {
+            manifests.units.iter().map(move |(name, unit)| Made {
+                index,
+                target,
+                name,
+                instance: target.instances.get(name),
+                unit,
+            })
+        })
+    }
+}
+
+/// A finding before the policy was asked.
+struct Finding {
+    /// Index of its target.
+    target: usize,
+    component: String,
+    /// `Kind/name`, empty when it is about no object.
+    resource: String,
+    diagnostic: Diagnostic,
+}
+
+/// What the rules found.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Adds a finding about a component as a whole.
+    fn component(&mut self, target: usize, component: &str, diagnostic: Diagnostic) {
+        self.0.push(Finding { target, component: component.into(), resource: String::new(), diagnostic });
+    }
+
+    /// Adds a finding about an object.
+    fn object(&mut self, made: &Made<'_>, lowered: &Lowered, diagnostic: Diagnostic) {
+        let resource = format!("{}/{}", lowered.object.kind(), lowered.object.name());
+        self.0.push(Finding { target: made.index, component: made.name.into(), resource, diagnostic });
+    }
+}
+
+/// Returns the best place for a finding about an object: the template's or file's line, else what asked for it.
+fn place(lowered: &Lowered) -> Span {
+    lowered.origin.template.unwrap_or(lowered.origin.span)
+}
+
+/// Returns the place of a key behind the beginning of an object in its template or file.
+fn place_of_key(context: &Context<'_>, lowered: &Lowered, key: &str) -> Option<Span> {
+    let start = lowered.origin.template?;
+    let text = context.sources.text(start.source).get(start.start as usize..)?;
+    let end = text.find("\n---").unwrap_or(text.len());
+    let (from, to) = walk::yaml_line(&text[..end], &[key.to_string()])?;
+    let at = start.start as usize;
+    Some(Span::new(start.source, at + from, at + to))
+}
+
+/// Adds both places of an object, as [`at_object`] does, the first one at a key of it where that can be found.
+fn at_key(context: &Context<'_>, diagnostic: Diagnostic, lowered: &Lowered, key: &str) -> Diagnostic {
+    match place_of_key(context, lowered, key) {
+        Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "asked for here"),
+        None => at_object(diagnostic, lowered, ""),
+    }
+}
+
+/// Adds both places of an object: where it is written, and what in platform.toml asked for it.
+fn at_object(diagnostic: Diagnostic, lowered: &Lowered, text: &str) -> Diagnostic {
+    let diagnostic = diagnostic.at(place(lowered), text);
+    match lowered.origin.template {
+        Some(_) => diagnostic.at(lowered.origin.span, "asked for here"),
+        None => diagnostic,
+    }
 }

@@ -60,12 +60,22 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// Imperatives, ideally text to paste.
     pub help: Vec<String>,
+    /// Whether the source lines hold a secret: their places are named, the lines themselves are not shown.
+    pub hidden: bool,
 }
 
 impl Diagnostic {
     /// Returns an error with this code and message.
     pub fn error(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, level: Level::Error, message: message.into(), labels: vec![], notes: vec![], help: vec![] }
+        Self {
+            code,
+            level: Level::Error,
+            message: message.into(),
+            labels: vec![],
+            notes: vec![],
+            help: vec![],
+            hidden: false,
+        }
     }
 
     /// Returns a warning with this code and message.
@@ -77,6 +87,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Keeps the source lines out of every report: they hold a secret.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 
@@ -111,6 +128,12 @@ impl Sources {
     /// Returns the path of a source.
     pub fn path(&self, id: SourceId) -> &str {
         self.files.get(id.0 as usize).map_or("", |(path, _)| path)
+    }
+
+    /// Returns the source of a path, when it was read.
+    pub fn find(&self, path: &str) -> Option<SourceId> {
+        let index = self.files.iter().rposition(|(known, _)| &**known == path)?;
+        u32::try_from(index).ok().map(SourceId)
     }
 
     /// Returns the text of a source.

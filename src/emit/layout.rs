@@ -148,10 +148,22 @@ impl Component<'_> {
     /// Reports objects that a component makes twice: the second would silently replace the first.
     fn doubles(&self, stage: Stage, writer: &mut Writer) {
         for (_, unit) in &self.units {
+            // Some file systems take `Reader` and `reader` for one name.
+            let folded = |id: ObjectId| match id.name.chars().any(char::is_uppercase) {
+                true => ObjectId { name: id.name.to_lowercase().into(), ..id },
+                false => id,
+            };
             let mut seen: BTreeMap<ObjectId, &Lowered> = BTreeMap::new();
             for lowered in unit.stages.get(&stage).into_iter().flatten() {
-                if let Some(before) = seen.insert(lowered.object.id(), lowered) {
-                    let message = format!("component `{}` makes {} twice", self.name, lowered.object.id());
+                let id = lowered.object.id();
+                if let Some(before) = seen.insert(folded(id.clone()), lowered) {
+                    let message = match before.object.id() {
+                        same if same == id => format!("component `{}` makes {id} twice", self.name),
+                        other => format!(
+                            "component `{}` makes {id} and {other}: files that differ only in capitals",
+                            self.name
+                        ),
+                    };
                     let at = |l: &Lowered| l.origin.template.unwrap_or(l.origin.span);
                     writer.found.push(
                         crate::diag::Diagnostic::error(&super::PATH_COLLISION, message)

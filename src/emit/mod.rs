@@ -38,6 +38,10 @@ pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     argocd::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
+    // A clash that names its objects says more than the same one seen as files.
+    if writer.found.iter().any(|d| !d.labels.is_empty()) {
+        writer.found.retain(|d| !d.labels.is_empty());
+    }
     Warned { output: writer.tree, diagnostics: writer.found }
 }
 

@@ -14,8 +14,8 @@ impl Tree {
     /// Adds a file.
     ///
     /// # Errors
-    /// Returns the path when another file stands there already, also when the two differ only in
-    /// letter case (such a tree cannot be checked out on every file system).
+    /// Returns the path when another file stands there already. Paths that differ only in letter case are two here; the
+    /// sink refuses such a tree, and a component's own objects are told apart in `layout`.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Result<(), String> {
         match self.files.entry(path.into()) {
             Entry::Vacant(slot) => {

@@ -208,6 +208,7 @@ fn functions(environment: &mut Environment<'static>) {
         bytes(size).map(|b| b >> 20).ok_or_else(|| refuse("mebibytes", size, "a size"))
     });
     environment.add_filter("env", |name: &str| string::environment_name(name));
+    environment.add_filter("digest", |value: &Jinja| string::digest(value.to_string().as_bytes()));
     environment.add_filter("slug", |name: &str| string::slug(name));
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
     environment.add_filter("properties", |map: &Jinja| properties(map));

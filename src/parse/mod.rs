@@ -126,6 +126,8 @@ pub fn parse(world: &dyn World, path: &str, sources: &mut Sources) -> Warned<Syn
             join(&mut root, table, &mut Vec::new(), &mut diagnostics);
         }
     }
+    // The order of keys is a matter of taste: it shows nowhere in the output (reliability.md T25).
+    node::sort(&mut root);
     Warned { output: Syntax { root, file }, diagnostics }
 }
 

@@ -124,6 +124,22 @@ pub fn merge(base: &mut Table, over: &Table) {
     }
 }
 
+/// Puts the keys of a table, and of all tables in it, into alphabetical order.
+pub fn sort(table: &mut Table) {
+    table.sort_unstable_keys();
+    table.values_mut().for_each(|entry| sort_node(&mut entry.node));
+}
+
+fn sort_node(node: &mut Node) {
+    match &mut node.kind {
+        Kind::Table(table) => sort(Arc::make_mut(table)),
+        Kind::List(list) if list.iter().any(|item| matches!(item.kind, Kind::Table(_) | Kind::List(_))) => {
+            Arc::make_mut(list).iter_mut().for_each(sort_node)
+        }
+        _ => {}
+    }
+}
+
 /// Removes the value at a dotted path (`"values.server.workers"`); returns whether it was there.
 pub fn unset(table: &mut Table, path: &str) -> bool {
     match table.shift_remove(path) {

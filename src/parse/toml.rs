@@ -15,6 +15,8 @@ pub fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) ->
     for error in errors {
         let span = error.span().map_or(Span::new(source, 0, 0), |range| Span::new(source, range.start, range.end));
         let message = error.message().split('\n').next().unwrap_or("").trim().to_string();
+        let key = text.get(span.start as usize..span.end as usize).unwrap_or("");
+        let message = if message == "duplicate key" { format!("`{key}` is set twice in this table") } else { message };
         diagnostics.push(Diagnostic::error(&SYNTAX_ERROR, message).at(span, ""));
     }
     table(source, root.get_ref(), diagnostics)

@@ -187,6 +187,7 @@ fn full_name(
     let frame = frame_of(target);
     let known = EarlyName { name: &instance.name, namespace: &instance.namespace, release: &instance.release };
     let host = early_text(&frame, Some(&known), host, at, context.sources, found);
+    let written = host.clone();
     let domain = &target.ground.domain;
     let name = if host == "@" {
         domain.clone()
@@ -198,6 +199,9 @@ fn full_name(
         format!("{host}.{domain}")
     };
     if let Err(what) = Format::Host.check(&name) {
+        if Format::Host.check(&written).is_err() {
+            return None; // The language says so already, with the user's own words.
+        }
         found.push(Diagnostic::error(&INVALID_VALUE, format!("`{name}` is not {what}")).at(at, ""));
         return None;
     }

@@ -247,7 +247,11 @@ fn instance(
 }
 
 fn checked(format: Format, text: String, at: Span, found: &mut Vec<Diagnostic>) -> String {
-    if let Err(what) = format.check(&text) {
+    // One mistake is one finding: what could not be filled in, or is wrong as written, was reported where it was read.
+    let said = found.iter().any(|d| {
+        d.labels.first().is_some_and(|l| l.span.source == at.source && l.span.start >= at.start && l.span.end <= at.end)
+    });
+    if let (Err(what), false) = (format.check(&text), said) {
         found.push(Diagnostic::error(&BAD_NAME, format!("`{text}` is not {what}")).at(at, ""));
     }
     text

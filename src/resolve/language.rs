@@ -391,7 +391,17 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
         jobs: syntax.root.table("jobs").unwrap_or(&empty),
         found: RefCell::new(Vec::new()),
     };
+    let before = found.len();
     check_table(&syntax.root, &root(), &known, found);
+    misplaced(syntax, catalogue, &mut found[before..]);
+    // A newer edition is reported as such, not as a word that `lakegen` cannot be.
+    let newer = syntax
+        .root
+        .get("lakegen")
+        .filter(|e| e.node.as_str().is_some_and(|text| text.parse::<u32>().is_ok_and(|n| n > 1)));
+    if let Some(entry) = newer {
+        found.retain(|d| d.labels.first().is_none_or(|l| l.span != entry.node.span));
+    }
     let mut seen = BTreeSet::new();
     for diagnostic in known.found.into_inner() {
         if seen.insert((diagnostic.message.clone(), diagnostic.labels.first().map(|l| l.span))) {
@@ -400,6 +410,19 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
     }
     for layer in layers(&syntax.root) {
         defaults(layer.table("defaults"), catalogue, found);
+    }
+}
+
+/// Helps those who wrote a component's table at the top.
+fn misplaced(syntax: &Syntax, catalogue: &Catalogue, found: &mut [Diagnostic]) {
+    for (name, entry) in syntax.root.iter().filter(|(name, _)| catalogue.names.contains(&***name)) {
+        let its = |d: &&mut Diagnostic| {
+            d.code.slug == crate::parse::UNKNOWN_KEY.slug && d.labels.first().is_some_and(|l| l.span == entry.key)
+        };
+        if let Some(diagnostic) = found.iter_mut().find(its) {
+            diagnostic.notes.clear();
+            diagnostic.help = vec![format!("components stand under `components`: `[components.{name}]`")];
+        }
     }
 }
 

@@ -278,7 +278,7 @@ fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagn
                     let message =
                         format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
                     found.push(
-                        Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).at(field.node.span, "").help(
+                        Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).hidden().at(field.key, "").help(
                             format!("put it into the secret store and name the item: `credentials = \"{name}/login\"`"),
                         ),
                     );

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
 
 use super::{Positions, Style};
 use crate::diag::{Diagnostic, Label, Level, SourceId, escape};
@@ -30,12 +30,19 @@ pub fn render(finding: &Diagnostic, positions: &Positions, style: Style) -> Stri
         Level::Note => Title::NOTE,
     };
     let title = level.primary_title(escape::line(&finding.message).into_owned()).id(finding.code.slug);
-    let excerpts = excerpts(&finding.labels, positions);
+    let shown: &[Label] = if finding.hidden { &[] } else { &finding.labels };
+    let excerpts = excerpts(shown, positions);
     let mut group = Group::with_title(title);
+    for label in finding.labels.iter().filter(|_| finding.hidden) {
+        let (line, column) = positions.start(label.span);
+        group = group.element(
+            Origin::path(escape::line(positions.path(label.span)).into_owned()).line(line).char_column(column),
+        );
+    }
     for (number, excerpt) in excerpts.iter().enumerate() {
         group = group.element(excerpt.snippet(number));
     }
-    let unseen = finding.labels.len().saturating_sub(LABELS);
+    let unseen = shown.len().saturating_sub(LABELS);
     let more = (unseen > 0).then(|| format!("and {unseen} more places"));
     for note in finding.notes.iter().chain(&more) {
         group = group.element(Title::NOTE.message(escape::lines(note).into_owned()));
@@ -46,7 +53,7 @@ pub fn render(finding: &Diagnostic, positions: &Positions, style: Style) -> Stri
     }
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width.max(40));
     // Drawn together, a title without source lines gets an empty gutter below it.
-    let is_bare = excerpts.is_empty() && finding.notes.is_empty();
+    let is_bare = excerpts.is_empty() && finding.notes.is_empty() && !finding.hidden;
     let text = if is_bare {
         groups.iter().map(|group| renderer.render(std::slice::from_ref(group))).collect::<Vec<_>>().join("\n")
     } else {

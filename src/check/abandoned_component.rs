@@ -1,0 +1,37 @@
+//! `abandoned-component`: software that its makers no longer look after.
+
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::Diagnostic;
+
+code!(
+    ABANDONED_COMPONENT,
+    "abandoned-component",
+    "a component is no longer looked after by its makers",
+    "nobody mends what is found in it, security holes among them",
+    "[components]\ningress-nginx = {}",
+    "use what took its place, or say why not: `[[policy.allow]]` with `rule`, `resource` and `reason`"
+);
+
+/// Checks which components of the catalogue are abandoned.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    for (index, target) in context.platform.targets.iter().enumerate() {
+        for instance in target.instances.values() {
+            let Some(lifecycle) = &instance.definition.lifecycle else { continue };
+            let state = match lifecycle.state.as_str() {
+                "end-of-life" => "at the end of its life",
+                other => other,
+            };
+            let mut diagnostic =
+                Diagnostic::warning(&ABANDONED_COMPONENT, format!("`{}` is {state}", instance.definition.name))
+                    .at(instance.span, "");
+            for text in [&lifecycle.reason, &lifecycle.source].into_iter().filter(|text| !text.is_empty()) {
+                diagnostic = diagnostic.note(text.clone());
+            }
+            if let Some(successor) = &lifecycle.successor {
+                diagnostic = diagnostic.help(format!("use {successor}"));
+            }
+            findings.component(index, &instance.name, diagnostic);
+        }
+    }
+}

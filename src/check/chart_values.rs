@@ -1,0 +1,193 @@
+//! Helm values against what the chart reads: `unknown-value`, `wrong-value-type` and, where nothing is known of a
+//! chart, `unseen-chart`.
+//!
+//! Helm ignores a value that no template reads, so a misspelt one is a setting that silently does nothing.
+
+use std::collections::BTreeSet;
+
+use super::{Context, Findings, Made, walk};
+use crate::chart::{self, ChartFacts, Problem};
+use crate::code;
+use crate::diag::{Diagnostic, Level, Span, quoted_list};
+use crate::lower::{nodes, values::split_path};
+use crate::parse::node::Lookup;
+use crate::resolve::Instance;
+
+code!(
+    UNKNOWN_VALUE,
+    "unknown-value",
+    "a Helm value is not one that the chart reads",
+    "Helm ignores values that no template reads: the setting would silently do nothing",
+    "[components.trino]\nvalues.worker.replicas = 4",
+    "[components.trino]\nvalues.server.workers = 4"
+);
+code!(
+    WRONG_VALUE_TYPE,
+    "wrong-value-type",
+    "a Helm value has another type than the chart takes",
+    "the chart would fail to render, or read something else: to a template the string \"false\" is true",
+    "values.server.workers = \"four\"",
+    "values.server.workers = 4"
+);
+code!(
+    UNSEEN_CHART,
+    "unseen-chart",
+    "nothing is known of a chart, so its values cannot be checked",
+    "what was not checked is said: a misspelt value of this chart would not be found",
+    "[components.podinfo]\nuses = \"chart\"\nchart = { oci = \"oci://ghcr.io/stefanprodan/charts\", name = \"podinfo\", version = \"6.9.2\" }\nvalues.replicas = 2",
+    "try the values with `helm template`, or say `policy.unseen-chart = \"off\"`"
+);
+
+/// Checks the values of every release.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    // Environments share most values: what was said of one place need not be worked out again.
+    let mut said: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
+    for made in context.made() {
+        let (Some(instance), Some(values)) = (made.instance, &made.unit.values) else { continue };
+        let Some(chart) = &instance.chart else { continue };
+        let Some(facts) = facts(instance) else {
+            if let Some(span) = own_values(instance) {
+                let message = format!(
+                    "nothing is known of chart `{}`, so the values of `{}` are not checked",
+                    chart.name, made.name
+                );
+                let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNSEEN_CHART, message) };
+                findings.component(made.index, made.name, note.at(span, ""));
+            }
+            continue;
+        };
+        let open: Vec<Vec<String>> = chart.open_values.iter().map(|path| split_path(path)).collect();
+        for problem in facts.check(values) {
+            if !open.iter().any(|open| problem.path().starts_with(open)) {
+                let key = (made.name.to_string(), problem.path().to_vec());
+                let at = find(context, &made, instance, problem.path());
+                if said.insert(key) || at.1 == Where::User {
+                    findings.component(made.index, made.name, report(&made, facts, &chart.version, &problem, at));
+                }
+            }
+        }
+    }
+}
+
+/// Returns what is known of an instance's chart, when it is the very chart and not only one of the same name.
+fn facts(instance: &Instance) -> Option<&'static ChartFacts> {
+    let chart = instance.chart.as_ref()?;
+    let fits = |facts: &&ChartFacts| facts.name == chart.name && facts.release.is_at(&chart.repository);
+    // A mirror has another address, but a catalogue component's chart of the same name is the same chart.
+    let mirrored = |facts: &&ChartFacts| {
+        facts.name == chart.name && instance.definition.chart.as_ref().is_some_and(|own| own.name == chart.name)
+    };
+    let by_component = chart::facts(&instance.definition.name);
+    by_component.filter(|f| fits(f) || mirrored(f)).or_else(|| chart::facts(&chart.name).filter(fits))
+}
+
+/// Returns the place of the user's own values, when there are any.
+fn own_values(instance: &Instance) -> Option<Span> {
+    ["values", "values_files"].iter().find_map(|key| instance.table.get(*key)).map(|entry| entry.key)
+}
+
+/// Who wrote a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    User,
+    Catalogue,
+}
+
+/// Finds where a value was written: platform.toml, a values file, the component's template, or the component as a whole.
+/// The places are those of the key and of the value.
+fn find(context: &Context<'_>, made: &Made<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
+    if let Some(places) = instance.table.table("values").and_then(|table| walk::written(table, path)) {
+        return (places, Where::User);
+    }
+    for node in nodes(&instance.table, "values_files") {
+        let Some(file) = node.as_str() else { continue };
+        let Some(source) = context.sources.find(file.trim_start_matches("./")) else { continue };
+        if let Some((start, end)) = walk::yaml_line(context.sources.text(source), path) {
+            let span = Span::new(source, start, end);
+            return ((span, span), Where::User);
+        }
+    }
+    if let Some(template) = &instance.definition.values
+        && let Some((start, end)) = walk::yaml_line(&template.text, path)
+    {
+        let span = Span::new(template.source, start, end);
+        return ((span, span), Where::Catalogue);
+    }
+    let _ = made;
+    ((instance.span, instance.span), Where::Catalogue)
+}
+
+fn report(
+    made: &Made<'_>,
+    facts: &ChartFacts,
+    version: &str,
+    problem: &Problem,
+    (places, by): ((Span, Span), Where),
+) -> Diagnostic {
+    let path = dotted(problem.path());
+    let chart = facts.name;
+    let diagnostic = match problem {
+        Problem::Unknown { near, closed, .. } => {
+            let sure = *closed || (!near.is_empty() && version == facts.version);
+            let message = match closed {
+                true => format!("chart `{chart}` refuses the value `{path}`: its schema has no such key"),
+                false => format!("chart `{chart}` reads no value `{path}`"),
+            };
+            let diagnostic = if sure {
+                Diagnostic::error(&UNKNOWN_VALUE, message)
+            } else {
+                Diagnostic::warning(&UNKNOWN_VALUE, message)
+            };
+            let diagnostic = diagnostic.at(places.0, "");
+            match near.is_empty() {
+                true => diagnostic,
+                false => {
+                    diagnostic.help(format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or")))
+                }
+            }
+        }
+        Problem::Type { expected, found, .. } => {
+            let message = format!("chart `{chart}` takes a {expected} for `{path}`, not a {found}");
+            let diagnostic = Diagnostic::error(&WRONG_VALUE_TYPE, message).at(places.1, "");
+            match *found {
+                "quoted string" if expected == "boolean" => diagnostic.help("write it without quotes"),
+                "integer" | "number" | "boolean" if expected.contains("string") => {
+                    diagnostic.help("write it in quotes")
+                }
+                _ => diagnostic,
+            }
+        }
+        Problem::Enum { allowed, found, .. } => {
+            let message = format!("chart `{chart}` does not take `{found}` for `{path}`");
+            Diagnostic::error(&WRONG_VALUE_TYPE, message)
+                .at(places.1, "")
+                .note(format!("it takes {}", quoted_list(allowed.iter().map(String::as_str), "or")))
+        }
+    };
+    let diagnostic = match by {
+        Where::Catalogue => diagnostic.at(made.instance.map_or(Span::default(), |i| i.span), "used here"),
+        Where::User => diagnostic,
+    };
+    match version == facts.version {
+        true => diagnostic,
+        false => diagnostic
+            .note(format!("checked against version {} of the chart; version {version} is used here", facts.version)),
+    }
+}
+
+/// Writes a path as the user does: `a.b[2]."c.d"`.
+fn dotted(path: &[String]) -> String {
+    let mut out = String::new();
+    for key in path {
+        match key {
+            item if item.starts_with('[') => out.push_str(item),
+            key => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                if key.contains('.') { out.push_str(&format!("\"{key}\"")) } else { out.push_str(key) }
+            }
+        }
+    }
+    out
+}

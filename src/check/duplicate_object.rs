@@ -1,0 +1,113 @@
+//! `duplicate-object`: one object that two components, or two environments of one cluster, would both make.
+//!
+//! Twice within one stage of one component is `path-collision`: there the second has no file to stand in.
+
+use std::collections::BTreeMap;
+
+use super::{Context, Findings, Made, place};
+use crate::catalog::Stage;
+use crate::code;
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::object::ObjectId;
+
+code!(
+    DUPLICATE_OBJECT,
+    "duplicate-object",
+    "one object of a cluster is made twice",
+    "the engine would apply one and then the other, for ever",
+    "two environments on one cluster that share the namespace `trino`",
+    "namespace = \"${environment.name}-trino\""
+);
+
+/// Who makes an object.
+#[derive(Clone, Copy)]
+struct Maker<'a> {
+    made: Made<'a>,
+    stage: Option<Stage>,
+    span: Span,
+}
+
+/// What two makers both make: the first such thing, and how many there are.
+struct Clash<'a> {
+    what: String,
+    more: usize,
+    first: Maker<'a>,
+    second: Maker<'a>,
+}
+
+/// Checks that each object and each Helm release of a cluster has one maker.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let mut objects: BTreeMap<(&str, ObjectId), Maker<'_>> = BTreeMap::new();
+    let mut releases: BTreeMap<(&str, &str, &str), Maker<'_>> = BTreeMap::new();
+    // Two environments that clash do so in everything: one finding for each pair of makers.
+    let mut clashes: BTreeMap<(usize, &str, usize, &str), Clash<'_>> = BTreeMap::new();
+    for made in context.made() {
+        if let Some(instance) = made.instance.filter(|i| i.chart.is_some()) {
+            let maker = Maker { made, stage: None, span: instance.span };
+            match releases.get(&(made.target.cluster.as_str(), instance.namespace.as_str(), instance.release.as_str()))
+            {
+                Some(first) => clash(*first, maker, &mut clashes, || {
+                    format!("the Helm release `{}` in namespace `{}`", instance.release, instance.namespace)
+                }),
+                None => {
+                    releases.insert((&made.target.cluster, &instance.namespace, &instance.release), maker);
+                }
+            }
+        }
+        for (stage, lowered) in made.unit.stages.iter().flat_map(|(stage, all)| all.iter().map(move |l| (*stage, l))) {
+            let maker = Maker {
+                made,
+                stage: Some(stage),
+                span: if made.instance.is_some() { place(lowered) } else { lowered.origin.span },
+            };
+            let id = lowered.object.id();
+            match objects.get(&(made.target.cluster.as_str(), id.clone())) {
+                Some(first)
+                    if first.made.index == made.index && first.made.name == made.name && first.stage == Some(stage) => {
+                }
+                Some(first) => clash(*first, maker, &mut clashes, || id.to_string()),
+                None => {
+                    objects.insert((&made.target.cluster, id), maker);
+                }
+            }
+        }
+    }
+    for clash in clashes.into_values() {
+        findings.component(clash.second.made.index, clash.second.made.name, report(&clash));
+    }
+}
+
+fn clash<'a>(
+    first: Maker<'a>,
+    second: Maker<'a>,
+    clashes: &mut BTreeMap<(usize, &'a str, usize, &'a str), Clash<'a>>,
+    what: impl Fn() -> String,
+) {
+    let key = (first.made.index, first.made.name, second.made.index, second.made.name);
+    clashes.entry(key).and_modify(|c| c.more += 1).or_insert_with(|| Clash { what: what(), more: 0, first, second });
+}
+
+fn report(clash: &Clash<'_>) -> Diagnostic {
+    let (first, second) = (&clash.first.made, &clash.second.made);
+    let more = if clash.more == 0 { String::new() } else { format!(" and {} more", clash.more) };
+    let (what, apart) = (&clash.what, first.index != second.index);
+    let who = match (apart, first.name == second.name) {
+        (true, true) => format!("`{}` of `{}` and of `{}`", first.name, first.target.name, second.target.name),
+        (true, false) => {
+            format!("`{}` of `{}` and `{}` of `{}`", first.name, first.target.name, second.name, second.target.name)
+        }
+        (false, true) => format!("two stages of `{}`", first.name),
+        (false, false) => format!("`{}` and `{}`", first.name, second.name),
+    };
+    let diagnostic =
+        Diagnostic::error(&super::duplicate_object::DUPLICATE_OBJECT, format!("{who} both make {what}{more}"))
+            .at(clash.second.span, "made here");
+    let diagnostic =
+        if clash.first.span == clash.second.span { diagnostic } else { diagnostic.at(clash.first.span, "and here") };
+    match apart {
+        true => diagnostic.note(format!("both run on cluster `{}`", first.target.cluster)).help(
+            "give each environment a namespace of its own, for example `namespace = \"${environment.name}-trino\"`",
+        ),
+        false => diagnostic,
+    }
+}

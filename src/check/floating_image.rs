@@ -1,0 +1,108 @@
+//! `floating-image`: an image that may be another one tomorrow.
+//!
+//! Looks at rendered workloads and at what users wrote; the defaults inside of charts are the charts' own.
+
+use std::collections::BTreeMap;
+
+use super::{Context, Findings, at_key, walk};
+use crate::code;
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::value::Value;
+use crate::parse::node::Lookup;
+use crate::parse::text::split_image;
+use crate::resolve::Instance;
+
+code!(
+    FLOATING_IMAGE,
+    "floating-image",
+    "an image has no tag, or one that moves",
+    "the same commit would run different programs on different days, and nobody could go back",
+    "image = \"ghcr.io/acme/app:latest\"",
+    "image = \"ghcr.io/acme/app:1.4.2\""
+);
+
+/// Tags that name a branch or whatever is newest.
+const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "snapshot"];
+
+/// Checks the images of all workloads.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    for made in context.made() {
+        let written = made.instance.map(written).unwrap_or_default();
+        for (image, span) in &written {
+            if let Some(why) = floating(image) {
+                findings.component(made.index, made.name, report(image, why).at(*span, ""));
+            }
+        }
+        for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
+            walk::scalars(lowered.object.value(), "", "", &mut |key, _, value| {
+                if let ("image" | "imageName", Value::Str(image)) = (key, value)
+                    && !written.contains_key(&**image)
+                    && let Some(why) = floating(image)
+                {
+                    findings.object(&made, lowered, at_key(context, report(image, why), lowered, key));
+                }
+            });
+        }
+    }
+}
+
+fn report(image: &str, why: &str) -> Diagnostic {
+    let repository = split_image(image).repository;
+    Diagnostic::error(&FLOATING_IMAGE, format!("image `{image}` {why}"))
+        .help(format!("name one version, for example `{repository}:1.4.2`, or a digest"))
+}
+
+/// Says what is wrong with an image, when it floats.
+fn floating(image: &str) -> Option<&'static str> {
+    if image.is_empty() || image.contains(['$', '{', ' ']) {
+        return None;
+    }
+    let parts = split_image(image);
+    match (parts.digest, parts.tag) {
+        (Some(_), _) => None,
+        (None, None) => Some("has no tag: it is whatever is newest"),
+        (None, Some(tag)) => MOVING.contains(&tag).then_some("has a tag that moves"),
+    }
+}
+
+/// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
+fn written(instance: &Instance) -> BTreeMap<String, Span> {
+    let mut images = BTreeMap::new();
+    for (name, _) in instance.definition.options.iter().filter(|(_, def)| def.kind == "image") {
+        if let Some(node) = instance.table.node(name)
+            && let Some(text) = node.as_str()
+        {
+            images.insert(text.to_string(), node.span);
+        }
+    }
+    if let Some(values) = instance.table.node("values") {
+        walk::strings(values, "", "", &mut |key, above, text, span| match key {
+            "image" => {
+                // Many charts keep the tag beside: `image = "x"` alone says nothing of it.
+                if text.contains(':') {
+                    images.insert(text.to_string(), span);
+                }
+            }
+            "tag" if above.to_ascii_lowercase().ends_with("image") && MOVING.contains(&text) => {
+                images.insert(format!("{above}:{text}"), span);
+            }
+            _ => {}
+        });
+    }
+    images
+}
+
+#[cfg(test)]
+mod tests {
+    use super::floating;
+
+    #[test]
+    fn only_exact_images_stand_still() {
+        for image in ["app", "ghcr.io/acme/app", "r:5000/app", "app:latest", "app:main"] {
+            assert!(floating(image).is_some(), "{image}");
+        }
+        for image in ["app:1", "r:5000/app:1.4.2", "app@sha256:00", "app:latest@sha256:00", "${vars.image}", ""] {
+            assert_eq!(floating(image), None, "{image}");
+        }
+    }
+}

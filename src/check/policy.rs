@@ -1,0 +1,140 @@
+//! Levels and exceptions: findings come in as the rules made them, and go out as `[policy]` wants them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{Glob, GlobMatcher};
+
+use super::{CODES, Finding, UNUSED_EXCEPTION};
+use crate::diag::{Diagnostic, Level, Span, near, quoted_list};
+use crate::parse::node::Lookup;
+use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
+use crate::resolve::{Platform, Target, UNKNOWN_NAME};
+
+/// An exception of the user's.
+struct Exception<'a> {
+    rule: &'a str,
+    resource: GlobMatcher,
+    written: &'a str,
+    until: Option<&'a str>,
+    span: Span,
+}
+
+/// Applies levels and exceptions; says each thing once, however many targets it is true of.
+pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
+    let exceptions: Vec<Vec<Exception<'_>>> =
+        platform.targets.iter().map(|target| exceptions(target, &mut out)).collect();
+    let mut used: BTreeSet<Span> = BTreeSet::new();
+    for finding in findings {
+        let excused = exceptions[finding.target].iter().find(|exception| excuses(exception, &finding));
+        if let Some(exception) = excused {
+            used.insert(exception.span);
+            continue;
+        }
+        out.extend(levelled(&platform.targets[finding.target], finding.diagnostic));
+    }
+    let mut unused: BTreeMap<Span, Diagnostic> = BTreeMap::new();
+    for (target, exception) in
+        platform.targets.iter().zip(&exceptions).flat_map(|(t, all)| all.iter().map(move |e| (t, e)))
+    {
+        if !used.contains(&exception.span) {
+            let until = exception.until.map(|date| format!(" (kept until {date})")).unwrap_or_default();
+            let message =
+                format!("nothing of `{}` needs an exception from `{}`{until}", exception.written, exception.rule);
+            let diagnostic = Diagnostic::warning(&UNUSED_EXCEPTION, message).at(exception.span, "").help("remove it");
+            if let Some(diagnostic) = levelled(target, diagnostic) {
+                unused.insert(exception.span, diagnostic);
+            }
+        }
+    }
+    out.extend(unused.into_values());
+    let mut seen = BTreeSet::new();
+    out.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
+    out
+}
+
+fn excuses(exception: &Exception<'_>, finding: &Finding) -> bool {
+    exception.rule == finding.diagnostic.code.slug
+        && (exception.resource.is_match(&finding.component)
+            || (!finding.resource.is_empty() && exception.resource.is_match(&finding.resource)))
+}
+
+/// Gives a finding the level that the target's `[policy]` has for it; `None` when it is off.
+fn levelled(target: &Target, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
+    match target.table.table("policy").and_then(|policy| policy.text(diagnostic.code.slug)) {
+        Some("off") => return None,
+        Some("warn") => diagnostic.level = Level::Warning,
+        Some("error") => diagnostic.level = Level::Error,
+        _ => {}
+    }
+    Some(diagnostic)
+}
+
+fn exceptions<'a>(target: &'a Target, found: &mut Vec<Diagnostic>) -> Vec<Exception<'a>> {
+    let nodes =
+        target.table.table("policy").and_then(|policy| policy.node("allow")).and_then(Node::as_list).unwrap_or(&[]);
+    nodes.iter().filter_map(|node| exception(node, found)).collect()
+}
+
+fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exception<'a>> {
+    let table = node.as_table()?;
+    for (key, example) in [
+        ("rule", "rule = \"bare-pod\""),
+        ("resource", "resource = \"trino\""),
+        ("reason", "reason = \"why this is right here\""),
+    ] {
+        if table.text(key).is_none_or(|text| text.trim().is_empty()) {
+            let message = format!("an exception needs a `{key}`");
+            found.push(Diagnostic::error(&MISSING_KEY, message).at(node.span, "").help(format!("add `{example}`")));
+            return None;
+        }
+    }
+    let (rule, written) = (table.text("rule")?, table.text("resource")?);
+    let slugs = || CODES.iter().map(|code| code.slug);
+    if !slugs().any(|slug| slug == rule) {
+        let diagnostic =
+            Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(table.node("rule")?.span, "");
+        let near = near(rule, slugs());
+        found.push(if near.is_empty() {
+            diagnostic.note(format!("there is {}", quoted_list(slugs(), "and")))
+        } else {
+            diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")))
+        });
+        return None;
+    }
+    if let Some(until) = table.node("until")
+        && !until.as_str().is_some_and(is_date)
+    {
+        found.push(
+            Diagnostic::error(&INVALID_VALUE, "`until` takes a date such as `\"2027-01-31\"`").at(until.span, ""),
+        );
+        return None;
+    }
+    match Glob::new(written) {
+        Ok(glob) => Some(Exception {
+            rule,
+            resource: glob.compile_matcher(),
+            written,
+            until: table.text("until"),
+            span: node.span,
+        }),
+        Err(error) => {
+            let message = format!("`{written}` is not a pattern: {}", error.kind());
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(table.node("resource")?.span, ""));
+            None
+        }
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |text: &str, digits: usize| (text.len() == digits).then(|| text.parse::<u32>().ok()).flatten();
+    match parts[..] {
+        [year, month, day] => {
+            number(year, 4).is_some()
+                && number(month, 2).is_some_and(|m| (1..=12).contains(&m))
+                && number(day, 2).is_some_and(|d| (1..=31).contains(&d))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,59 @@
+//! `unknown-issuer`: an edge whose certificates nobody would issue.
+
+use std::collections::BTreeSet;
+
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::{Diagnostic, near, quoted_list};
+use crate::parse::node::Lookup;
+
+code!(
+    UNKNOWN_ISSUER,
+    "unknown-issuer",
+    "an edge names an issuer of certificates that does not exist",
+    "no certificate would ever be issued, and browsers would refuse every host",
+    "[edges.web]\ntls = { issuer = \"letsencript\" }",
+    "[edges.web]\ntls = { issuer = \"letsencrypt\" }"
+);
+
+/// Checks the issuer of every edge of a target that runs cert-manager.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let targets = &context.platform.targets;
+    for (index, target) in targets.iter().enumerate() {
+        let with_shared = || std::iter::once(index).chain(target.shared);
+        let runs_here = with_shared().any(|i| {
+            targets[i].instances.values().any(|x| x.apis.iter().any(|api| api.starts_with("cert-manager.io/")))
+        });
+        if !runs_here {
+            continue;
+        }
+        let issuers: BTreeSet<&str> = with_shared()
+            .flat_map(|i| context.manifests.targets[i].units.values())
+            .flat_map(|unit| unit.stages.values().flatten())
+            .filter(|l| l.object.kind() == "ClusterIssuer")
+            .map(|l| l.object.name())
+            .collect();
+        let used: BTreeSet<&str> =
+            target.instances.values().flat_map(|i| i.hosts.values()).map(|p| p.edge.as_str()).collect();
+        for edge in target.edges.values().filter(|edge| used.contains(edge.name.as_str())) {
+            let Some(issuer) = edge.issuer.as_deref().filter(|issuer| !issuers.contains(issuer)) else { continue };
+            let node = target
+                .table
+                .table("edges")
+                .and_then(|t| t.table(&edge.name))
+                .and_then(|t| t.table("tls"))
+                .and_then(|t| t.node("issuer"));
+            let message = format!("edge `{}` names issuer `{issuer}`, and there is no such ClusterIssuer", edge.name);
+            let diagnostic = Diagnostic::error(&UNKNOWN_ISSUER, message).at(node.map_or(edge.span, |n| n.span), "");
+            let near = near(issuer, issuers.iter().copied());
+            let diagnostic = match (near.is_empty(), issuers.is_empty()) {
+                (false, _) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+                (true, true) => diagnostic.help(format!(
+                    "add one to cert-manager, for example `issuers.{issuer} = {{ kind = \"self-signed-ca\" }}`"
+                )),
+                (true, false) => diagnostic.note(format!("there is {}", quoted_list(issuers.iter().copied(), "and"))),
+            };
+            findings.component(index, "", diagnostic);
+        }
+    }
+}

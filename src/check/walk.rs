@@ -1,0 +1,119 @@
+//! Walks over values and over the user's tables: strings with the key they stand under, places of paths.
+
+use crate::diag::Span;
+use crate::manifest::value::Value;
+use crate::parse::{Kind, Node, Table};
+
+/// Calls `see` with every scalar, the key that it stands under and the key above that one.
+///
+/// In a pair such as `{name: DB_PASSWORD, value: …}`, which is how containers take their environment, the name counts as
+/// the key of the value.
+pub fn scalars<'a>(value: &'a Value, key: &'a str, above: &'a str, see: &mut dyn FnMut(&'a str, &'a str, &'a Value)) {
+    match value {
+        Value::Map(map) => {
+            let named = map.get("name").and_then(Value::as_str);
+            for (inner, value) in map {
+                let inner = match named {
+                    Some(name) if &**inner == "value" => name,
+                    _ => inner,
+                };
+                scalars(value, inner, key, see);
+            }
+        }
+        Value::List(list) => list.iter().for_each(|item| scalars(item, key, above, see)),
+        scalar => see(key, above, scalar),
+    }
+}
+
+/// Calls `see` with every string of the user's, the key that it stands under and the key above that one.
+pub fn strings<'a>(node: &'a Node, key: &'a str, above: &'a str, see: &mut dyn FnMut(&'a str, &'a str, &'a str, Span)) {
+    match &node.kind {
+        Kind::Str(text) => see(key, above, text, node.span),
+        Kind::List(list) => list.iter().for_each(|item| strings(item, key, above, see)),
+        Kind::Table(table) => {
+            let named = table.get("name").and_then(|e| e.node.as_str());
+            for (inner, entry) in table.iter() {
+                let inner = match named {
+                    Some(name) if &**inner == "value" => name,
+                    _ => inner,
+                };
+                strings(&entry.node, inner, key, see);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns the places of the key and of the value at a path, when the user wrote it.
+pub fn written(table: &Table, path: &[String]) -> Option<(Span, Span)> {
+    let (first, rest) = path.split_first()?;
+    let entry = table.get(first.as_str())?;
+    let mut place = (entry.key, entry.node.span);
+    let mut node = &entry.node;
+    for key in rest {
+        match &node.kind {
+            Kind::Table(table) => {
+                let entry = table.get(key.as_str())?;
+                place = (entry.key, entry.node.span);
+                node = &entry.node;
+            }
+            Kind::List(list) => {
+                let index: usize = key.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
+                node = list.get(index)?;
+                place = (node.span, node.span);
+            }
+            _ => return None,
+        }
+    }
+    Some(place)
+}
+
+/// Finds the line of a YAML text (or of a template that prints YAML) on which a path of keys ends: each key is looked for
+/// behind the one before it. Returns byte range of the key.
+pub fn yaml_line(text: &str, path: &[String]) -> Option<(usize, usize)> {
+    let mut from = 0;
+    let mut found = None;
+    for key in path.iter().filter(|key| !key.starts_with('[')) {
+        let (start, end) = key_behind(text, from, key)?;
+        from = end;
+        found = Some((start, end));
+    }
+    found
+}
+
+fn key_behind(text: &str, from: usize, key: &str) -> Option<(usize, usize)> {
+    let mut at = from;
+    while let Some(step) = text[at..].find(key) {
+        let start = at + step;
+        let end = start + key.len();
+        let before = text[..start].chars().next_back();
+        let after = text[end..].trim_start_matches(['"', '\'']);
+        if after.starts_with(':') && before.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | '{' | ',')) {
+            return Some((start, end));
+        }
+        at = end;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_the_order_of_the_path() {
+        let text = "worker: 1\nserver:\n  worker: 2\n";
+        let path = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(yaml_line(text, &path(&["server", "worker"])), Some((20, 26)));
+        assert_eq!(yaml_line(text, &path(&["worker"])), Some((0, 6)));
+        assert_eq!(yaml_line(text, &path(&["nothing"])), None);
+    }
+
+    #[test]
+    fn the_name_of_a_pair_is_its_key() {
+        let value = Value::List(vec![Value::map([("name", Value::from("DB_PASSWORD")), ("value", Value::from("x"))])]);
+        let mut seen = Vec::new();
+        scalars(&value, "env", "", &mut |key, _, _| seen.push(key.to_string()));
+        assert_eq!(seen, ["name", "DB_PASSWORD"]);
+    }
+}

@@ -1,0 +1,139 @@
+//! The catalogue's examples and the whole platforms of `examples/` compile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lakegen::catalog;
+use lakegen::compile::{Compiled, Request, compile};
+use lakegen::diag::render::{Format, Style, render};
+use lakegen::diag::{Diagnostic, Level};
+use lakegen::world::disk::DiskWorld;
+use lakegen::world::memory::MemoryWorld;
+
+/// Findings that examples may have: the software is what the example is about, and its end is well known.
+const EXPECTED: &[&str] = &["abandoned-component", "unseen-chart"];
+
+fn text(compiled: &Compiled, findings: &[Diagnostic]) -> String {
+    render(findings, &compiled.sources, Format::Full, Style { color: false, width: 120 })
+}
+
+fn unexpected(compiled: &Compiled, warnings: bool) -> Vec<Diagnostic> {
+    let counts = |d: &&Diagnostic| d.level == Level::Error || (warnings && !EXPECTED.contains(&d.code.slug));
+    compiled.diagnostics.iter().filter(counts).cloned().collect()
+}
+
+#[test]
+fn every_component_has_an_example_that_compiles() {
+    let names = catalog::names(&MemoryWorld::default());
+    assert!(names.len() > 20, "the catalogue is embedded");
+    let mut broken = String::new();
+    for name in names {
+        let Some(example) = catalog::embedded_file(&format!("templates/{name}/example.toml")) else {
+            broken.push_str(&format!("{name}: there is no example.toml\n"));
+            continue;
+        };
+        let mut world = MemoryWorld::default();
+        world.insert("platform.toml", example.as_bytes());
+        // What an example names of the user's repository is there, and harmless.
+        world.insert(
+            "extras/settings.yaml",
+            &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
+        );
+        world.insert("dashboards/example.json", &b"{}"[..]);
+        let compiled = compile(&world, &Request::default());
+        let findings = unexpected(&compiled, false);
+        if !findings.is_empty() {
+            broken.push_str(&format!("{name}:\n{}\n", text(&compiled, &findings)));
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
+fn every_platform_compiles_without_surprises() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root.join("examples"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.join("platform.toml").is_file())
+        .collect();
+    folders.push(root.into());
+    folders.sort();
+    let mut broken = String::new();
+    for folder in folders {
+        let lines = std::fs::read_to_string(folder.join("platform.toml")).unwrap().lines().count();
+        if lines > 150 {
+            broken.push_str(&format!("{}: {lines} lines, more than 150\n", folder.display()));
+        }
+        let compiled = compile(&DiskWorld::new(&folder), &Request::default());
+        let findings = unexpected(&compiled, true);
+        if !findings.is_empty() || compiled.tree.is_empty() {
+            broken.push_str(&format!("{}:\n{}\n", folder.display(), text(&compiled, &findings)));
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+/// Returns the tree of a text, which must compile.
+fn tree(platform: &str) -> Vec<(String, Arc<[u8]>)> {
+    let mut world = MemoryWorld::default();
+    world.insert("platform.toml", platform.as_bytes());
+    let compiled = compile(&world, &Request::default());
+    assert!(compiled.is_ok(), "{}", text(&compiled, &compiled.diagnostics));
+    compiled.tree.files().map(|(path, bytes)| (path.to_string(), Arc::clone(bytes))).collect()
+}
+
+fn example() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/argocd-onprem/platform.toml")).unwrap()
+}
+
+/// T22, T25: neither the order of tables and keys nor comments show in the tree.
+#[test]
+fn t25_order_and_comments_change_nothing() {
+    let written = example();
+    let parsed: toml::Table = toml::from_str(&written).unwrap();
+    // The writer knows no comments, and each nested table is written in the order given here.
+    fn reversed(table: &toml::Table) -> toml::Table {
+        table
+            .iter()
+            .rev()
+            .map(|(key, value)| {
+                let value = match value {
+                    toml::Value::Table(inner) => toml::Value::Table(reversed(inner)),
+                    other => other.clone(),
+                };
+                (key.clone(), value)
+            })
+            .collect()
+    }
+    let (first, second) = (tree(&written), tree(&inline(&reversed(&parsed))));
+    let names = |tree: &[(String, Arc<[u8]>)]| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&first), names(&second));
+    for ((path, one), (_, other)) in first.iter().zip(&second) {
+        assert_eq!(String::from_utf8_lossy(one), String::from_utf8_lossy(other), "{path}");
+    }
+}
+
+/// Writes a table as TOML: each key of the top as a table of its own, everything below inline.
+fn inline(table: &toml::Table) -> String {
+    fn value(of: &toml::Value) -> String {
+        match of {
+            toml::Value::Table(table) => {
+                let entries: Vec<String> = table.iter().map(|(k, v)| format!("{} = {}", quoted(k), value(v))).collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+            toml::Value::Array(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
+            toml::Value::String(text) => quoted(text),
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            toml::Value::Boolean(truth) => truth.to_string(),
+            toml::Value::Datetime(date) => date.to_string(),
+        }
+    }
+    table.iter().map(|(key, of)| format!("{} = {}\n", quoted(key), value(of))).collect()
+}
+
+/// JSON's strings are TOML's basic strings, but for the character DEL.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap().replace('\u{7f}', "\\u007f")
+}
