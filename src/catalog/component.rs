@@ -431,7 +431,7 @@ fn strings(table: &Table, key: &str) -> Vec<String> {
 fn value_map(table: &Table) -> Map {
     match table_value(table) {
         Value::Map(map) => map,
-        _ => Map::new(),
+        _ => Map::default(),
     }
 }
 

@@ -298,7 +298,7 @@ impl<'a> Applications<'a> {
         let flag = |key: &str, default: bool| {
             instance.and_then(|i| self.sync(i, key)).and_then(Node::as_bool).unwrap_or(default)
         };
-        let mut policy = Map::new();
+        let mut policy = Map::default();
         if flag("automated", true) {
             let prune = unit.component != namespaces::UNIT && flag("prune", true);
             policy.insert(
@@ -358,7 +358,7 @@ impl<'a> Applications<'a> {
         let Some(instance) = instance else { return vec![] };
         let mut ignored = Vec::new();
         for filled in &instance.definition.operator_filled {
-            let mut map = Map::new();
+            let mut map = Map::default();
             if !filled.group.is_empty() {
                 map.insert("group".into(), Value::from(filled.group.as_str()));
             }
@@ -373,7 +373,7 @@ impl<'a> Applications<'a> {
         }
         for own in self.sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]) {
             let Some(table) = own.as_table() else { continue };
-            let mut map = Map::new();
+            let mut map = Map::default();
             for (from, to) in [
                 ("group", "group"),
                 ("kind", "kind"),

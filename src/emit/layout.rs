@@ -65,7 +65,7 @@ impl Component<'_> {
             return;
         }
         let all: Vec<&Value> = with.iter().map(|(_, values)| *values).collect();
-        let base = shared(&all).unwrap_or_else(|| Cow::Owned(Value::Map(Map::new())));
+        let base = shared(&all).unwrap_or_else(|| Cow::Owned(Value::Map(Map::default())));
         let base_path = format!("{}/base/values/values.yaml", self.folder);
         if !base.is_empty() {
             writer.yaml(&base_path, &base);
@@ -209,7 +209,7 @@ fn short(id: &ObjectId) -> String {
 
 /// Returns a strategic merge patch: what differs, with the identity of its object.
 fn patch(object: &Object, rest: Value) -> Value {
-    let mut patch = Value::Map(Map::new());
+    let mut patch = Value::Map(Map::default());
     patch.set(&["apiVersion"], Value::from(object.api_version()));
     patch.set(&["kind"], Value::from(object.kind()));
     patch.set(&["metadata", "name"], Value::from(object.name()));

@@ -15,7 +15,7 @@ pub fn shared<'v>(values: &[&'v Value]) -> Option<Cow<'v, Value>> {
         return Some(Cow::Borrowed(first));
     }
     let maps: Vec<&Map> = values.iter().map(|v| v.as_map()).collect::<Option<_>>()?;
-    let mut common = Map::new();
+    let mut common = Map::default();
     for (key, _) in maps[0] {
         let inner: Option<Vec<&Value>> = maps.iter().map(|map| map.get(key)).collect();
         if let Some(value) = inner.and_then(|inner| shared(&inner)) {

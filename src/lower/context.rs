@@ -78,7 +78,7 @@ impl Shared {
         let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
         let mut table = |key: &str| match target.table.get(key) {
             Some(entry) => late.fill_node(&entry.node, found),
-            None => Value::Map(Map::new()),
+            None => Value::Map(Map::default()),
         };
         let platform = object([
             ("name", Value::from(ground.name.as_str())),
@@ -151,7 +151,7 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
 }
 
 fn health_checks(lowering: &Lowering<'_>) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
         for (kind, lua) in &instance.definition.health {
             map.insert(kind.as_str().into(), Value::from(lua.as_str()));
@@ -162,7 +162,7 @@ fn health_checks(lowering: &Lowering<'_>) -> Value {
 }
 
 fn ignore(lowering: &Lowering<'_>) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     for instance in lowering.platform.targets.iter().flat_map(|t| t.instances.values()) {
         for filled in instance.definition.operator_filled.iter().filter(|f| !f.pointers.is_empty()) {
             let key =
@@ -232,7 +232,7 @@ pub fn of(
 
 /// Returns every option with its default applied, strings filled in and checked.
 fn options(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     for (name, def) in &instance.definition.options {
         let node = instance.table.node(name);
         if node.is_none() && def.required {
@@ -286,7 +286,7 @@ fn option(late: &Late<'_>, name: &str, node: Option<&Node>, def: &OptionDef, fou
 
 fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, found: &mut Vec<Diagnostic>) -> Value {
     let given = node.and_then(Node::as_table);
-    let mut map = Map::new();
+    let mut map = Map::default();
     for (key, inner) in &def.keys {
         let own = given.and_then(|t| t.node(key));
         if own.is_none()
@@ -336,7 +336,7 @@ fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Ve
 }
 
 fn requires(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     for slot in instance.definition.requires.keys() {
         let value = match instance.bindings.get(slot) {
             Some(SlotBinding::One(binding)) => fields(late, binding, instance, found),
@@ -352,7 +352,7 @@ fn requires(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -
 
 /// Returns the fields of a binding that are not secret.
 fn fields(late: &Late<'_>, binding: &Binding, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     map.insert("provider".into(), Value::from(binding.provider.as_str()));
     map.insert("capability".into(), Value::from(binding.capability.as_str()));
     let capability = late.capability(&binding.capability);
@@ -393,7 +393,7 @@ fn typed(kind: &str, text: String) -> Value {
 fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let empty = IndexMap::new();
     let claims = lowering.target.claims.get(&instance.name).unwrap_or(&empty);
-    let mut map = Map::new();
+    let mut map = Map::default();
     for capability in instance.definition.provides.keys() {
         let list = claims.get(capability).map(Vec::as_slice).unwrap_or_default();
         let list = list.iter().map(|claim| {
@@ -452,7 +452,7 @@ fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
 }
 
 fn hosts(lowering: &Lowering<'_>, instance: &Instance) -> Value {
-    let mut map = Map::new();
+    let mut map = Map::default();
     for endpoint in instance.definition.endpoints.keys() {
         let value = instance.hosts.get(endpoint).map_or(Value::Null, |published| {
             let edge = lowering.target.edges.get(&published.edge);

@@ -100,7 +100,7 @@ fn ingress(
         true => object([("http", http.clone())]),
         false => object([("host", Value::from(host.as_str())), ("http", http.clone())]),
     });
-    let mut spec = Map::new();
+    let mut spec = Map::default();
     let class = if tailscale { "tailscale" } else { &edge.class };
     if !class.is_empty() {
         spec.insert("ingressClassName".into(), Value::from(class));
@@ -253,7 +253,7 @@ fn monitors(
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
-        let mut labels = Map::new();
+        let mut labels = Map::default();
         for (label, text) in &scrape.selector {
             if let Some(text) = late.fill(text, instance.definition.span, found).plain() {
                 labels.insert(label.as_str().into(), Value::from(text));

@@ -496,7 +496,7 @@ impl<'a> Lowering<'a> {
         for node in nodes(&instance.table, "patches") {
             let value = late.fill_node(node, found);
             let stage = value.get("stage").and_then(Value::as_str).and_then(Stage::from_name).unwrap_or(Stage::Release);
-            let mut patch = Map::new();
+            let mut patch = Map::default();
             if let Some(target) = value.get("target") {
                 patch.insert("target".into(), target.clone());
             }
@@ -611,7 +611,7 @@ fn drop_nulls(value: &mut Value) {
 
 /// Adds `apiVersion`, `kind` and `metadata.name` to a merge patch when its target names them.
 fn named_patch(merge: &Value, target: Option<&Value>) -> Value {
-    let mut patch = Value::Map(Map::new());
+    let mut patch = Value::Map(Map::default());
     let text = |key: &str| target.and_then(|t| t.get(key)).and_then(Value::as_str);
     let kind = text("kind").unwrap_or("Any");
     let known = kinds::groups_of(kind);

@@ -44,7 +44,7 @@ pub struct Own {
 impl Own {
     /// Returns `secrets` as templates see it.
     pub fn context(&self) -> Value {
-        let mut map = Map::new();
+        let mut map = Map::default();
         for (key, name) in &self.names {
             let keys = self
                 .keys
@@ -259,7 +259,7 @@ impl Secrets {
         let names = own.names.clone();
         let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
         let name = format!("{}-files", instance.name);
-        let mut texts = Map::new();
+        let mut texts = Map::default();
         let mut secret = IndexMap::new();
         let mut used = BTreeSet::new();
         for (path, entry) in files {
@@ -395,7 +395,7 @@ impl Secrets {
             && wanted.labels.is_empty()
             && wanted.entries.values().all(|f| f.only_secret().is_some());
         let store = made_from.common_store(target);
-        let mut template = Map::new();
+        let mut template = Map::default();
         if !direct {
             template.insert("engineVersion".into(), Value::from("v2"));
             if wanted.kind != "Opaque" {
@@ -571,7 +571,7 @@ fn store_reference(name: &str) -> Value {
 }
 
 fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::resolve::Target) -> Value {
-    let mut remote = Map::new();
+    let mut remote = Map::default();
     match value {
         SecretValue::Item { item, property } => {
             remote.insert("key".into(), Value::from(item.as_str()));

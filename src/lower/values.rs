@@ -25,13 +25,13 @@ pub fn values(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Value> {
     instance.chart.as_ref()?;
-    let mut values = Value::Map(Map::new());
+    let mut values = Value::Map(Map::default());
     if let Some(template) = &instance.definition.values {
         let inputs = context.inputs(lowering.engine.reads(&template.name));
         let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
             match lowering.engine.documents(template, context.jinja()) {
                 Ok(documents) => {
-                    let mut merged = Value::Map(Map::new());
+                    let mut merged = Value::Map(Map::default());
                     documents.into_iter().for_each(|document| merged.merge(document.value));
                     let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
                     Some((Arc::new(merged), asked))
@@ -102,7 +102,7 @@ fn merge(values: &mut Value, path: &str, value: Value) {
     if path == "." {
         values.merge(value);
     } else {
-        let mut over = Value::Map(Map::new());
+        let mut over = Value::Map(Map::default());
         set(&mut over, path, value);
         values.merge(over);
     }
@@ -216,9 +216,9 @@ fn pod_facts(
     let mut facts = PodFacts {
         replicas,
         resources,
-        node_selector: Value::Map(Map::new()),
+        node_selector: Value::Map(Map::default()),
         tolerations: Value::List(vec![]),
-        affinity: Value::Map(Map::new()),
+        affinity: Value::Map(Map::default()),
         spread: Value::List(vec![]),
         env: Value::List(own.env(name)),
         identity: identity(lowering, instance),
@@ -253,8 +253,8 @@ fn selector(lowering: &Lowering<'_>, instance: &Instance, pod: &Pod, found: &mut
 /// Turns `request..limit` into `requests` and `limits`. Memory given alone is both, because a pod that may grow beyond
 /// its request is the first to be killed; processor time given alone has no limit, because a limit only slows down.
 pub fn resources(cpu: Option<&str>, memory: Option<&str>) -> Value {
-    let mut requests = Map::new();
-    let mut limits = Map::new();
+    let mut requests = Map::default();
+    let mut limits = Map::default();
     if let Some((request, limit)) = cpu.and_then(text::range) {
         requests.insert("cpu".into(), Value::from(request));
         if let Some(limit) = limit {
@@ -319,7 +319,7 @@ fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
         "aws" => "eks.amazonaws.com/role-arn",
         "gcp" => "iam.gke.io/gcp-service-account",
         "azure" => "azure.workload.identity/client-id",
-        _ => return Value::Map(Map::new()),
+        _ => return Value::Map(Map::default()),
     };
     let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
     let role = match instance.table.node("identity").map(|n| &n.kind) {

@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
 /// An ordered map from string keys to values; order is the order of writing.
-pub type Map = IndexMap<Arc<str>, Value>;
+/// Its hasher is fast and seeded per process; neither shows, because order is that of insertion.
+pub type Map = IndexMap<Arc<str>, Value, foldhash::fast::RandomState>;
 
 /// A YAML or JSON value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -119,7 +120,7 @@ impl Value {
             return;
         };
         if self.as_map().is_none() {
-            *self = Self::Map(Map::new());
+            *self = Self::Map(Map::default());
         }
         let map = self.as_map_mut().expect("made a map just above");
         map.entry(Arc::from(*key)).or_default().set(rest, value);

@@ -136,7 +136,7 @@ fn frame(
         environment: environment_name.into(),
         cluster: cluster_name.into(),
         ground,
-        vars: Map::new(),
+        vars: Map::default(),
         store: Store::default(),
         table,
         shared: None,
@@ -328,8 +328,8 @@ fn uses_hosts(table: &Table) -> bool {
 
 /// Fills in the variables; they may use each other, but not in a circle.
 fn vars(frame: &Frame, sources: &Sources, found: &mut Vec<Diagnostic>) -> Map {
-    let Some(table) = frame.table.table("vars") else { return Map::new() };
-    let mut done = Map::new();
+    let Some(table) = frame.table.table("vars") else { return Map::default() };
+    let mut done = Map::default();
     let mut path = Vec::new();
     for name in table.keys() {
         var(name, table, frame, &mut done, &mut path, sources, found);

@@ -137,7 +137,7 @@ impl Reader<'_> {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), span),
             Event::SequenceStart(_, anchor, _) => self.open(Content::List(Vec::new()), anchor, span),
             Event::MappingStart(_, anchor, _) => {
-                let content = Content::Map { map: Map::new(), slot: Slot::Key, merged: IndexSet::new() };
+                let content = Content::Map { map: Map::default(), slot: Slot::Key, merged: IndexSet::new() };
                 self.open(content, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),

@@ -116,7 +116,7 @@ fn writes_block_layout() {
                 ]),
             )]),
         ),
-        ("a", Value::Map(Map::new())),
+        ("a", Value::Map(Map::default())),
     ]);
     let yaml = "b:\n  list:\n  - x: 1\n    z:\n    - null\n  - - true\n    - []\n  - |-\n    a\n    b\na: {}\n";
     assert_eq!(write(&value), yaml);
