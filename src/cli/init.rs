@@ -109,7 +109,7 @@ fn starter(folder: &Path) -> String {
         own = own.replacen("https://git.example.com/acme/lake.git", &url, 1);
     }
     let world = MemoryWorld::from_iter([("platform.toml", own.as_bytes().to_vec())]);
-    if compile(&world, &Request::default()).diagnostics.is_empty() { own } else { plain }
+    if compile(&world, &Request::default()).is_ok() { own } else { plain }
 }
 
 fn is_plain(name: &str) -> bool {

@@ -38,16 +38,16 @@ fn only(changes: &Changes) -> &Change {
 fn lists_are_matched_by_what_identifies_their_items() {
     let rows = [
         (
-            "a: [{name: x, v: 1}, {name: y, v: 2}]",
-            "a: [{name: w}, {name: x, v: 1}, {name: y, v: 3}]",
-            "a[name=y].v 2 3; a[name=w] - {\"name\":\"w\"}",
+            "a: [{name: x, v: 1}, {name: z, v: 2}]",
+            "a: [{name: w}, {name: x, v: 1}, {name: z, v: 3}]",
+            "a[name=z].v 2 3; a[name=w] - {\"name\":\"w\"}",
         ),
         (
-            "a: [{name: x}, {name: y}]",
-            "a: [{name: y}, {name: x}]",
-            "a (order) [\"name=x\",\"name=y\"] [\"name=y\",\"name=x\"]",
+            "a: [{name: x}, {name: z}]",
+            "a: [{name: z}, {name: x}]",
+            "a (order) [\"name=x\",\"name=z\"] [\"name=z\",\"name=x\"]",
         ),
-        ("volumes: [{name: x}, {name: y}]", "volumes: [{name: y}, {name: x}]", ""),
+        ("volumes: [{name: x}, {name: z}]", "volumes: [{name: z}, {name: x}]", ""),
         (
             "p: [{containerPort: 53, protocol: TCP}, {containerPort: 53, protocol: UDP}]",
             "p: [{containerPort: 53, protocol: UDP}]",
@@ -62,7 +62,7 @@ fn lists_are_matched_by_what_identifies_their_items() {
         ("args: [a, b, c]", "args: [a, x, c, d]", "args[1] \"b\" \"x\"; args[3] - \"d\""),
         ("accessModes: [a, b]", "accessModes: [b, a]", ""),
         ("accessModes: [a, b]", "accessModes: [c, a]", "accessModes[] \"b\" -; accessModes[] - \"c\""),
-        ("labels: {a.b/c: x}", "labels: {a.b/c: y}", "labels[\"a.b/c\"] \"x\" \"y\""),
+        ("labels: {a.b/c: x}", "labels: {a.b/c: z}", "labels[\"a.b/c\"] \"x\" \"z\""),
         ("rules: [{v: [a]}]", "rules: [{v: [b]}]", "rules[0].v[0] \"a\" \"b\""),
     ];
     for (old, new, expected) in rows {
@@ -113,12 +113,12 @@ fn both_directions_mirror_each_other() {
 
 #[test]
 fn a_resource_is_the_same_in_another_file() {
-    let (x, y) = (object("Pod", "x", ""), object("Pod", "y", ""));
+    let (x, y) = (object("Pod", "x", ""), object("Pod", "z", ""));
     let together = format!("{x}---\n{y}");
-    let apart = [("components/t/prod/release/x.yaml", &*x), ("components/t/prod/release/y.yaml", &*y)];
+    let apart = [("components/t/prod/release/x.yaml", &*x), ("components/t/prod/release/z.yaml", &*y)];
     let changes = compare(&[("components/t/prod/release/all.yaml", &together)], &apart);
     assert!(changes.is_empty(), "{changes:#?}");
-    let changes = compare(&apart, &[("components/t/prod/config/x.yaml", &x), ("components/t/prod/release/y.yaml", &y)]);
+    let changes = compare(&apart, &[("components/t/prod/config/x.yaml", &x), ("components/t/prod/release/z.yaml", &y)]);
     let change = only(&changes);
     assert_eq!(change.moved_from.as_deref(), Some("components/t/prod/release/x.yaml"));
     assert_eq!(change.risk.as_ref().unwrap().level, Level::Caution);

@@ -299,7 +299,9 @@ fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagn
                     });
                 }
             }
-            for (field, def) in &known.fields {
+            // Which bucket it is, each slot says.
+            let asked = known.fields.iter().filter(|(field, _)| capability != BUCKET || *field != "bucket");
+            for (field, def) in asked {
                 if !def.secret
                     && !def.optional
                     && def.default.is_none()
