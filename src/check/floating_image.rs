@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Findings, at_key, walk};
+use super::{Clean, Context, Findings, at_key, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
@@ -26,6 +26,7 @@ const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable
 
 /// Checks the images of all workloads.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let mut clean = Clean::default();
     for made in context.made() {
         let written = made.instance.map(written).unwrap_or_default();
         for (image, span) in &written {
@@ -34,13 +35,15 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
         }
         for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
-            walk::scalars(lowered.object.value(), "", "", &mut |key, _, value| {
-                if let ("image" | "imageName", Value::Str(image)) = (key, value)
-                    && !written.contains_key(&**image)
-                    && let Some(why) = floating(image)
-                {
-                    findings.object(&made, lowered, at_key(context, report(image, why), lowered, key));
-                }
+            clean.unless_clean(lowered.object.value(), findings, |findings| {
+                walk::scalars(lowered.object.value(), "", "", &mut |key, _, value| {
+                    if let ("image" | "imageName", Value::Str(image)) = (key, value)
+                        && !written.contains_key(&**image)
+                        && let Some(why) = floating(image)
+                    {
+                        findings.object(&made, lowered, at_key(context, report(image, why), lowered, key));
+                    }
+                });
             });
         }
     }

@@ -19,9 +19,12 @@ mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod unknown_issuer; //          unknown-issuer
 
+use std::collections::BTreeSet;
+
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};
 use crate::lower::{Lowered, Manifests, Unit};
+use crate::manifest::value::Value;
 use crate::resolve::{Instance, Platform, Target};
 
 /// The codes of all rules; each takes a level in `[policy]`.
@@ -141,6 +144,25 @@ impl Findings {
     fn object(&mut self, made: &Made<'_>, lowered: &Lowered, diagnostic: Diagnostic) {
         let resource = format!("{}/{}", lowered.object.kind(), lowered.object.name());
         self.0.push(Finding { target: made.index, component: made.name.into(), resource, diagnostic });
+    }
+}
+
+/// Values in which a rule found nothing: those that targets share need not be looked at again.
+#[derive(Default)]
+struct Clean(BTreeSet<usize>);
+
+impl Clean {
+    /// Runs `look` unless it found nothing in this very value before.
+    fn unless_clean(&mut self, value: &Value, findings: &mut Findings, look: impl FnOnce(&mut Findings)) {
+        let address = std::ptr::from_ref(value).addr();
+        if self.0.contains(&address) {
+            return;
+        }
+        let before = findings.0.len();
+        look(findings);
+        if findings.0.len() == before {
+            self.0.insert(address);
+        }
     }
 }
 

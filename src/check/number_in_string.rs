@@ -2,7 +2,7 @@
 //!
 //! The API server refuses such an object whole, with a message about Go types.
 
-use super::{Context, Findings, at_key};
+use super::{Clean, Context, Findings, at_key};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
@@ -22,33 +22,36 @@ const STRING_MAPS: &[&str] = &["annotations", "labels", "matchLabels", "nodeSele
 
 /// Checks every object.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let mut clean = Clean::default();
     for made in context.made() {
         for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
             let object = &lowered.object;
-            let mut found = None;
-            walk(object.map(), &mut found);
-            if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
-                for key in ["data", "stringData"] {
-                    strings(key, object.map().get(key), &mut found);
+            clean.unless_clean(object.value(), findings, |findings| {
+                let mut found = None;
+                walk(object.map(), &mut found);
+                if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
+                    for key in ["data", "stringData"] {
+                        strings(key, object.map().get(key), &mut found);
+                    }
                 }
-            }
-            if let Some((what, key, value)) = found {
-                let message = format!(
-                    "`{key}` in the {what} of {} `{}` is {}, and must be a string",
-                    object.kind(),
-                    object.name(),
-                    with_article(value.type_name())
-                );
-                let diagnostic = at_key(context, Diagnostic::error(&NUMBER_IN_STRING, message), lowered, key);
-                findings.object(
-                    &made,
-                    lowered,
-                    match plain(value) {
-                        Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
-                        None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
-                    },
-                );
-            }
+                if let Some((what, key, value)) = found {
+                    let message = format!(
+                        "`{key}` in the {what} of {} `{}` is {}, and must be a string",
+                        object.kind(),
+                        object.name(),
+                        with_article(value.type_name())
+                    );
+                    let diagnostic = at_key(context, Diagnostic::error(&NUMBER_IN_STRING, message), lowered, key);
+                    findings.object(
+                        &made,
+                        lowered,
+                        match plain(value) {
+                            Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
+                            None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
+                        },
+                    );
+                }
+            });
         }
     }
 }

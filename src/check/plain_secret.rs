@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Findings, Made, at_key, at_object, walk};
+use super::{Clean, Context, Findings, Made, at_key, at_object, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::lower::Lowered;
@@ -42,11 +42,15 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
         }
     }
+    let mut clean = Clean::default();
     for made in context.made() {
         for lowered in made.objects() {
-            object(context, &made, lowered, &reported, findings);
+            clean.unless_clean(lowered.object.value(), findings, |findings| {
+                object(context, &made, lowered, &reported, findings);
+            });
         }
-        if let (Some(values), Some(instance)) = (&made.unit.values, made.instance) {
+        let (Some(values), Some(instance)) = (&made.unit.values, made.instance) else { continue };
+        clean.unless_clean(values, findings, |findings| {
             let mut seen = None;
             walk::scalars(values, "", "", &mut |key, above, value| {
                 if let Value::Str(text) = value
@@ -65,7 +69,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     remedy(Diagnostic::error(&PLAIN_SECRET, message).at(instance.span, "")),
                 );
             }
-        }
+        });
     }
 }
 

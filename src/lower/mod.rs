@@ -585,7 +585,9 @@ fn share(target: &mut TargetManifests, before: &TargetManifests) {
             // Both are sorted by identity, so a walk side by side meets every pair.
             let mut rest = others.iter();
             for lowered in objects.iter_mut() {
-                if let Some(same) = rest.clone().position(|o| o.object == lowered.object) {
+                if let Some(same) =
+                    rest.clone().position(|o| o.object.id() == lowered.object.id() && o.object == lowered.object)
+                {
                     let found = rest.nth(same).expect("the position was just found");
                     lowered.object = found.object.clone();
                 }

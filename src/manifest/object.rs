@@ -1,7 +1,7 @@
 //! A Kubernetes object: its identity and its content.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::value::{Map, Value};
 
@@ -28,12 +28,22 @@ impl fmt::Display for ObjectId {
 
 /// A Kubernetes object. The content is always a map with `apiVersion`, `kind` and `metadata.name`.
 #[derive(Clone, Debug)]
-pub struct Object(Arc<Value>);
+pub struct Object {
+    value: Arc<Value>,
+    /// What is asked most, kept beside; gone whenever the content may change.
+    head: OnceLock<Head>,
+}
+
+#[derive(Clone, Debug)]
+struct Head {
+    api_version: Arc<str>,
+    id: ObjectId,
+}
 
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         // Objects that several targets share are one in memory.
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+        self.same(other) || self.value == other.value
     }
 }
 
@@ -54,60 +64,75 @@ impl Object {
                 return Err(name);
             }
         }
-        Ok(Self(Arc::new(value)))
+        Ok(Self { value: Arc::new(value), head: OnceLock::new() })
+    }
+
+    /// Says whether both are one object in memory.
+    pub fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.value, &other.value)
     }
 
     /// Returns the content.
     pub fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
     /// Returns the content for changing; copies it first when it is shared.
     pub fn value_mut(&mut self) -> &mut Value {
-        Arc::make_mut(&mut self.0)
+        self.head = OnceLock::new();
+        Arc::make_mut(&mut self.value)
     }
 
     /// Returns the top-level map.
     pub fn map(&self) -> &Map {
-        self.0.as_map().expect("checked when made")
+        self.value.as_map().expect("checked when made")
     }
 
-    fn text(&self, path: &[&str]) -> &str {
-        self.0.at(path).and_then(Value::as_str).unwrap_or("")
+    fn head(&self) -> &Head {
+        self.head.get_or_init(|| {
+            let text = |path: &[&str]| match self.value.at(path) {
+                Some(Value::Str(text)) => text.clone(),
+                _ => Arc::from(""),
+            };
+            let api_version = text(&["apiVersion"]);
+            let group = api_version.rsplit_once('/').map_or("", |(group, _)| group).into();
+            let metadata = self.value.get("metadata");
+            let inner = |key: &str| match metadata.and_then(|m| m.get(key)) {
+                Some(Value::Str(text)) => text.clone(),
+                _ => Arc::from(""),
+            };
+            let id = ObjectId { group, kind: text(&["kind"]), namespace: inner("namespace"), name: inner("name") };
+            Head { api_version, id }
+        })
     }
 
     /// Returns `apiVersion`, as in `apps/v1` or `v1`.
     pub fn api_version(&self) -> &str {
-        self.text(&["apiVersion"])
+        &self.head().api_version
     }
 
     /// Returns the API group, empty for the core group.
     pub fn group(&self) -> &str {
-        self.api_version().rsplit_once('/').map_or("", |(group, _)| group)
+        &self.head().id.group
     }
 
     /// Returns `kind`.
     pub fn kind(&self) -> &str {
-        self.text(&["kind"])
+        &self.head().id.kind
     }
 
     /// Returns `metadata.name`.
     pub fn name(&self) -> &str {
-        self.text(&["metadata", "name"])
+        &self.head().id.name
     }
 
     /// Returns `metadata.namespace`, empty when it is not set.
     pub fn namespace(&self) -> &str {
-        self.text(&["metadata", "namespace"])
+        &self.head().id.namespace
     }
 
     /// Returns the identity.
     pub fn id(&self) -> ObjectId {
-        ObjectId {
-            group: self.group().into(),
-            kind: self.kind().into(),
-            namespace: self.namespace().into(),
-            name: self.name().into(),
-        }
+        self.head().id.clone()
     }
 }
