@@ -50,12 +50,7 @@ fn document(input: &[u8]) -> anyhow::Result<Vec<u8>> {
         let (parser, emitter) = (parser.as_mut_ptr(), emitter.as_mut_ptr());
         ensure!(yaml::yaml_parser_initialize(parser).ok && yaml::yaml_emitter_initialize(emitter).ok, "no memory");
         yaml::yaml_parser_set_input_string(parser, input.as_ptr(), input.len() as u64);
-        yaml::yaml_emitter_set_output_string(
-            emitter,
-            output.as_mut_ptr(),
-            output.len() as u64,
-            &raw mut written,
-        );
+        yaml::yaml_emitter_set_output_string(emitter, output.as_mut_ptr(), output.len() as u64, &raw mut written);
         yaml::yaml_emitter_set_unicode(emitter, true);
         yaml::yaml_emitter_set_width(emitter, -1);
         let mut done = false;

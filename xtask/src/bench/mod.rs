@@ -92,8 +92,7 @@ fn table(sizes: &[(usize, usize)], rounds: usize) -> anyhow::Result<()> {
         "floor: libyaml reads and writes the same YAML once, then the files are written; all others as ratios to it\n\
          aims: render 1.5, again 0.75, growth 1.03, peak 50 MiB at 200x3 and 150 MiB at 1000x3"
     );
-    if let [(small, (render, floor)), (large, (render_large, floor_large))] =
-        growth.into_iter().collect::<Vec<_>>()[..]
+    if let [(small, (render, floor)), (large, (render_large, floor_large))] = growth.into_iter().collect::<Vec<_>>()[..]
     {
         #[expect(clippy::cast_precision_loss, reason = "component counts are small")]
         let step = (large as f64 / small as f64).ln();

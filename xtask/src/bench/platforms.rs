@@ -113,9 +113,7 @@ impl Member {
         let Self { team, number, kind } = self;
         let keys = match *kind {
             "postgres" => format!("instances = 1\nstorage = \"{}Gi\"", 5 + environment),
-            "trino" => {
-                "pods.worker = { replicas = 1, cpu = \"1..2\", memory = \"8Gi..8Gi\" }".to_string()
-            }
+            "trino" => "pods.worker = { replicas = 1, cpu = \"1..2\", memory = \"8Gi..8Gi\" }".to_string(),
             "dbt" => "repository.ref = \"develop\"".to_string(),
             "app" if number % 2 == 0 => {
                 format!("image = \"registry.example.com/acme/app-{number}:1.{team}.{environment}\"")
