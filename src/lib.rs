@@ -5,7 +5,13 @@
 
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::dbg_macro, reason = "the user gets a message")
+    deny(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::dbg_macro,
+        reason = "the user gets a message"
+    )
 )]
 
 pub mod compile; //  the pipeline on one screen
