@@ -3,6 +3,17 @@
 //! The modules below stand in reading order: each folder is a stage of the pipeline
 //! `parse → resolve → lower → check → emit`, and [`compile`] shows them all on one screen.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::dbg_macro,
+        reason = "the user gets a message"
+    )
+)]
+
 pub mod compile; //  the pipeline on one screen
 pub mod diag; //     diagnostics: what, where, why, how to fix
 pub mod world; //    all that a compile may read

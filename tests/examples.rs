@@ -87,25 +87,27 @@ fn example() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/argocd-onprem/platform.toml")).unwrap()
 }
 
+/// Returns the table with every table in it read backwards.
+fn reversed(table: &toml::Table) -> toml::Table {
+    table
+        .iter()
+        .rev()
+        .map(|(key, value)| {
+            let value = match value {
+                toml::Value::Table(inner) => toml::Value::Table(reversed(inner)),
+                other => other.clone(),
+            };
+            (key.clone(), value)
+        })
+        .collect()
+}
+
 /// T22, T25: neither the order of tables and keys nor comments show in the tree.
 #[test]
 fn t25_order_and_comments_change_nothing() {
     let written = example();
     let parsed: toml::Table = toml::from_str(&written).unwrap();
     // The writer knows no comments, and each nested table is written in the order given here.
-    fn reversed(table: &toml::Table) -> toml::Table {
-        table
-            .iter()
-            .rev()
-            .map(|(key, value)| {
-                let value = match value {
-                    toml::Value::Table(inner) => toml::Value::Table(reversed(inner)),
-                    other => other.clone(),
-                };
-                (key.clone(), value)
-            })
-            .collect()
-    }
     let (first, second) = (tree(&written), tree(&inline(&reversed(&parsed))));
     let names = |tree: &[(String, Arc<[u8]>)]| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(&first), names(&second));

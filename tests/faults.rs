@@ -44,7 +44,7 @@ fn kill_sweep(sweep: &Sweep<'_>) -> Result<usize, String> {
             let inject = format!("inject={call}:signal=KILL:when={when}");
             let mut strace = Command::new("strace");
             strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
-            run(under(strace, (sweep.command)(folder.path())));
+            run(under(strace, &(sweep.command)(folder.path())));
             let context = format!("killed at {call} number {when}");
             for (path, bytes) in files(folder.path()) {
                 let whole = [&old, &new].iter().any(|files| files.get(&path) == Some(&bytes));
@@ -68,7 +68,7 @@ fn reference_run(sweep: &Sweep<'_>) -> (Files, BTreeMap<String, usize>, Files) {
     // Names that this architecture does not have are left out with a question mark.
     let known: Vec<String> = CALLS.split(',').map(|call| format!("?{call}")).collect();
     strace.args(["-f", "-o", log.path().to_str().unwrap(), "-e", &format!("trace={}", known.join(","))]);
-    assert!(run(under(strace, (sweep.command)(folder.path()))), "the command fails without any fault");
+    assert!(run(under(strace, &(sweep.command)(folder.path()))), "the command fails without any fault");
     let mut counts = BTreeMap::new();
     for line in fs::read_to_string(log.path()).unwrap().lines() {
         let call = line.split_whitespace().nth(1).unwrap_or("").split('(').next().unwrap_or("");
@@ -79,7 +79,7 @@ fn reference_run(sweep: &Sweep<'_>) -> (Files, BTreeMap<String, usize>, Files) {
     (old, counts, files(folder.path()))
 }
 
-fn under(mut strace: Command, command: Command) -> Command {
+fn under(mut strace: Command, command: &Command) -> Command {
     strace.arg("--").arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         strace.current_dir(folder);
@@ -208,7 +208,7 @@ fn t35_reading_commands_only_read() {
         let mut strace = Command::new("strace");
         let calls = "trace=execve,execveat,socket,connect,?open,openat,?openat2,?creat,?mkdir,mkdirat,?rename,?renameat,renameat2,?unlink,unlinkat,?link,linkat,?symlink,symlinkat,ftruncate";
         strace.args(["-f", "-o", log.path().to_str().unwrap(), "-e", calls]);
-        assert!(run(under(strace, lakegen(folder.path(), arguments))), "{arguments:?} failed");
+        assert!(run(under(strace, &lakegen(folder.path(), arguments))), "{arguments:?} failed");
         let log = fs::read_to_string(log.path()).unwrap();
         let calls: Vec<&str> = log.lines().filter(|line| line.contains('(')).collect();
         assert!(calls[0].contains("execve("), "the trace begins with the program itself: {}", calls[0]);

@@ -398,7 +398,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         secrets: entries(table.table("secrets"), secret),
         endpoints,
         pods,
-        metrics_values: metrics.table("values").map(|t| value_map(t)).unwrap_or_default(),
+        metrics_values: metrics.table("values").map(value_map).unwrap_or_default(),
         scrapes: entries(metrics.table("scrape"), scrape),
         alerts: entries(table.table("alerts"), |_, t, _| alert(t)),
         network_from: strings(network, "from"),

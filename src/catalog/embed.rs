@@ -19,6 +19,7 @@ fn main() {
     for file in &files {
         let path = file.strip_prefix(&root).expect("found below the root").to_string_lossy().replace('\\', "/");
         println!("cargo::rerun-if-changed={path}");
+        let file = file.to_string_lossy();
         writeln!(table, "    ({path:?}, include_str!({file:?})),").expect("a string takes all");
     }
     table.push_str("];\n");

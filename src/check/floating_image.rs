@@ -80,12 +80,11 @@ fn written(instance: &Instance) -> BTreeMap<String, Span> {
     }
     if let Some(values) = instance.table.node("values") {
         walk::strings(values, "", "", &mut |key, above, text, span| match key {
-            "image" => {
+            "image"
                 // Many charts keep the tag beside: `image = "x"` alone says nothing of it.
-                if text.contains(':') {
+                if text.contains(':') => {
                     images.insert(text.to_string(), span);
                 }
-            }
             "tag" if above.to_ascii_lowercase().ends_with("image") && MOVING.contains(&text) => {
                 images.insert(format!("{above}:{text}"), span);
             }

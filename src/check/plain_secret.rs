@@ -235,7 +235,9 @@ fn is_random(text: &str) -> bool {
 #[allow(clippy::cast_precision_loss, reason = "lengths of strings are far below 2^52")]
 fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
-    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
     let all = bytes.len() as f64;
     counts
         .iter()

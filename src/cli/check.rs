@@ -34,14 +34,13 @@ impl Check {
             OutputFormat::Full => session.out.note(&text(session.out.error_style())),
             OutputFormat::Concise | OutputFormat::Json => session.out.data(&text(session.out.style()))?,
         }
-        match render::summary(&compiled.diagnostics) {
-            Some(counts) => session.out.summary(&counts),
-            None => {
-                let targets = compiled.platform.as_ref().map_or(0, |platform| platform.targets.len());
-                let units: usize = compiled.manifests.targets.iter().map(|target| target.units.len()).sum();
-                let (s, t) = (if targets == 1 { "" } else { "s" }, if units == 1 { "" } else { "s" });
-                session.out.summary(&format!("no findings: {units} component{t} in {targets} environment{s}"));
-            }
+        if let Some(counts) = render::summary(&compiled.diagnostics) {
+            session.out.summary(&counts);
+        } else {
+            let targets = compiled.platform.as_ref().map_or(0, |platform| platform.targets.len());
+            let units: usize = compiled.manifests.targets.iter().map(|target| target.units.len()).sum();
+            let (s, t) = (if targets == 1 { "" } else { "s" }, if units == 1 { "" } else { "s" });
+            session.out.summary(&format!("no findings: {units} component{t} in {targets} environment{s}"));
         }
         Ok(project::verdict(&compiled).filter(|_| !self.exit_zero).unwrap_or(DONE))
     }

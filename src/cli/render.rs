@@ -103,7 +103,7 @@ fn print(session: &mut Session, compiled: &Compiled, selection: &Selection) -> R
     session.out.data(&text)?;
     let patches = stream::patches(&compiled.manifests);
     if patches > 0 {
-        session.out.summary(&format!("note: {} of `patches` only apply where Kustomize builds the tree", patches));
+        session.out.summary(&format!("note: {patches} of `patches` only apply where Kustomize builds the tree"));
     }
     Ok(DONE)
 }

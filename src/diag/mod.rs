@@ -180,7 +180,7 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
             (distance <= limit).then_some((distance, candidate))
         })
         .collect();
-    scored.sort();
+    scored.sort_unstable();
     scored.dedup();
     scored.into_iter().map(|(_, candidate)| candidate).take(3).collect()
 }

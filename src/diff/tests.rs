@@ -253,6 +253,7 @@ fn many_hunks_are_cut_and_counted() {
 
 /// Rows of: apiVersion, kind, old content, new content, the level and a word of the reason.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn risks_are_read_off_kinds_and_paths() {
     use Level::{Caution, DataLoss, Failure};
     type Row = (&'static str, &'static str, &'static str, Option<&'static str>, Option<(Level, &'static str)>);

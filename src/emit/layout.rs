@@ -117,7 +117,7 @@ impl Component<'_> {
         let base_folder = format!("{}/base/{}", self.folder, stage.name());
         // Patches of the user's are laid over whole objects, so they always stand in the target's own folder.
         if !base.is_empty() {
-            let files = self.folder_of(&base_folder, base.iter().map(|(id, value)| (*id, &**value)), ".yaml", writer);
+            let files = folder_of(&base_folder, base.iter().map(|(id, value)| (*id, &**value)), ".yaml", writer);
             writer.yaml(format!("{base_folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
         }
         for (target, objects, user) in &with {
@@ -134,9 +134,8 @@ impl Component<'_> {
                 self.paths(target, paths).stages.insert(stage, base_folder.clone());
                 continue;
             }
-            let mut files = self.folder_of(&folder, resources, ".yaml", writer);
-            let patches =
-                self.folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
+            let mut files = folder_of(&folder, resources, ".yaml", writer);
+            let patches = folder_of(&folder, differing.iter().map(|(id, value)| (*id, value)), ".patch.yaml", writer);
             if !base.is_empty() {
                 files.insert(0, format!("../../base/{}", stage.name()));
             }
@@ -174,30 +173,29 @@ impl Component<'_> {
             }
         }
     }
+}
 
-    /// Writes objects or patches into a folder, one file each, and returns the files' names.
-    fn folder_of<'v>(
-        &self,
-        folder: &str,
-        objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>,
-        end: &str,
-        writer: &mut Writer,
-    ) -> Vec<String> {
-        let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
-        let mut count: BTreeMap<String, usize> = BTreeMap::new();
-        for (id, _) in &objects {
-            *count.entry(short(id)).or_default() += 1;
-        }
-        let mut files = BTreeSet::new();
-        for (id, value) in objects {
-            let short = short(id);
-            let name = if count[&short] > 1 { format!("{short}.{}.{}", id.namespace, id.group) } else { short };
-            let file = format!("{name}{end}");
-            writer.yaml(format!("{folder}/{file}"), value);
-            files.insert(file);
-        }
-        files.into_iter().collect()
+/// Writes objects or patches into a folder, one file each, and returns the files' names.
+fn folder_of<'v>(
+    folder: &str,
+    objects: impl IntoIterator<Item = (&'v ObjectId, &'v Value)>,
+    end: &str,
+    writer: &mut Writer,
+) -> Vec<String> {
+    let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for (id, _) in &objects {
+        *count.entry(short(id)).or_default() += 1;
     }
+    let mut files = BTreeSet::new();
+    for (id, value) in objects {
+        let short = short(id);
+        let name = if count[&short] > 1 { format!("{short}.{}.{}", id.namespace, id.group) } else { short };
+        let file = format!("{name}{end}");
+        writer.yaml(format!("{folder}/{file}"), value);
+        files.insert(file);
+    }
+    files.into_iter().collect()
 }
 
 /// Returns `deployment-trino`; characters that some system refuses in file names become `_`.

@@ -10,9 +10,12 @@ use std::sync::Arc;
 
 use crate::manifest::value::Value;
 
+/// Component and template → what went in and what came out.
+type Entries<T> = BTreeMap<(String, String), (Vec<Arc<Value>>, T)>;
+
 /// Results by component and template.
 pub struct Memo<T> {
-    entries: RefCell<BTreeMap<(String, String), (Vec<Arc<Value>>, T)>>,
+    entries: RefCell<Entries<T>>,
 }
 
 impl<T> Default for Memo<T> {

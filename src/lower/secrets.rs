@@ -95,7 +95,7 @@ fn copy_store(namespace: &str) -> String {
     format!("secrets-of-{namespace}")
 }
 
-impl<'a> Lowering<'a> {
+impl Lowering<'_> {
     /// Returns the scope of late references for an instance of any lifetime.
     pub fn late_of<'b>(&'b self, instance: &'b Instance) -> Late<'b> {
         Late::new(&self.platform.targets, self.index, Some(instance), self.known)
@@ -223,17 +223,16 @@ impl Secrets {
                         Some(text) => late.fill(text, entry.node.span, found),
                         None => Filled(vec![Piece::Text(plain(&entry.node.to_value()))]),
                     };
-                    match filled.plain() {
-                        Some(text) => object([("name", Value::Str(variable.clone())), ("value", Value::from(text))]),
-                        None => {
-                            let key = format!("{prefix}{variable}");
-                            entries.insert(key.clone(), filled);
-                            let reference = object([("name", Value::from(name.as_str())), ("key", Value::from(key))]);
-                            object([
-                                ("name", Value::Str(variable.clone())),
-                                ("valueFrom", object([("secretKeyRef", reference)])),
-                            ])
-                        }
+                    if let Some(text) = filled.plain() {
+                        object([("name", Value::Str(variable.clone())), ("value", Value::from(text))])
+                    } else {
+                        let key = format!("{prefix}{variable}");
+                        entries.insert(key.clone(), filled);
+                        let reference = object([("name", Value::from(name.as_str())), ("key", Value::from(key))]);
+                        object([
+                            ("name", Value::Str(variable.clone())),
+                            ("valueFrom", object([("secretKeyRef", reference)])),
+                        ])
                     }
                 })
                 .collect()
@@ -266,15 +265,12 @@ impl Secrets {
             let base = path.rsplit('/').next().unwrap_or(path);
             let key = if used.insert(base.to_string()) { base.to_string() } else { string::slug(path) };
             let filled = late.fill(entry.node.as_str().unwrap_or_default(), entry.node.span, found);
-            let volume = match filled.plain() {
-                Some(text) => {
-                    texts.insert(key.as_str().into(), Value::from(text));
-                    "lakegen-files"
-                }
-                None => {
-                    secret.insert(key.clone(), filled);
-                    "lakegen-secret-files"
-                }
+            let volume = if let Some(text) = filled.plain() {
+                texts.insert(key.as_str().into(), Value::from(text));
+                "lakegen-files"
+            } else {
+                secret.insert(key.clone(), filled);
+                "lakegen-secret-files"
             };
             own.mounts.push(object([
                 ("name", Value::from(volume)),

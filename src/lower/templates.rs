@@ -192,7 +192,7 @@ pub fn to_jinja(value: &Value) -> Jinja {
         Value::Int(i) => i64::try_from(*i).map_or_else(|_| Jinja::from(*i), Jinja::from),
         Value::Float(f) => Jinja::from(*f),
         Value::Str(s) => Jinja::from(s.clone()),
-        Value::List(list) => Jinja::from_iter(list.iter().map(to_jinja)),
+        Value::List(list) => list.iter().map(to_jinja).collect(),
         Value::Map(map) => {
             Jinja::from_pairs(map.iter().map(|(key, value)| (Jinja::from(key.clone()), to_jinja(value))))
         }

@@ -32,7 +32,9 @@ pub fn values(
             match lowering.engine.documents(template, context.jinja()) {
                 Ok(documents) => {
                     let mut merged = Value::Map(Map::default());
-                    documents.into_iter().for_each(|document| merged.merge(document.value));
+                    for document in documents {
+                        merged.merge(document.value);
+                    }
                     let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
                     Some((Arc::new(merged), asked))
                 }

@@ -134,7 +134,7 @@ fn sort_node(node: &mut Node) {
     match &mut node.kind {
         Kind::Table(table) => sort(Arc::make_mut(table)),
         Kind::List(list) if list.iter().any(|item| matches!(item.kind, Kind::Table(_) | Kind::List(_))) => {
-            Arc::make_mut(list).iter_mut().for_each(sort_node)
+            Arc::make_mut(list).iter_mut().for_each(sort_node);
         }
         _ => {}
     }

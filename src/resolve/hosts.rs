@@ -141,7 +141,7 @@ fn published(
         match &mut result {
             Some(published) => published.names.push(name),
             None => {
-                result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span })
+                result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span });
             }
         }
     }

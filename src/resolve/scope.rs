@@ -298,12 +298,11 @@ impl<'a> Late<'a> {
         match &node.kind {
             Kind::Str(text) if text.contains("${") => {
                 let filled = self.fill(text, node.span, found);
-                match filled.plain() {
-                    Some(text) => Value::from(text),
-                    None => {
-                        found.push(secret_here(node.span));
-                        Value::from("")
-                    }
+                if let Some(text) = filled.plain() {
+                    Value::from(text)
+                } else {
+                    found.push(secret_here(node.span));
+                    Value::from("")
                 }
             }
             Kind::List(items) => Value::List(items.iter().map(|item| self.fill_node(item, found)).collect()),

@@ -358,7 +358,7 @@ fn store_of(
         match all.iter().find(|p| p.name == name) {
             Some(provider) if provider.provides(BUCKET) => return Some(name.into()),
             Some(provider) => {
-                found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")))
+                found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")));
             }
             None => found.push(unknown_name("object store", name, node.span, stores.iter().map(|s| s.name))),
         }

@@ -15,7 +15,8 @@ use super::apply::each;
 /// The changes at and below one name.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// A new blob, or nothing for a removal.
+    /// A new blob, or nothing for a removal; unset where only what lies below changes.
+    #[expect(clippy::option_option, reason = "to leave, to remove and to put are three things")]
     file: Option<Option<Oid>>,
     below: BTreeMap<String, Changes>,
 }

@@ -105,6 +105,7 @@ impl Sandbox {
         repository
     }
 
+    #[allow(clippy::unused_self, reason = "what is done in the sandbox reads so")]
     /// Commits all files as they are and returns the commit's id.
     pub fn commit(&self, repository: &git2::Repository, message: &str) -> String {
         let mut index = repository.index().unwrap();

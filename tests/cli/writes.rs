@@ -182,7 +182,7 @@ fn permissions_are_the_environment() {
     }
     let sandbox = Sandbox::new();
     let mode = |path: &str, mode: u32| {
-        fs::set_permissions(sandbox.path().join(path), fs::Permissions::from_mode(mode)).unwrap()
+        fs::set_permissions(sandbox.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     fs::create_dir(sandbox.path().join("locked")).unwrap();
     mode("locked", 0o500);

@@ -1,14 +1,61 @@
-//! Chores of the project: `cargo xtask <chore> …`. One file per chore, nothing of it ships.
+//! Chores of the project: `cargo xtask <chore> …`. One file or folder per chore, nothing of it ships.
 
-mod bench; // time and memory beside the floor
-mod facts; // what lakegen knows of charts and kinds
+mod bench; //  time and memory beside the floor
+mod bless; //  generated files
+mod facts; //  what lakegen knows of charts and kinds
+mod oracle; // the real tools judge the output
 
-fn main() -> anyhow::Result<()> {
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::ensure;
+
+const USAGE: &str = "usage: cargo xtask <chore>
+  bench [--quick]                  time and memory of renders, beside the floor
+  bless                            rewrite expectations and generated files; review the diff
+  ci                               everything that has to hold before a change lands
+  facts [--check] <data folder>    what lakegen knows of charts and kinds
+  oracle [tool] [platform.toml…]   helm, kustomize and kubeconform judge the output
+  tidy                             the house rules";
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (chore, rest) = arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     match chore {
-        "facts" => facts::run(rest),
         "bench" => bench::run(rest),
-        _ => anyhow::bail!("usage: cargo xtask facts [--check] <data folder>"),
+        "bless" => bless::run(),
+        "ci" => started(Command::new("bash").arg(".ci/run")),
+        "facts" => facts::run(rest),
+        "oracle" => oracle::run(rest),
+        "tidy" => started(Command::new(cargo()).args(["test", "--package", "lakegen", "--test", "tidy"])),
+        _ => anyhow::bail!("{USAGE}"),
     }
+}
+
+/// Runs a program in the repository's root.
+fn started(command: &mut Command) -> anyhow::Result<()> {
+    ensure!(command.current_dir(root()).status()?.success(), "it failed");
+    Ok(())
+}
+
+/// Returns the cargo that runs this chore.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Returns the repository's root.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or_else(|| here.clone(), PathBuf::from)
 }

@@ -180,7 +180,7 @@ fn hidden_characters_are_escaped_in_every_part() {
 fn color_is_only_added() {
     let sources = sources(&[("platform.toml", "key = 1\n")]);
     let finding = Diagnostic::error(&UNKNOWN_KEY, "x").at(span(&sources, 0, "key"), "y").help("z");
-    let colored = render(&[finding.clone()], &sources, Format::Full, Style { color: true, width: 100 });
+    let colored = render(std::slice::from_ref(&finding), &sources, Format::Full, Style { color: true, width: 100 });
     assert!(colored.contains("\u{1b}["));
     assert!(colored.contains("platform.toml:1:1"));
     assert!(!full(&finding, &sources).contains('\u{1b}'));

@@ -70,16 +70,15 @@ impl Body {
                 }
                 self.lines(old, new);
             }
-            (Some(old), Some(new)) => match (scalar(old), scalar(new)) {
-                (Some(old), Some(new)) => {
+            (Some(old), Some(new)) => {
+                if let (Some(old), Some(new)) = (scalar(old), scalar(new)) {
                     let (old, new) = clipped(&old, &new);
                     self.marked("~", &at(&format!("{old} → {new}")));
-                }
-                _ => {
+                } else {
                     self.block("-", &path, old);
                     self.block("+", &path, new);
                 }
-            },
+            }
             (None, Some(new)) => self.block("+", &path, new),
             (Some(old), None) => self.block("-", &path, old),
             (None, None) => {}

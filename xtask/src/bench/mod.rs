@@ -39,7 +39,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
 
 /// Runs the same chore again, built for release.
 fn released(arguments: &[String]) -> anyhow::Result<()> {
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = Command::new(crate::cargo())
         .args(["run", "--release", "--package", "xtask", "--", "bench"])
         .args(arguments)
         .status()?;

@@ -1,11 +1,12 @@
 //! `cargo xtask facts [--check] <data folder>`: what lakegen knows of Helm charts' values.
 //!
 //! Reads charts' default values, schemas and the value paths their templates read; writes
-//! `src/chart/facts/<component>.facts` and the table that embeds them. Only structure goes out:
-//! key names, types, enum values and closedness; no defaults, descriptions or comments.
+//! `src/chart/facts/<component>.facts` and the table that embeds them, and `src/manifest/kinds.txt`. Only structure goes
+//! out: key names, types, enum values and closedness; no defaults, descriptions or comments.
 
 mod defaults; // values.yaml → tree
 mod evidence; // the paths that templates read → which maps take any key
+mod kinds; //    OpenAPI resources and CRDs → kinds.txt
 mod schema; //   values.schema.json → tree
 mod source; //   the data folder → one tree per chart, subcharts put in
 mod table; //    index.json → table.rs
@@ -16,6 +17,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+
+/// The kinds, relative to the folder of the facts.
+const KINDS: &str = "../../manifest/kinds.txt";
 
 /// Writes all generated files, or with `--check` only compares them.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
@@ -55,6 +59,7 @@ fn generate(data: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         files.insert(format!("{}.facts", chart.component), write::text(chart, &tree));
     }
     files.insert("table.rs".into(), table::text(&charts.list));
+    files.insert(KINDS.into(), kinds::text(data)?);
     Ok(files)
 }
 

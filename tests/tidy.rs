@@ -1,0 +1,209 @@
+//! The house rules that a compiler does not check: headers, which stage may know which, unique names, nothing left over.
+//!
+//! Reads the repository's own sources; `cargo xtask tidy` runs only this.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lakegen::diag::codes;
+
+/// Folders with sources of our own.
+const OURS: &[&str] = &["src", "tests", "xtask", "templates", "capabilities", "examples", ".ci", ".cargo"];
+
+/// The stages in the order of the pipeline, and the ground that they stand on. A stage knows the ground and what came
+/// before it; a code's documentation lives with its stage, so anybody may name one to emit it.
+const GROUND: &[&str] = &["code", "diag", "manifest", "world", "chart"];
+const STAGES: &[(&str, &[&str])] = &[
+    ("diag", &["diag", "code"]),
+    ("world", &["world"]),
+    ("manifest", &["manifest"]),
+    ("chart", &["chart", "manifest"]),
+    ("parse", &["parse"]),
+    ("catalog", &["parse", "catalog"]),
+    ("resolve", &["parse", "catalog", "resolve"]),
+    ("lower", &["parse", "catalog", "resolve", "lower"]),
+    ("check", &["parse", "catalog", "resolve", "lower", "check"]),
+    ("emit", &["parse", "catalog", "resolve", "lower", "emit"]),
+    ("sink", &["world", "emit", "sink"]),
+    ("diff", &["diag", "manifest", "emit", "diff"]),
+];
+/// Those that stand on the ground too; the others have no need to.
+const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit"];
+
+/// A longer file probably holds a second idea.
+const LONG_LINES: usize = 800;
+
+struct File {
+    /// Relative to the repository, with `/`.
+    path: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns all text files of ours, in order.
+fn files() -> Vec<File> {
+    fn walk(folder: &Path, into: &mut Vec<File>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, into);
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                let path = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+                into.push(File { path, text });
+            }
+        }
+    }
+    let mut all = Vec::new();
+    for folder in OURS {
+        walk(&root().join(folder), &mut all);
+    }
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "platform.toml"] {
+        if let Ok(text) = fs::read_to_string(root().join(name)) {
+            all.push(File { path: name.into(), text });
+        }
+    }
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(all.len() > 100, "the sources are not where they were");
+    all
+}
+
+fn rust() -> impl Iterator<Item = File> {
+    files().into_iter().filter(|file| file.path.ends_with(".rs"))
+}
+
+/// Fails with every finding at once.
+#[track_caller]
+fn none(found: &[String]) {
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let missing: Vec<String> = rust()
+        .filter(|file| !file.text.starts_with("//! "))
+        .map(|file| format!("{} does not begin with `//!`", file.path))
+        .collect();
+    none(&missing);
+}
+
+#[test]
+fn stages_know_only_what_came_before_them() {
+    let mut wrong = Vec::new();
+    for file in rust() {
+        let Some(stage) = file.path.strip_prefix("src/").and_then(|path| path.split_once('/')).map(|(stage, _)| stage)
+        else {
+            continue;
+        };
+        // `diag/codes.rs` lists the codes of all stages; `cli` sits on top of everything.
+        let Some((_, known)) = STAGES.iter().find(|(name, _)| *name == stage) else { continue };
+        if file.path == "src/diag/codes.rs" {
+            continue;
+        }
+        let ground = if ON_GROUND.contains(&stage) { GROUND } else { &[] };
+        for (number, line) in file.text.lines().enumerate() {
+            for used in line.split("crate::").skip(1) {
+                let end = used.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(used.len());
+                let (name, rest) = used.split_at(end);
+                if known.contains(&name) || ground.contains(&name) || names_a_code(rest) {
+                    continue;
+                }
+                wrong.push(format!("{}:{}: `{stage}` knows `{name}`", file.path, number + 1));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+/// Says whether the path goes on to a static such as `::SECRET_IN_VALUE` or `::CODES`.
+fn names_a_code(rest: &str) -> bool {
+    let name: String =
+        rest.trim_start_matches("::").chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+#[test]
+fn slugs_are_unique_and_documented() {
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for code in codes::all() {
+        if !seen.insert(code.slug) {
+            wrong.push(format!("the slug `{}` is used twice", code.slug));
+        }
+        if !code.slug.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+            wrong.push(format!("the slug `{}` is not made of lower-case words", code.slug));
+        }
+        for (name, text) in
+            [("summary", code.summary), ("why", code.why), ("example", code.example), ("instead", code.instead)]
+        {
+            if text.trim().is_empty() {
+                wrong.push(format!("`{}` has no {name}", code.slug));
+            }
+        }
+        if code.summary.ends_with('.') || code.summary.starts_with(|c: char| c.is_uppercase()) {
+            wrong.push(format!("the summary of `{}` is not a lower-case phrase", code.slug));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn every_rule_has_the_name_of_its_file() {
+    let known: BTreeSet<&str> = codes::all().iter().map(|code| code.slug).collect();
+    let mut wrong = Vec::new();
+    for file in rust() {
+        let Some(name) = file.path.strip_prefix("src/check/").and_then(|name| name.strip_suffix(".rs")) else {
+            continue;
+        };
+        let slug = name.replace('_', "-");
+        // Files that declare no code help the rules.
+        if file.text.contains("code!(") && name != "mod" && !known.contains(slug.as_str()) {
+            wrong.push(format!("{} declares no code `{slug}`", file.path));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn nothing_is_left_over() {
+    // Put together here, so that this file does not find itself.
+    let words = ["TO".to_string() + "DO", "FIX".to_string() + "ME", "dbg".to_string() + "!("];
+    let hosts =
+        ["crates.io", "pypi.org", "npmjs.org", "proxy.golang.org", "deb.debian.org", "repo1.maven.org"].map(|host| {
+            let (name, end) = host.rsplit_once('.').unwrap();
+            (format!("{name}.{end}"), host)
+        });
+    let paths = ["/home/", "/root/", "/work/"];
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|file| file.path != "tests/tidy.rs") {
+        for (number, line) in file.text.lines().enumerate() {
+            let mut say = |what: &str| wrong.push(format!("{}:{}: {what}", file.path, number + 1));
+            for word in words.iter().filter(|word| line.contains(word.as_str())) {
+                say(&format!("`{word}`: an issue number or nothing"));
+            }
+            for (host, _) in hosts.iter().filter(|(host, _)| line.contains(host.as_str())) {
+                say(&format!("names the registry `{host}`"));
+            }
+            // A path of a container's own file system is fine; one of this machine is not.
+            let ours = file.path.ends_with(".rs") || file.path.starts_with(".c") || file.path.ends_with(".md");
+            for path in paths.iter().filter(|path| ours && line.contains(*path)) {
+                say(&format!("an absolute path below `{path}`"));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn long_files_are_reported() {
+    for file in rust() {
+        let lines = file.text.lines().count();
+        if lines > LONG_LINES {
+            println!("{} has {lines} lines: look for the second idea in it", file.path);
+        }
+        assert!(lines <= 2 * LONG_LINES, "{} has {lines} lines", file.path);
+    }
+}

@@ -1,0 +1,133 @@
+//! `cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
+//! the real tools judge what lakegen writes.
+//!
+//! Every platform is compiled and written to a temporary folder; then kustomize builds it, kubeconform reads every object,
+//! helm reads the values, and each result is compared with what the compiler meant. One line per check, then
+//! `N passed, N failed`. lakegen itself never needs any of this.
+
+mod helm; //        the values as a chart sees them
+mod kubeconform; // every object against its schema
+mod kustomize; //   base and patches against the complete objects
+mod platforms; //   what is judged
+mod schemas; //     OpenAPI and CRDs → schemas as kubeconform wants them
+mod tools; //       where the binaries are, and many processes at once
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+
+use platforms::Rendered;
+use tools::Tools;
+
+const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
+
+/// What the command line says.
+struct Options {
+    which: String,
+    tools: Tools,
+    /// The reference data beside the repository.
+    shared: PathBuf,
+    /// Unpacked charts, to be rendered with the values.
+    charts: Option<PathBuf>,
+    platforms: Vec<PathBuf>,
+}
+
+/// The outcome of all checks.
+#[derive(Debug, Default)]
+pub struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    /// Counts a check and prints its line, with what is wrong below.
+    pub fn check(&mut self, name: &str, wrong: &[String]) {
+        if wrong.is_empty() {
+            self.passed += 1;
+            println!("ok      {name}");
+        } else {
+            self.failed += 1;
+            println!("FAILED  {name}");
+            for line in wrong.iter().flat_map(|text| text.lines()) {
+                println!("        {line}");
+            }
+        }
+    }
+
+    /// Counts a check that could not be made; on a build server that is a failure.
+    fn skip(&mut self, name: &str, reason: &str) {
+        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+            self.check(name, &[reason.to_string()]);
+        } else {
+            self.skipped += 1;
+            println!("skipped {name}: {reason}");
+        }
+    }
+}
+
+/// Judges the platforms and fails when one check did.
+pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let options = Options::read(arguments)?;
+    let mut tally = Tally::default();
+    let folder = tempfile::tempdir()?;
+    let mut rendered = Vec::new();
+    for (number, path) in options.platforms.iter().enumerate() {
+        match Rendered::new(path, &folder.path().join(number.to_string())) {
+            Ok(one) => {
+                tally.check(&format!("render {}", one.name), &[]);
+                rendered.push(one);
+            }
+            Err(error) => tally.check(&format!("render {}", path.display()), &[format!("{error:#}")]),
+        }
+    }
+    for (tool, judge) in
+        [("kustomize", kustomize::judge as Judge), ("kubeconform", kubeconform::judge), ("helm", helm::judge)]
+    {
+        if options.which != "all" && options.which != tool {
+            continue;
+        }
+        match options.tools.find(tool) {
+            None => tally.skip(tool, "there is no such program: use `--bin`, or install it as `.ci/run` does"),
+            Some(_) if tool == "kubeconform" && !options.shared.is_dir() => {
+                tally.skip(tool, &format!("there is no folder {} with schemas", options.shared.display()));
+            }
+            Some(program) => judge(&program, &options, &rendered, &mut tally)?,
+        }
+    }
+    let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
+    println!("{} passed, {} failed{skipped}", tally.passed, tally.failed);
+    ensure!(tally.failed == 0, "the oracles disagree with lakegen");
+    Ok(())
+}
+
+type Judge = fn(&std::path::Path, &Options, &[Rendered], &mut Tally) -> anyhow::Result<()>;
+
+impl Options {
+    fn read(arguments: &[String]) -> anyhow::Result<Self> {
+        let root = crate::root();
+        let mut options = Self {
+            which: "all".into(),
+            tools: Tools::default(),
+            shared: root.join("../shared"),
+            charts: None,
+            platforms: vec![],
+        };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut folder = || rest.next().map(PathBuf::from).with_context(|| format!("{argument} needs a folder"));
+            match argument.as_str() {
+                "kustomize" | "kubeconform" | "helm" | "all" => options.which.clone_from(argument),
+                "--bin" => options.tools = Tools::only(folder()?),
+                "--shared" => options.shared = folder()?,
+                "--charts" => options.charts = Some(folder()?),
+                flag if flag.starts_with('-') => bail!("{USAGE}"),
+                path => options.platforms.push(path.into()),
+            }
+        }
+        if options.platforms.is_empty() {
+            options.platforms = platforms::all(&root)?;
+        }
+        Ok(options)
+    }
+}
