@@ -6,7 +6,7 @@
 
 mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
-mod chart_values; //            unknown-value, wrong-value-type, unseen-chart
+mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
 mod plain_secret; //            plain-secret
 mod floating_image; //          floating-image
 mod duplicate_host; //          duplicate-host
@@ -29,9 +29,9 @@ use crate::resolve::{Instance, Platform, Target};
 
 /// The codes of all rules; each takes a level in `[policy]`.
 pub static CODES: &[&Code] = &[
-    &chart_values::UNKNOWN_VALUE,
-    &chart_values::WRONG_VALUE_TYPE,
-    &chart_values::UNSEEN_CHART,
+    &unknown_value::UNKNOWN_VALUE,
+    &unknown_value::WRONG_VALUE_TYPE,
+    &unknown_value::UNSEEN_CHART,
     &plain_secret::PLAIN_SECRET,
     &floating_image::FLOATING_IMAGE,
     &duplicate_host::DUPLICATE_HOST,
@@ -47,7 +47,7 @@ pub static CODES: &[&Code] = &[
 ];
 
 static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
-    chart_values::check,
+    unknown_value::check,
     plain_secret::check,
     floating_image::check,
     duplicate_host::check,
