@@ -28,7 +28,7 @@ fn the_stream_holds_whole_objects() {
             replicas.push(object["spec"]["replicas"].as_i64());
         }
     }
-    assert_eq!(replicas, [Some(3), Some(1)]);
+    assert_eq!(replicas, [Some(1), Some(3)], "dev, then prod: the order of names");
     let dev = sandbox.ok(&["render", "-o", "-", "-e", "dev"]).stdout;
     assert!(dev.len() < all.stdout.len() && !dev.contains("# prod: "), "{dev}");
     assert!(dev.contains("kind: Application\n") && dev.contains("kind: AppProject\n"), "{dev}");
