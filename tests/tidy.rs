@@ -159,8 +159,8 @@ fn every_rule_has_the_name_of_its_file() {
             continue;
         };
         let slug = name.replace('_', "-");
-        // Files that declare no code help the rules.
-        if file.text.contains("code!(") && name != "mod" && !known.contains(slug.as_str()) {
+        // Files without a code help the rules; one with several judges one thing in several ways.
+        if file.text.matches("code!(").count() == 1 && name != "mod" && !known.contains(slug.as_str()) {
             wrong.push(format!("{} declares no code `{slug}`", file.path));
         }
     }

@@ -102,7 +102,8 @@ impl Member {
             ),
             _ => format!(
                 "image = \"registry.example.com/acme/app-{number}:1.{team}.0\"\nport = 8080\nhealth = \
-                 \"/healthz\"\nhost = \"app-{team}-{number}\"\nenv = {{ LOG_LEVEL = \"info\", TEAM = \"team-{team}\" }}"
+                 \"/healthz\"\nhost = \"app-{team}-{number}\"\nenv = {{ LOG_LEVEL = \"info\", TEAM = \"team-{team}\" \
+                 }}\nconfig.\"app.yaml\" = \"team: {team}\\nnumber: {number}\\n\""
             ),
         };
         format!("\n[components.{}]\nuses = \"{kind}\"\n{keys}\n", self.name())

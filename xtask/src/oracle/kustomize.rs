@@ -149,14 +149,14 @@ mod tests {
 
     #[test]
     fn differences_are_named_and_order_is_none() {
-        let wanted = read("a: {x: 1, y: [1, two]}\nb: null\n");
-        assert_eq!(difference(&wanted, &read("b:\na: {y: [1, two], x: 1.0}\n"), ""), None);
+        let wanted = read("a: {x: 1, list: [1, two]}\nb: null\n");
+        assert_eq!(difference(&wanted, &read("b:\na: {list: [1, two], x: 1.0}\n"), ""), None);
         for (found, place) in [
-            ("a: {x: 1, y: [1, three]}\nb:\n", ".a.y[1] is"),
-            ("a: {x: 1, y: [1, two]}\n", ".b is missing"),
-            ("a: {x: \"1\", y: [1, two]}\nb:\n", ".a.x is"),
-            ("a: {x: 1, y: [1]}\nb:\n", ".a.y is"),
-            ("a: {x: 1, y: [1, two], z: 0}\nb:\n", ".a.z is new"),
+            ("a: {x: 1, list: [1, three]}\nb:\n", ".a.list[1] is"),
+            ("a: {x: 1, list: [1, two]}\n", ".b is missing"),
+            ("a: {x: \"1\", list: [1, two]}\nb:\n", ".a.x is"),
+            ("a: {x: 1, list: [1]}\nb:\n", ".a.list is"),
+            ("a: {x: 1, list: [1, two], z: 0}\nb:\n", ".a.z is new"),
         ] {
             let said = difference(&wanted, &read(found), "").expect(found);
             assert!(said.starts_with(place), "{said}");
