@@ -215,6 +215,7 @@ fn unsupported(platform: &Platform, found: &mut Vec<Diagnostic>) {
         (&["secrets", "scope"], "namespace", "make a store per namespace"),
         (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
         (&["secrets", "sops"], "", "write SOPS settings"),
+        (&["secrets", "files"], "", "take Secrets from a folder"),
     ];
     let mut said = BTreeSet::new();
     let mut say = |at: Span, what: &str| {
@@ -233,6 +234,18 @@ fn unsupported(platform: &Platform, found: &mut Vec<Diagnostic>) {
         }
         for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
             say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
+        }
+        for (_, entry) in target.table.table("edges").into_iter().flatten() {
+            let tls = entry.node.as_table().and_then(|t| t.table("tls"));
+            if let Some(node) = tls.and_then(|t| t.node("certmap")) {
+                say(node.span, "use a certificate map");
+            }
+        }
+        for (key, what) in [("service", "make a Service for an external"), ("like", "let one external be like another")]
+        {
+            for node in target.external.values().filter_map(|t| t.node(key)) {
+                say(node.span, what);
+            }
         }
         for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
             say(job.at("when"), "render jobs on demand");
