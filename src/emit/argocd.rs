@@ -571,6 +571,14 @@ impl<'a> Applications<'a> {
             self.platform.name, self.target.name
         );
         let argocd = self.target.instances.values().find(|i| i.definition.name == "argocd");
+        if !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd")) {
+            // argo-cd v3.4 docs/operator-manual/health.md, "Argocd App"
+            text.push_str(
+                "\nArgo CD itself is not part of this platform. One Application waits for another only where Argo CD has a health check\n\
+                 for `argoproj.io/Application` in `argocd-cm`; the component `argocd` would bring one that also asks whether the last\n\
+                 sync succeeded.\n",
+            );
+        }
         let mut step = 1;
         let mut add = |what: &str, command: &str| {
             text.push_str(&format!(
