@@ -100,7 +100,7 @@ impl Shared {
             ("environment", named(&target.environment)),
             ("cluster", named(&target.cluster)),
             ("target", named(&target.name)),
-            ("vars", Value::Map(target.vars.clone())),
+            ("vars", Value::Map((*target.vars).clone())),
             ("git", git),
             ("argocd", table("argocd")),
             ("edges", table("edges")),

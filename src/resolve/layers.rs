@@ -11,7 +11,7 @@ use super::{CYCLE, Engine, Git, Ground, NEWER_EDITION, Store, unknown_name};
 use crate::catalog::{Catalogue, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::{Lookup, merge, table_value, unset};
+use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::{Entry, INVALID_VALUE, Kind, MISSING_KEY, Node, Syntax, Table, UNREADABLE_FILE, string};
 use crate::world::World;
 
@@ -22,9 +22,9 @@ pub struct Frame {
     pub environment: String,
     pub cluster: String,
     pub table: Table,
-    pub ground: Ground,
-    pub vars: Map,
-    pub store: Store,
+    pub ground: Arc<Ground>,
+    pub vars: Arc<Map>,
+    pub store: Arc<Store>,
     pub shared: Option<usize>,
     pub is_shared: bool,
 }
@@ -135,15 +135,15 @@ fn frame(
         name: name.into(),
         environment: environment_name.into(),
         cluster: cluster_name.into(),
-        ground,
-        vars: Map::default(),
-        store: Store::default(),
+        ground: Arc::new(ground),
+        vars: Arc::default(),
+        store: Arc::default(),
         table,
         shared: None,
         is_shared: false,
     };
-    frame.vars = vars(&frame, sources, found);
-    frame.store = store(&frame);
+    frame.vars = Arc::new(vars(&frame, sources, found));
+    frame.store = Arc::new(store(&frame));
     frame
 }
 
@@ -374,7 +374,7 @@ fn var(
     }
     path.pop();
     if !done.contains_key(name) {
-        let known = Frame { vars: done.clone(), ..frame.clone() };
+        let known = Frame { vars: Arc::new(done.clone()), ..frame.clone() };
         let filled = early(&known, None, &entry.node, sources, found);
         done.insert(name.clone(), Value::from(filled));
     }
@@ -385,14 +385,12 @@ fn store(frame: &Frame) -> Store {
     let Some(table) = entry.node.as_table() else { return Store::default() };
     let provider = table.text("provider").unwrap_or_default().to_string();
     let component = table.text("at").filter(|at| frame.table.table("components").is_some_and(|c| c.contains_key(*at)));
-    let Value::Map(settings) = table_value(table) else { return Store::default() };
     Store {
         name: table.text("name").unwrap_or(&provider).into(),
         key: table.text("key").unwrap_or("${component.name}/${secret.name}").into(),
         refresh: table.text("refresh").unwrap_or("1h").into(),
         component: component.map(String::from),
         provider,
-        settings,
         span: entry.key,
     }
 }
@@ -411,6 +409,6 @@ pub fn share_apis(frames: &mut [Frame], catalogue: &Catalogue) {
                 apis.extend(component.apis.iter().cloned());
             }
         }
-        frames[index].ground.apis.extend(apis);
+        Arc::make_mut(&mut frames[index].ground).apis.extend(apis);
     }
 }

@@ -13,6 +13,7 @@ pub mod hosts; //    edges and published names
 pub mod scope; //    `${…}` filled in
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -197,7 +198,6 @@ pub struct Store {
     pub refresh: String,
     /// Component that runs the store, when it is one of the platform.
     pub component: Option<String>,
-    pub settings: Map,
     pub span: Span,
 }
 
@@ -234,9 +234,9 @@ pub struct Target {
     pub cluster: String,
     /// The whole merged table of this target.
     pub table: Table,
-    pub ground: Ground,
-    pub vars: Map,
-    pub store: Store,
+    pub ground: Arc<Ground>,
+    pub vars: Arc<Map>,
+    pub store: Arc<Store>,
     pub instances: IndexMap<String, Instance>,
     pub external: IndexMap<String, Table>,
     pub buckets: IndexMap<String, Bucket>,
