@@ -18,8 +18,9 @@ use crate::parse::node::Lookup;
 use crate::parse::shape::Shape;
 use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
 use crate::resolve::instances::version_key;
+use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::wire::{BUCKET, offered};
+use crate::resolve::wire::BUCKET;
 use crate::resolve::{Binding, Instance, SlotBinding};
 
 /// The part of the context that all components of a target share.

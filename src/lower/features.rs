@@ -15,8 +15,8 @@ use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
+use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::wire::offered;
 use crate::resolve::{Binding, Edge, Engine, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.

@@ -8,6 +8,8 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+mod unsupported; //    what is said instead of passed over
+pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
@@ -25,10 +27,10 @@ use crate::manifest::kinds;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Table;
-use crate::parse::node::Lookup;
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
+use files::Files;
 use templates::Engine;
 
 /// The codes that this stage emits.
@@ -174,9 +176,9 @@ pub struct Manifests {
 /// Lowers the whole platform.
 pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
-    unsupported(platform, &mut found);
+    unsupported::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
-    let mut files = Files { world, read: BTreeMap::new() };
+    let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
     let mut targets: Vec<TargetManifests> = Vec::new();
@@ -200,136 +202,6 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
         targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
-}
-
-/// Says plainly what the language promises and this version does not do yet.
-fn unsupported(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
-    const NOT_YET: &[(&[&str], &str, &str)] = &[
-        (&["platform", "engine"], "flux", "render for Flux"),
-        (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
-        (&["images", "rewrite"], "", "rewrite the images inside of charts"),
-        (&["images", "pins"], "", "pin the images inside of charts"),
-        (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
-        (&["secrets", "scope"], "namespace", "make a store per namespace"),
-        (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
-        (&["secrets", "sops"], "", "write SOPS settings"),
-        (&["secrets", "files"], "", "take Secrets from a folder"),
-    ];
-    let mut said = BTreeSet::new();
-    let mut say = |at: Span, what: &str| {
-        if said.insert((at, what.to_string())) {
-            found.push(Diagnostic::error(&UNSUPPORTED, format!("this lakegen cannot {what} yet")).at(at, ""));
-        }
-    };
-    for target in &platform.targets {
-        for (path, word, what) in NOT_YET {
-            let table = target.table.table(path[0]);
-            if let Some(node) = table.and_then(|t| t.node(path[1]))
-                && (word.is_empty() || node.as_str() == Some(word))
-            {
-                say(node.span, what);
-            }
-        }
-        for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
-            say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
-        }
-        for (_, entry) in target.table.table("edges").into_iter().flatten() {
-            let tls = entry.node.as_table().and_then(|t| t.table("tls"));
-            if let Some(node) = tls.and_then(|t| t.node("certmap")) {
-                say(node.span, "use a certificate map");
-            }
-        }
-        for (key, what) in [("service", "make a Service for an external"), ("like", "let one external be like another")]
-        {
-            for node in target.external.values().filter_map(|t| t.node(key)) {
-                say(node.span, what);
-            }
-        }
-        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
-            say(job.at("when"), "render jobs on demand");
-        }
-        for instance in target.instances.values() {
-            for binding in instance.bindings.values().flat_map(|b| b.all()) {
-                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
-                    say(binding.span, "bind a slot by cloud identity");
-                }
-            }
-        }
-    }
-}
-
-/// The user's own files that components name, read once.
-pub struct Files<'a> {
-    world: &'a dyn World,
-    read: BTreeMap<String, (crate::diag::SourceId, Arc<str>)>,
-}
-
-impl Files<'_> {
-    /// Reads every file that a component's table names, so that later stages only look up.
-    fn preload(&mut self, platform: &Platform, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
-        let all = self.world.list("").unwrap_or_default();
-        for target in &platform.targets {
-            for instance in target.instances.values() {
-                for key in ["values_files", "manifests", "dashboards"] {
-                    for node in nodes(&instance.table, key) {
-                        let Some(pattern) = node.as_str() else { continue };
-                        let paths = matching(&all, pattern);
-                        if paths.is_empty() {
-                            let message = format!("no file matches `{pattern}`");
-                            found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(node.span, ""));
-                        }
-                        for path in paths {
-                            self.load(path, node.span, sources, found);
-                        }
-                    }
-                }
-            }
-        }
-        let mut seen = BTreeSet::new();
-        found.retain(|d| seen.insert((d.message.clone(), d.labels.first().map(|l| l.span))));
-    }
-
-    fn load(&mut self, path: &str, at: Span, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
-        if self.read.contains_key(path) {
-            return;
-        }
-        match crate::catalog::user_file(self.world, path) {
-            Ok(text) => {
-                let id = sources.add(path, text.clone());
-                self.read.insert(path.to_string(), (id, text));
-            }
-            Err(reason) => {
-                let message = format!("cannot read `{path}`: {reason}");
-                found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(at, ""));
-            }
-        }
-    }
-
-    /// Returns the files that a pattern names, in path order.
-    pub fn get(&self, pattern: &str) -> Vec<(&str, crate::diag::SourceId, &Arc<str>)> {
-        let all: Vec<String> = self.read.keys().cloned().collect();
-        matching(&all, pattern)
-            .into_iter()
-            .filter_map(|p| self.read.get_key_value(p).map(|(path, (id, text))| (path.as_str(), *id, text)))
-            .collect()
-    }
-}
-
-fn matching<'a>(all: &'a [String], pattern: &str) -> Vec<&'a str> {
-    let exact = pattern.trim_start_matches("./");
-    let Ok(glob) = globset::GlobBuilder::new(exact).literal_separator(true).build() else { return vec![] };
-    let matcher = glob.compile_matcher();
-    let folder = format!("{}/", exact.trim_end_matches('/'));
-    all.iter()
-        .map(String::as_str)
-        .filter(|path| *path == exact || matcher.is_match(path) || (path.starts_with(&folder) && is_yaml(path)))
-        .collect()
-}
-
-fn is_yaml(path: &str) -> bool {
-    path.rsplit_once('.').is_some_and(|(_, end)| end == "yaml" || end == "yml")
 }
 
 /// Returns the nodes of a list (or of a single string) under a key.

@@ -8,6 +8,7 @@ pub mod language; // the keys of platform.toml
 pub mod layers; //   base, environment, cluster: one table per target
 pub mod instances; // components and jobs with their names
 pub mod wire; //     slots bound to providers, claims gathered
+pub mod offers; //    what a binding gives
 pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
 pub mod scope; //    `${…}` filled in

@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use super::credentials::SecretValue;
 use super::instances::Instance;
 use super::layers::Frame;
-use super::wire::{self, Binding, SlotBinding};
+use super::offers;
+use super::wire::{Binding, SlotBinding};
 use super::{LATE_REFERENCE, Target};
 use crate::catalog::{Capability, Catalogue};
 use crate::diag::{Diagnostic, Sources, Span, near, quoted_list};
@@ -356,7 +357,7 @@ impl<'a> Late<'a> {
             (["each", "name"], _) if self.each.is_some() => text(self.each.map_or("", |(name, _)| name)),
             (["each", field], _) if self.each.is_some() => {
                 let (_, binding) = self.each.expect("asked just before");
-                wire::offered(self, binding, field)
+                offers::offered(self, binding, field)
             }
             _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("`{}` names nothing here", reference.written()))),
         }
@@ -395,9 +396,9 @@ impl<'a> Late<'a> {
                 &BAD_REFERENCE,
                 format!("slot `{slot}` of `{}` is not bound to anything", instance.name),
             )),
-            (Some(SlotBinding::One(binding)), [field]) => wire::offered(self, binding, field),
+            (Some(SlotBinding::One(binding)), [field]) => offers::offered(self, binding, field),
             (Some(SlotBinding::Map(map)), [name, field]) => match map.get(*name) {
-                Some(binding) => wire::offered(self, binding, field),
+                Some(binding) => offers::offered(self, binding, field),
                 None => Err(no_such(&format!("entry of `{slot}`"), name, map.keys().map(String::as_str))),
             },
             _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("name one field of `requires.{slot}`"))),
@@ -432,7 +433,7 @@ impl<'a> Late<'a> {
             },
             [capability, field] if instance.definition.provides.contains_key(*capability) => {
                 let binding = Binding::bare(capability, name);
-                wire::offered(self, &binding, field)
+                offers::offered(self, &binding, field)
             }
             _ => Err(no_such("field of a component", &field.join("."), INSTANCE_FIELDS.iter().copied())),
         }

@@ -1,0 +1,66 @@
+//! What the language promises and this version does not do yet: said plainly, with its place.
+
+use std::collections::BTreeSet;
+
+use super::UNSUPPORTED;
+use crate::diag::{Diagnostic, Span};
+use crate::parse::node::Lookup;
+use crate::resolve::Platform;
+
+/// Says plainly what the language promises and this version does not do yet.
+pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
+    // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
+    const NOT_YET: &[(&[&str], &str, &str)] = &[
+        (&["platform", "engine"], "flux", "render for Flux"),
+        (&["platform", "output"], "manifests", "render charts to manifests"),
+        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
+        (&["images", "rewrite"], "", "rewrite the images inside of charts"),
+        (&["images", "pins"], "", "pin the images inside of charts"),
+        (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
+        (&["secrets", "scope"], "namespace", "make a store per namespace"),
+        (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
+        (&["secrets", "sops"], "", "write SOPS settings"),
+        (&["secrets", "files"], "", "take Secrets from a folder"),
+    ];
+    let mut said = BTreeSet::new();
+    let mut say = |at: Span, what: &str| {
+        if said.insert((at, what.to_string())) {
+            found.push(Diagnostic::error(&UNSUPPORTED, format!("this lakegen cannot {what} yet")).at(at, ""));
+        }
+    };
+    for target in &platform.targets {
+        for (path, word, what) in NOT_YET {
+            let table = target.table.table(path[0]);
+            if let Some(node) = table.and_then(|t| t.node(path[1]))
+                && (word.is_empty() || node.as_str() == Some(word))
+            {
+                say(node.span, what);
+            }
+        }
+        for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
+            say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
+        }
+        for (_, entry) in target.table.table("edges").into_iter().flatten() {
+            let tls = entry.node.as_table().and_then(|t| t.table("tls"));
+            if let Some(node) = tls.and_then(|t| t.node("certmap")) {
+                say(node.span, "use a certificate map");
+            }
+        }
+        for (key, what) in [("service", "make a Service for an external"), ("like", "let one external be like another")]
+        {
+            for node in target.external.values().filter_map(|t| t.node(key)) {
+                say(node.span, what);
+            }
+        }
+        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
+            say(job.at("when"), "render jobs on demand");
+        }
+        for instance in target.instances.values() {
+            for binding in instance.bindings.values().flat_map(|b| b.all()) {
+                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
+                    say(binding.span, "bind a slot by cloud identity");
+                }
+            }
+        }
+    }
+}

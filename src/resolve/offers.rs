@@ -1,0 +1,101 @@
+//! What a binding gives: the fields of the provider's offer, filled in from the provider's own side.
+
+use super::scope::{Filled, Late, Piece, plain};
+use super::wire::{BUCKET, Binding, Provider, provider};
+use crate::diag::{Diagnostic, near, quoted_list};
+use crate::parse::BAD_REFERENCE;
+use crate::parse::node::Lookup;
+
+/// Returns a field of what a binding is bound to.
+///
+/// # Errors
+/// When the capability has no such field, or the provider does not give it.
+pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled, Diagnostic> {
+    let text = |text: String| Ok(Filled(vec![Piece::Text(text)]));
+    if field == "provider" {
+        return text(binding.provider.clone());
+    }
+    if let Some(value) = bucket_field(late, binding, field) {
+        return text(value);
+    }
+    if let Some(value) = binding.credential.as_ref().and_then(|c| c.field(field)) {
+        return Ok(Filled(vec![Piece::Secret { value, filters: vec![] }]));
+    }
+    let Some(provider) = provider(late.targets, late.index, &binding.provider) else { return text(String::new()) };
+    match provider.provider {
+        Provider::Instance(instance) => {
+            let Some(template) = provider.offer(&binding.capability).and_then(|o| o.fields.get(field)) else {
+                return Err(no_field(late, binding, field));
+            };
+            let at = late
+                .targets
+                .iter()
+                .position(|t| t.instances.get(&instance.name).is_some_and(|i| std::ptr::eq(i, instance)));
+            let mut found = Vec::new();
+            let scope = Late {
+                index: at.unwrap_or(late.index),
+                claim: Some(&binding.claim),
+                depth: late.depth + 1,
+                item: None,
+                each: None,
+                secrets: None,
+                ..Late::new(late.targets, late.index, Some(instance), late.known)
+            };
+            let filled = scope.fill(template, instance.definition.span, &mut found);
+            found.into_iter().next().map_or(Ok(filled), Err)
+        }
+        Provider::External(table) => match table.node(field) {
+            Some(node) => {
+                let mut found = Vec::new();
+                let scope = Late { claim: Some(&binding.claim), depth: late.depth + 1, instance: None, ..*late };
+                let filled = scope.fill(&plain(&node.to_value()), node.span, &mut found);
+                found.into_iter().next().map_or(Ok(filled), Err)
+            }
+            None => external_default(late, binding, field),
+        },
+    }
+}
+
+fn external_default(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled, Diagnostic> {
+    let known = late.capability(&binding.capability).and_then(|c| c.fields.get(field));
+    if let Some(value) = binding.claim.get(field) {
+        return Ok(Filled(vec![Piece::Text(value.clone())]));
+    }
+    match known {
+        Some(def) => {
+            let text = def.default.clone().unwrap_or_default();
+            let text = binding.claim.iter().fold(text, |text, (k, v)| text.replace(&format!("${{claim.{k}}}"), v));
+            Ok(Filled(vec![Piece::Text(text)]))
+        }
+        None => Err(no_field(late, binding, field)),
+    }
+}
+
+fn no_field(late: &Late<'_>, binding: &Binding, field: &str) -> Diagnostic {
+    let fields: Vec<String> =
+        late.capability(&binding.capability).map(|c| c.fields.keys().cloned().collect()).unwrap_or_default();
+    let diagnostic = Diagnostic::error(
+        &BAD_REFERENCE,
+        format!("`{}` of `{}` has no field `{field}`", binding.capability, binding.provider),
+    );
+    let close = near(field, fields.iter().map(String::as_str));
+    if close.is_empty() {
+        diagnostic.note(format!("its fields are {}", quoted_list(fields.iter().map(String::as_str), "and")))
+    } else {
+        diagnostic.help(format!("did you mean {}?", quoted_list(close, "or")))
+    }
+}
+
+/// Returns the fields of a bucket binding that the platform knows itself.
+fn bucket_field(late: &Late<'_>, binding: &Binding, field: &str) -> Option<String> {
+    if binding.capability != BUCKET {
+        return None;
+    }
+    let real = |name: &String| late.target().buckets.get(name).map(|b| b.bucket.clone());
+    match field {
+        "bucket" => binding.buckets.first().and_then(real),
+        "buckets" => Some(binding.buckets.iter().filter_map(real).collect::<Vec<_>>().join(",")),
+        "url" => binding.buckets.first().and_then(real).map(|b| format!("s3://{b}/")),
+        _ => None,
+    }
+}
