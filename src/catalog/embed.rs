@@ -19,8 +19,10 @@ fn main() {
     for file in &files {
         let path = file.strip_prefix(&root).expect("found below the root").to_string_lossy().replace('\\', "/");
         println!("cargo::rerun-if-changed={path}");
-        let file = file.to_string_lossy();
-        writeln!(table, "    ({path:?}, include_str!({file:?})),").expect("a string takes all");
+        // The path is completed where the crate is compiled, so that two checkouts may share a build folder.
+        let below = format!("/{path}");
+        writeln!(table, "    ({path:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {below:?}))),")
+            .expect("a string takes all");
     }
     table.push_str("];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
