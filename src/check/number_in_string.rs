@@ -6,6 +6,7 @@ use super::{Clean, Context, Findings, at_key};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
+use crate::parse::shape::with_article;
 
 code!(
     NUMBER_IN_STRING,
@@ -102,8 +103,4 @@ fn plain(value: &Value) -> Option<String> {
         Value::Int(i) => Some(i.to_string()),
         _ => None,
     }
-}
-
-fn with_article(word: &str) -> String {
-    format!("{} {word}", if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }

@@ -11,6 +11,7 @@ use crate::code;
 use crate::diag::{Diagnostic, Level, Span, quoted_list};
 use crate::lower::{nodes, values::split_path};
 use crate::parse::node::Lookup;
+use crate::parse::shape::with_article;
 use crate::resolve::Instance;
 
 code!(
@@ -147,10 +148,14 @@ fn report(
             }
         }
         Problem::Type { expected, found, .. } => {
-            let message = format!("chart `{chart}` takes a {expected} for `{path}`, not a {found}");
+            let (takes, is) = (with_article(expected), with_article(found));
+            let message = format!("chart `{chart}` takes {takes} for `{path}`, not {is}");
             let diagnostic = Diagnostic::error(&WRONG_VALUE_TYPE, message).at(places.1, "");
             match *found {
                 "quoted string" if expected == "boolean" => diagnostic.help("write it without quotes"),
+                "string" if matches!(expected.as_str(), "integer" | "number") => {
+                    diagnostic.help("write it without quotes")
+                }
                 "integer" | "number" | "boolean" if expected.contains("string") => {
                     diagnostic.help("write it in quotes")
                 }

@@ -281,7 +281,8 @@ pub fn expected(shape: &Shape) -> String {
     }
 }
 
-fn with_article(word: &str) -> String {
+/// Returns a word with its article.
+pub fn with_article(word: &str) -> String {
     let an = word.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {word}", if an { "an" } else { "a" })
 }

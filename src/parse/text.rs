@@ -182,11 +182,11 @@ pub fn seconds(text: &str) -> Option<i64> {
 fn cron(text: &str) -> Result<(), String> {
     const MACROS: &[&str] = &["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
     const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
-        ("minute", 0, 59, &[]),
-        ("hour", 0, 23, &[]),
-        ("day of month", 1, 31, &[]),
-        ("month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
-        ("day of week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+        ("a minute", 0, 59, &[]),
+        ("an hour", 0, 23, &[]),
+        ("a day of the month", 1, 31, &[]),
+        ("a month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
+        ("a day of the week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
     ];
     if text.starts_with('@') {
         return if MACROS.contains(&text) {
@@ -205,7 +205,7 @@ fn cron(text: &str) -> Result<(), String> {
     }
     for (field, (what, low, high, names)) in fields.iter().zip(FIELDS) {
         if !cron_field(field, low, high, names) {
-            return Err(format!("a schedule: `{field}` is not a {what} ({low}–{high})"));
+            return Err(format!("a schedule: `{field}` is not {what} ({low}–{high})"));
         }
     }
     Ok(())

@@ -17,7 +17,11 @@ pub fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) ->
         let message = error.message().split('\n').next().unwrap_or("").trim().to_string();
         let key = text.get(span.start as usize..span.end as usize).unwrap_or("");
         let message = if message == "duplicate key" { format!("`{key}` is set twice in this table") } else { message };
-        diagnostics.push(Diagnostic::error(&SYNTAX_ERROR, message).at(span, ""));
+        let diagnostic = Diagnostic::error(&SYNTAX_ERROR, message).at(span, "");
+        // The parser says some things twice.
+        if diagnostics.last() != Some(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
     }
     table(source, root.get_ref(), diagnostics)
 }
