@@ -61,7 +61,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         for problem in facts.check(values) {
             if !open.iter().any(|open| problem.path().starts_with(open)) {
                 let key = (made.name.to_string(), problem.path().to_vec());
-                let at = find(context, &made, instance, problem.path());
+                let at = find(context, instance, problem.path());
                 if said.insert(key) || at.1 == Where::User {
                     findings.component(made.index, made.name, report(&made, facts, &chart.version, &problem, at));
                 }
@@ -96,7 +96,7 @@ enum Where {
 
 /// Finds where a value was written: platform.toml, a values file, the component's template, or the component as a whole.
 /// The places are those of the key and of the value.
-fn find(context: &Context<'_>, made: &Made<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
+fn find(context: &Context<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
     if let Some(places) = instance.table.table("values").and_then(|table| walk::written(table, path)) {
         return (places, Where::User);
     }
@@ -114,7 +114,6 @@ fn find(context: &Context<'_>, made: &Made<'_>, instance: &Instance, path: &[Str
         let span = Span::new(template.source, start, end);
         return ((span, span), Where::Catalogue);
     }
-    let _ = made;
     ((instance.span, instance.span), Where::Catalogue)
 }
 

@@ -360,7 +360,7 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
 }
 
 /// Lists every published host with the address that it should resolve to, where one is known.
-pub fn dns(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Option<String>> {
+pub fn dns(lowering: &Lowering<'_>) -> BTreeMap<String, Option<String>> {
     let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
     let addresses: BTreeMap<&str, Option<String>> = lowering
         .target
@@ -368,7 +368,6 @@ pub fn dns(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> BTreeMap<Str
         .iter()
         .map(|(name, edge)| (name.as_str(), edge.address.clone().or_else(|| address(lowering, &late, edge))))
         .collect();
-    let _ = found;
     let mut hosts = BTreeMap::new();
     for published in lowering.target.instances.values().flat_map(|i| i.hosts.values()) {
         for name in &published.names {

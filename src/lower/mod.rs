@@ -251,8 +251,8 @@ impl<'a> Lowering<'a> {
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
-        secrets.finish(self, &mut out, found);
-        out.dns = features::dns(self, found);
+        secrets.finish(self, &mut out);
+        out.dns = features::dns(self);
         features::network_policies(self, &mut out);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {

@@ -126,7 +126,7 @@ impl Secrets {
         }
         self.environment(lowering, instance, unit, &mut own, found);
         self.mounted(lowering, instance, unit, &mut own, found);
-        self.provided(lowering, instance, unit, found);
+        self.provided(lowering, instance, unit);
         own
     }
 
@@ -323,8 +323,7 @@ impl Secrets {
     }
 
     /// Makes the Secrets that hold the credentials of claims on this component.
-    fn provided(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
-        let _ = found;
+    fn provided(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit) {
         let claims = lowering.target.claims.get(&instance.name).into_iter().flat_map(|c| c.values()).flatten();
         let mut done = BTreeSet::new();
         for credential in claims.filter_map(|c| c.credential.as_ref()).filter(|c| c.at_provider) {
@@ -472,8 +471,7 @@ impl Secrets {
     }
 
     /// Adds the stores through which Secrets of one namespace reach others.
-    pub fn finish(self, lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
-        let _ = found;
+    pub fn finish(self, lowering: &Lowering<'_>, out: &mut TargetManifests) {
         for (namespace, (secrets, readers)) in &self.copies {
             let mut near = lowering.target.instances.values().filter(|i| i.namespace == *namespace);
             let provider = near.clone().find(|i| lowering.target.claims.contains_key(&i.name));
