@@ -13,6 +13,8 @@ pub mod catalog; //     what there is to use
 pub mod schema; //      JSON Schema for editors
 pub mod explain; //     what a finding means
 pub mod dns; //         host → address
+pub mod secrets; //     what people must put into the store
+pub mod graph; //       who waits for whom, as a picture
 pub mod completions; // for shells
 mod project; //         where the platform is, and its compile
 mod select; //          `-e`: some targets only
@@ -120,6 +122,8 @@ enum Command {
     Diff(diff::Diff),
     Commit(commit::Commit),
     Dns(dns::Dns),
+    Secrets(secrets::Secrets),
+    Graph(graph::Draw),
     Catalog(catalog::Catalog),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -166,6 +170,8 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Diff(command) => command.run(session),
         Command::Commit(command) => command.run(session),
         Command::Dns(command) => command.run(session),
+        Command::Secrets(command) => command.run(session),
+        Command::Graph(command) => command.run(session),
         Command::Catalog(command) => command.run(session),
         Command::Explain(command) => command.run(session),
         Command::Schema(command) => command.run(session),

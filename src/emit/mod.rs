@@ -9,6 +9,8 @@ pub mod split; //  what targets share, and what each has of its own
 pub mod argocd; // argocd/ and bootstrap/
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
+pub mod secrets; // what people must put into the secret store
+pub mod graph; //  who waits for whom, as pictures
 
 pub use tree::Tree;
 

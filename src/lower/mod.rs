@@ -7,6 +7,7 @@ pub mod budget; //     memory bound while templates run
 pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
+pub mod kept; //       Secrets that people keep
 pub mod values; //     Helm values
 mod unsupported; //    what is said instead of passed over
 pub mod files; //      the user's own files that components name
@@ -159,8 +160,8 @@ pub struct TargetManifests {
     pub order: order::Order,
     /// Store items by name.
     pub needed: BTreeMap<String, Needed>,
-    /// Secrets that people keep: (namespace, name) → keys.
-    pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// Secrets that people keep, by (namespace, name).
+    pub kept: BTreeMap<(String, String), kept::Kept>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
     /// Host → address, where known.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
+use super::kept::Kept;
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, made};
 use crate::catalog::component::text_map;
@@ -71,7 +72,7 @@ impl Own {
 #[derive(Debug, Default)]
 pub struct Secrets {
     needed: BTreeMap<String, Needed>,
-    kept: BTreeMap<(String, String), Vec<String>>,
+    kept: BTreeMap<(String, String), Kept>,
     /// Source namespace → (Secrets read, namespaces that read them).
     copies: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
 }
@@ -358,8 +359,8 @@ impl Secrets {
                 }
                 Origin::Generate => generated(lowering, instance, credential, unit),
                 Origin::File => {
-                    let keys = credential.keys.values().chain(credential.text.keys()).cloned().collect();
-                    self.kept.insert((credential.namespace.clone(), credential.secret.clone()), keys);
+                    let place = (credential.namespace.clone(), credential.secret.clone());
+                    self.kept.entry(place).or_default().add_credential(credential, &instance.name);
                 }
                 Origin::Made | Origin::Identity => {}
             }
@@ -377,7 +378,10 @@ impl Secrets {
         // Without External Secrets nobody can bring a Secret of another namespace here either.
         let copied = lowering.apis.contains_key("external-secrets.io");
         if target.store.kept_by_people() && (items || !copied) {
-            self.kept.insert((wanted.namespace.into(), wanted.name), wanted.entries.keys().cloned().collect());
+            let kept = self.kept.entry((wanted.namespace.into(), wanted.name)).or_default();
+            kept.add(&wanted.entries, &wanted.kind, wanted.labels, wanted.reader);
+            kept.precious |= wanted.precious;
+            kept.hint = kept.hint.take().or(wanted.hint);
             return;
         }
         let mut made_from = Sources::default();
