@@ -62,10 +62,12 @@ pub enum Stage {
     Prepare,
     Release,
     Config,
+    /// Templates of jobs that start when somebody asks: checked as everything else, synced by nobody.
+    Demand,
 }
 
 impl Stage {
-    /// All stages in order.
+    /// All stages that an engine syncs, in order.
     pub const ALL: [Stage; 4] = [Stage::Crds, Stage::Prepare, Stage::Release, Stage::Config];
 
     /// Returns the name, which is the folder's name too.
@@ -75,6 +77,7 @@ impl Stage {
             Self::Prepare => "prepare",
             Self::Release => "release",
             Self::Config => "config",
+            Self::Demand => "demand",
         }
     }
 
