@@ -142,6 +142,8 @@ pub struct Slot {
     pub claim: IndexMap<String, String>,
     pub optional: bool,
     pub wait: bool,
+    /// Whether the component can use a cloud identity instead of the capability's secret fields.
+    pub identity: bool,
     pub shape: Shape,
     /// Name of the claim's credential in the store.
     pub credential: String,
@@ -493,6 +495,7 @@ fn slot(name: &str, t: &Table, span: Span) -> Slot {
         claim: text_map(t.table("claim")),
         optional: t.flag("optional").unwrap_or(false),
         wait: t.flag("wait").unwrap_or(true),
+        identity: t.flag("identity").unwrap_or(false),
         shape: match t.text("shape") {
             Some("list") => Shape::List,
             Some("map") => Shape::Map,
