@@ -13,6 +13,7 @@ pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
+pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,6 +164,8 @@ pub struct TargetManifests {
     pub kept: BTreeMap<(String, String), Vec<String>>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
+    /// Where Flux replaces variables in the cluster.
+    pub substituted: BTreeSet<(String, Stage)>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -251,6 +254,7 @@ impl<'a> Lowering<'a> {
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
+        flux::secrets(self, &mut secrets, &mut out, found);
         secrets.finish(self, &mut out);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
@@ -258,6 +262,7 @@ impl<'a> Lowering<'a> {
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
         }
+        flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
         out
     }

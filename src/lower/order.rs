@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, namespaces};
+use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, flux, namespaces};
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
@@ -163,6 +163,9 @@ impl Graph<'_> {
                     self.edge((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
                 }
             }
+        }
+        for (name, stage) in &self.out.substituted {
+            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
             self.bindings(instance);
