@@ -20,6 +20,7 @@ pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
 pub mod externals; //  Services in front of what runs elsewhere
+pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,6 +185,8 @@ pub struct TargetManifests {
     pub asked: BTreeMap<String, BTreeSet<String>>,
     /// `spec.provider` of the platform's store, when there is one per namespace.
     pub store: Option<Value>,
+    /// Where Flux replaces variables in the cluster.
+    pub substituted: BTreeSet<(String, Stage)>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -279,6 +282,7 @@ impl<'a> Lowering<'a> {
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
+        flux::secrets(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
@@ -288,6 +292,7 @@ impl<'a> Lowering<'a> {
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
         }
+        flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
         out
     }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, gateways, namespaces};
+use super::{
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+};
 use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
@@ -170,6 +172,9 @@ impl Graph<'_> {
                     self.edge((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
                 }
             }
+        }
+        for (name, stage) in &self.out.substituted {
+            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
             self.bindings(instance);

@@ -414,6 +414,34 @@ impl Secrets {
         }
     }
 
+    /// Makes a Secret that is no component's.
+    #[allow(clippy::too_many_arguments, reason = "all that a Secret is made of")]
+    pub fn own(
+        &mut self,
+        lowering: &Lowering<'_>,
+        reader: &str,
+        namespace: &str,
+        name: String,
+        entries: IndexMap<String, Filled>,
+        kind: &str,
+        span: Span,
+        unit: &mut Unit,
+    ) {
+        let wanted = Wanted {
+            name,
+            namespace,
+            entries,
+            labels: IndexMap::new(),
+            kind: kind.into(),
+            precious: false,
+            hint: None,
+            stage: Stage::Release,
+            reader,
+            span,
+        };
+        self.make(lowering, wanted, unit);
+    }
+
     /// Makes the ExternalSecret of a wanted Secret, or notes what people must keep.
     fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
         let target = lowering.target;
