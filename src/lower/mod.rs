@@ -8,11 +8,14 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
+pub mod gateways; //   Gateways of edges
+pub mod externals; //  Services in front of what runs elsewhere
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,6 +257,8 @@ impl<'a> Lowering<'a> {
         secrets.finish(self, &mut out);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
+        gateways::add(self, &mut out);
+        externals::add(self, &mut out, found);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
@@ -283,6 +288,7 @@ impl<'a> Lowering<'a> {
             }
         }
         features::add(self, instance, &own, &mut unit, found);
+        demand::set_apart(self, instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, namespaces};
+use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, gateways, namespaces};
+use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
@@ -34,7 +35,7 @@ impl UnitId {
     fn new(component: &str, stage: Stage) -> Self {
         let part = match stage {
             Stage::Crds => Portion::Crds,
-            Stage::Prepare | Stage::Release => Portion::Main,
+            Stage::Prepare | Stage::Release | Stage::Demand => Portion::Main,
             Stage::Config => Portion::Config,
         };
         Self { component: component.into(), part }
@@ -97,6 +98,11 @@ fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
     owners
 }
 
+/// Says whether a name is that of an external with a Service in front of it.
+fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
+    lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
+}
+
 /// Returns who makes each ClusterSecretStore.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
@@ -131,7 +137,7 @@ impl Graph<'_> {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
             let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
-            if has(&Stage::Prepare) || has(&Stage::Release) || chart {
+            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }
             if has(&Stage::Config) {
@@ -167,10 +173,13 @@ impl Graph<'_> {
         for instance in target.instances.values() {
             self.bindings(instance);
             self.references(instance);
-            for node in super::nodes(&instance.table, "after") {
+            let named =
+                ["after", "on"].map(|key| super::nodes(&instance.table, key).into_iter().map(move |n| (key, n)));
+            // `on` is a word of jobs only; components may have an option of that name.
+            for (key, node) in named.into_iter().flatten().filter(|(key, _)| *key == "after" || instance.job) {
                 let Some(other) = node.as_str() else { continue };
                 if target.instances.contains_key(other) {
-                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
+                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
@@ -206,6 +215,9 @@ impl Graph<'_> {
             let Some(bound) = instance.bindings.get(slot_name) else { continue };
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
+                if target_service(self.lowering, &binding.provider) {
+                    self.edge((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                }
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
@@ -322,6 +334,7 @@ impl Graph<'_> {
         }
         match unit.part {
             Portion::Crds => 1,
+            _ if unit.component == gateways::UNIT => (Tier::Network as i64 + 1) * 10,
             _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }
