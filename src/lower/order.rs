@@ -12,6 +12,7 @@ use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
+use crate::manifest::value::Value;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
 use crate::resolve::{Instance, Origin};
@@ -103,12 +104,12 @@ fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
     lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
-/// Returns who makes each ClusterSecretStore.
+/// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
     for (name, unit) in &out.units {
         for (stage, objects) in &unit.stages {
-            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+            for lowered in objects.iter().filter(|l| matches!(l.object.kind(), "ClusterSecretStore" | "SecretStore")) {
                 stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
             }
         }
@@ -121,7 +122,7 @@ struct Graph<'a> {
     out: &'a TargetManifests,
     /// API group → who brings it, at which stage.
     owners: BTreeMap<&'a str, (&'a str, Stage)>,
-    /// ClusterSecretStore → who makes it, at which stage.
+    /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
@@ -275,13 +276,15 @@ impl Graph<'_> {
 
     /// An ExternalSecret waits for the store that it reads.
     fn store(&mut self, name: &str, stage: Stage, lowered: &Lowered) {
-        if lowered.object.kind() != "ExternalSecret" {
-            return;
-        }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
-        else {
-            return;
+        let spec = |path: &[&str]| lowered.object.value().at(path);
+        let store = match lowered.object.kind() {
+            "ExternalSecret" => spec(&["spec", "secretStoreRef", "name"]).and_then(Value::as_str),
+            "PushSecret" => spec(&["spec", "secretStoreRefs"])
+                .and_then(Value::as_list)
+                .and_then(|list| list.first()?.get("name")?.as_str()),
+            _ => None,
         };
+        let Some(store) = store else { return };
         let Some((owner, at)) = self.stores.get(store).copied() else { return };
         self.edge((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;
