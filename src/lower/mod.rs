@@ -13,6 +13,8 @@ pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
+pub mod gateways; //   Gateways of edges
+pub mod externals; //  Services in front of what runs elsewhere
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,6 +256,8 @@ impl<'a> Lowering<'a> {
         secrets.finish(self, &mut out);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
+        gateways::add(self, &mut out);
+        externals::add(self, &mut out, found);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {
             self.finish(name, unit);

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, namespaces};
+use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, gateways, namespaces};
+use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
@@ -98,6 +99,11 @@ fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
         }
     }
     owners
+}
+
+/// Says whether a name is that of an external with a Service in front of it.
+fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
+    lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
 /// Returns who makes each ClusterSecretStore.
@@ -208,6 +214,9 @@ impl Graph<'_> {
             let Some(bound) = instance.bindings.get(slot_name) else { continue };
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
+                if target_service(self.lowering, &binding.provider) {
+                    self.edge((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                }
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
@@ -328,6 +337,7 @@ impl Graph<'_> {
         }
         match unit.part {
             Portion::Crds => 1,
+            _ if unit.component == gateways::UNIT => (Tier::Network as i64 + 1) * 10,
             _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }

@@ -188,10 +188,10 @@ fn edge() -> Shape {
         .key("issuer", TEXT, "cert-manager ClusterIssuer")
         .key("wildcard", Shape::Bool, "One certificate for the whole domain")
         .key("secret", TEXT, "An existing TLS Secret")
-        .key("certmap", TEXT, "Certificate map (GKE) or ARN (AWS)");
+        .key("certmap", TEXT, "Certificate map (Gateway on GKE) or certificate ARN (ALB on AWS)");
     Keys::new("an edge")
         .key("kind", words(&["gateway", "ingress", "traefik", "tailscale", "route"]), "How hosts are published")
-        .key("class", TEXT, "Ingress or Gateway class")
+        .key("class", TEXT, "Ingress class; or Gateway class, and lakegen then makes the Gateway")
         .key("name", TEXT, "Name of the Gateway")
         .key("namespace", Shape::Text(Format::Name), "Namespace of the Gateway or controller")
         .key("hosts", TEXT, "Template of host names, with `${host}` written as `${edge.host}`")

@@ -44,6 +44,9 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
             let filled = scope.fill(template, instance.definition.span, &mut found);
             found.into_iter().next().map_or(Ok(filled), Err)
         }
+        Provider::External(table) if field == "host" && table.contains_key("service") => {
+            text(format!("{}.{}.svc", provider.name, table.text("service").unwrap_or_default()))
+        }
         Provider::External(table) => match table.node(field) {
             Some(node) => {
                 let mut found = Vec::new();
