@@ -7,6 +7,7 @@ pub mod tree; //   paths and bytes
 pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
 pub mod argocd; // argocd/ and bootstrap/
+mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
 

@@ -13,7 +13,6 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     const NOT_YET: &[(&[&str], &str, &str)] = &[
         (&["platform", "engine"], "flux", "render for Flux"),
         (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
         (&["images", "rewrite"], "", "rewrite the images inside of charts"),
         (&["images", "pins"], "", "pin the images inside of charts"),
         (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
