@@ -6,6 +6,7 @@
 pub mod tree; //   paths and bytes
 pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
+pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
 mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
@@ -36,6 +37,7 @@ code!(
 pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     let mut writer = Writer { tree: Tree::default(), found: Vec::new() };
     let paths = layout::write(platform, manifests, &mut writer);
+    jobs::write(platform, manifests, &mut writer);
     argocd::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());

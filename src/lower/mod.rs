@@ -8,6 +8,7 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
@@ -287,6 +288,7 @@ impl<'a> Lowering<'a> {
             }
         }
         features::add(self, instance, &own, &mut unit, found);
+        demand::set_apart(self, instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };

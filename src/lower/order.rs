@@ -35,7 +35,7 @@ impl UnitId {
     fn new(component: &str, stage: Stage) -> Self {
         let part = match stage {
             Stage::Crds => Portion::Crds,
-            Stage::Prepare | Stage::Release => Portion::Main,
+            Stage::Prepare | Stage::Release | Stage::Demand => Portion::Main,
             Stage::Config => Portion::Config,
         };
         Self { component: component.into(), part }
@@ -139,7 +139,7 @@ impl Graph<'_> {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
             let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
-            if has(&Stage::Prepare) || has(&Stage::Release) || chart {
+            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }
             if has(&Stage::Config) {
@@ -175,10 +175,13 @@ impl Graph<'_> {
         for instance in target.instances.values() {
             self.bindings(instance);
             self.references(instance);
-            for node in super::nodes(&instance.table, "after") {
+            let named =
+                ["after", "on"].map(|key| super::nodes(&instance.table, key).into_iter().map(move |n| (key, n)));
+            // `on` is a word of jobs only; components may have an option of that name.
+            for (key, node) in named.into_iter().flatten().filter(|(key, _)| *key == "after" || instance.job) {
                 let Some(other) = node.as_str() else { continue };
                 if target.instances.contains_key(other) {
-                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
+                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",

@@ -36,15 +36,5 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
                 say(node.span, what);
             }
         }
-        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
-            say(job.at("when"), "render jobs on demand");
-        }
-        for instance in target.instances.values() {
-            for binding in instance.bindings.values().flat_map(|b| b.all()) {
-                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
-                    say(binding.span, "bind a slot by cloud identity");
-                }
-            }
-        }
     }
 }
