@@ -62,10 +62,12 @@ pub enum Stage {
     Prepare,
     Release,
     Config,
+    /// Templates of jobs that start when somebody asks: checked as everything else, synced by nobody.
+    Demand,
 }
 
 impl Stage {
-    /// All stages in order.
+    /// All stages that an engine syncs, in order.
     pub const ALL: [Stage; 4] = [Stage::Crds, Stage::Prepare, Stage::Release, Stage::Config];
 
     /// Returns the name, which is the folder's name too.
@@ -75,6 +77,7 @@ impl Stage {
             Self::Prepare => "prepare",
             Self::Release => "release",
             Self::Config => "config",
+            Self::Demand => "demand",
         }
     }
 
@@ -139,6 +142,8 @@ pub struct Slot {
     pub claim: IndexMap<String, String>,
     pub optional: bool,
     pub wait: bool,
+    /// Whether the component can use a cloud identity instead of the capability's secret fields.
+    pub identity: bool,
     pub shape: Shape,
     /// Name of the claim's credential in the store.
     pub credential: String,
@@ -179,6 +184,8 @@ pub struct SecretDef {
     pub when: Option<String>,
     pub each: Option<String>,
     pub precious: bool,
+    /// Properties of its own item that may be any random password.
+    pub generate: Vec<String>,
     pub hint: Option<String>,
     pub kind: Option<String>,
     pub stage: Stage,
@@ -192,6 +199,8 @@ pub struct Endpoint {
     pub port: Value,
     pub protocol: String,
     pub path: String,
+    /// HTTP path that answers 200 when the pods can serve.
+    pub health: Option<String>,
 }
 
 /// Where general features enter a component's Helm values.
@@ -490,6 +499,7 @@ fn slot(name: &str, t: &Table, span: Span) -> Slot {
         claim: text_map(t.table("claim")),
         optional: t.flag("optional").unwrap_or(false),
         wait: t.flag("wait").unwrap_or(true),
+        identity: t.flag("identity").unwrap_or(false),
         shape: match t.text("shape") {
             Some("list") => Shape::List,
             Some("map") => Shape::Map,
@@ -536,6 +546,7 @@ fn secret(_: &str, t: &Table, span: Span) -> SecretDef {
         when: owned(t, "when"),
         each: owned(t, "each"),
         precious: t.flag("precious").unwrap_or(false),
+        generate: strings(t, "generate"),
         hint: owned(t, "hint"),
         kind: owned(t, "type"),
         stage: stage_of(t, Stage::Prepare),
@@ -549,6 +560,7 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
         port: t.node("port").map_or(Value::Int(80), Node::to_value),
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
+        health: owned(t, "health"),
     }
 }
 

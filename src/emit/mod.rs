@@ -6,7 +6,11 @@
 pub mod tree; //   paths and bytes
 pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
+pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
+pub mod flux; //   flux/ and bootstrap/
+pub mod source; // folders of somebody's repository
+mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
 pub mod secrets; // what people must put into the secret store
@@ -37,7 +41,9 @@ code!(
 pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     let mut writer = Writer { tree: Tree::default(), found: Vec::new() };
     let paths = layout::write(platform, manifests, &mut writer);
+    jobs::write(platform, manifests, &mut writer);
     argocd::write(platform, manifests, &paths, &mut writer);
+    flux::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
     // A clash that names its objects says more than the same one seen as files.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::secrets::Own;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, Unit, made, nodes};
+use super::{Lowered, Lowering, TargetManifests, Unit, gateways, made, nodes};
 use crate::catalog::Stage;
 use crate::catalog::component::{Alert, Endpoint, alert};
 use crate::diag::Diagnostic;
@@ -17,7 +17,7 @@ use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Edge, Engine, Instance, Published};
+use crate::resolve::{Binding, Edge, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -26,8 +26,8 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(lowering, instance, endpoint, def, published, edge, &late, found));
-        objects.extend(certificate(lowering, instance, endpoint, published, edge));
+        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
+        objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
@@ -41,7 +41,6 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
 
 #[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
-    lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     def: &Endpoint,
@@ -65,11 +64,19 @@ fn route(
         "route" => openshift(instance, &name, &service, port, published, edge),
         kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
     };
-    if lowering.platform.engine == Engine::ArgoCd {
-        // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
-        // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
-        let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
-        lowered.object.value_mut().set(&annotation, Value::from("true"));
+    // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
+    // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
+    // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
+    let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
+    lowered.object.value_mut().set(&annotation, Value::from("true"));
+    if let ("ingress", "alb", Some(health)) = (edge.kind.as_str(), edge.class.as_str(), &def.health) {
+        // The load balancer asks the pods by itself, for `/` unless told otherwise
+        // (AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md, "Health Check").
+        let path = late.fill(health, instance.definition.span, found).plain().unwrap_or_default();
+        if !path.is_empty() {
+            let key = ["metadata", "annotations", "alb.ingress.kubernetes.io/healthcheck-path"];
+            lowered.object.value_mut().set(&key, Value::from(path));
+        }
     }
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
@@ -114,10 +121,9 @@ fn ingress(
             Arc::from("hosts"),
             Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()),
         )]);
-        tls.insert(
-            "secretName".into(),
-            edge.secret.as_deref().map_or_else(|| Value::from(format!("{name}-tls")), Value::from),
-        );
+        if edge.class != "alb" {
+            tls.insert("secretName".into(), Value::from(tls_secret(name, edge)));
+        }
         spec.insert("tls".into(), Value::List(vec![Value::Map(tls)]));
     }
     let mut lowered = made(
@@ -130,9 +136,21 @@ fn ingress(
     );
     let mut annotate =
         |key: &str, text: &str| lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
-    if let (Some(issuer), None) = (&edge.issuer, &edge.secret) {
+    if let (Some(issuer), None, false) = (&edge.issuer, &edge.secret, edge.wildcard) {
         // cert-manager.io/docs/usage/ingress (v1.21): the annotation makes a Certificate for `tls`.
         annotate("cert-manager.io/cluster-issuer", issuer);
+    }
+    if edge.class == "alb" && published.tls {
+        // AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md: certificates live in ACM, never in Secrets.
+        // Without an ARN it looks for one that fits the hosts under `tls` (…/cert_discovery.md).
+        if let Some(certificate) = &edge.certmap {
+            annotate("alb.ingress.kubernetes.io/certificate-arn", certificate);
+        }
+        annotate("alb.ingress.kubernetes.io/listen-ports", "[{\"HTTP\": 80}, {\"HTTPS\": 443}]");
+        annotate("alb.ingress.kubernetes.io/ssl-redirect", "443");
+    }
+    if def.protocol == "https" && edge.class == "alb" {
+        annotate("alb.ingress.kubernetes.io/backend-protocol", "HTTPS");
     }
     if def.protocol == "https" && edge.class.contains("nginx") {
         annotate("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS");
@@ -158,8 +176,8 @@ fn gateway(
         return None;
     }
     let mut parent = Map::from_iter([(Arc::from("name"), Value::from(edge.gateway.as_str()))]);
-    if !edge.namespace.is_empty() {
-        parent.insert("namespace".into(), Value::from(edge.namespace.as_str()));
+    if !edge.namespace.is_empty() || gateways::is_made(edge) {
+        parent.insert("namespace".into(), Value::from(gateways::namespace(edge)));
     }
     let matches =
         object([("path", object([("type", Value::from("PathPrefix")), ("value", Value::from(def.path.as_str()))]))]);
@@ -175,29 +193,79 @@ fn gateway(
     Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
 }
 
-/// Returns the certificate of an IngressRoute, which cert-manager does not look at by itself
-/// (cert-manager.io/docs/usage, v1.21: annotations count on Ingress and Gateway only).
+/// Returns the Secret that holds the certificate of a route.
+fn tls_secret(name: &str, edge: &Edge) -> String {
+    match &edge.secret {
+        Some(secret) => secret.clone(),
+        None if edge.wildcard => format!("wildcard-{}-tls", edge.name),
+        None => format!("{name}-tls"),
+    }
+}
+
+/// Returns the certificate of a route that cert-manager does not make from an annotation: those count on Ingress and
+/// Gateway only (cert-manager.io/docs/usage, v1.21), and give each Ingress a certificate of its own.
+///
+/// An Ingress reads Secrets of its own namespace, so a wildcard certificate is made once in each, with the route of the
+/// component that comes first there by name.
 fn certificate(
     lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     published: &Published,
     edge: &Edge,
+    found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
-    let (Some(issuer), None, "traefik", true) = (&edge.issuer, &edge.secret, edge.kind.as_str(), published.tls) else {
+    let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, published.tls) else { return None };
+    let kind = edge.kind.as_str();
+    if !(kind == "traefik" || (kind == "ingress" && edge.wildcard)) {
         return None;
-    };
+    }
     let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
-    let secret = format!("{name}-tls");
+    let secret = tls_secret(&name, edge);
+    let names = if edge.wildcard {
+        wildcard_names(lowering, instance, endpoint, published, found)?
+    } else {
+        published.names.clone()
+    };
     let reference = object([
         ("group", Value::from("cert-manager.io")),
         ("kind", Value::from("ClusterIssuer")),
         ("name", Value::from(issuer.as_str())),
     ]);
-    let names = Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>());
+    let names = Value::from(names);
     let spec = object([("secretName", Value::from(secret.as_str())), ("dnsNames", names), ("issuerRef", reference)]);
     let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
     Some(made(&api, "Certificate", &instance.namespace, &secret, [("spec", spec)], published.span))
+}
+
+/// Returns the names of a namespace's wildcard certificate; `None` when another route brings it.
+fn wildcard_names(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    endpoint: &str,
+    published: &Published,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Vec<String>> {
+    let target = lowering.target;
+    let domain = &target.ground.domain;
+    // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
+    for host in published.names.iter().filter(|h| *h != domain) {
+        if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
+            let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
+            let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
+        }
+    }
+    let mut routes: Vec<(&str, &str)> = target
+        .instances
+        .values()
+        .filter(|other| other.namespace == instance.namespace)
+        .flat_map(|other| other.hosts.iter().map(move |(endpoint, p)| (other.name.as_str(), endpoint.as_str(), p)))
+        .filter(|(_, _, p)| p.edge == published.edge && p.tls)
+        .map(|(name, endpoint, _)| (name, endpoint))
+        .collect();
+    routes.sort_unstable();
+    (routes.first() == Some(&(&instance.name, endpoint))).then(|| vec![format!("*.{domain}"), domain.clone()])
 }
 
 fn traefik(instance: &Instance, name: &str, service: &str, port: Value, published: &Published, edge: &Edge) -> Lowered {
@@ -212,8 +280,7 @@ fn traefik(instance: &Instance, name: &str, service: &str, port: Value, publishe
         (Arc::from("routes"), Value::List(vec![route])),
     ]);
     if published.tls {
-        let secret = edge.secret.clone().unwrap_or_else(|| format!("{name}-tls"));
-        spec.insert("tls".into(), object([("secretName", Value::from(secret))]));
+        spec.insert("tls".into(), object([("secretName", Value::from(tls_secret(name, edge)))]));
     }
     made("traefik.io/v1alpha1", "IngressRoute", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }
@@ -252,6 +319,10 @@ fn monitors(
     let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
+        let path = late.fill(&scrape.path, instance.definition.span, found).plain().unwrap_or_default();
+        if path.is_empty() {
+            continue;
+        }
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
         let mut labels = Map::default();
         for (label, text) in &scrape.selector {
@@ -262,7 +333,7 @@ fn monitors(
         let port = if matches!(scrape.port, Value::Int(_)) { "targetPort" } else { "port" };
         let endpoint = object([
             (port, scrape.port.clone()),
-            ("path", Value::from(scrape.path.as_str())),
+            ("path", Value::from(path)),
             ("interval", Value::from(scrape.interval.as_str())),
         ]);
         let spec = object([
@@ -406,6 +477,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         if def.network_from.is_empty() || def.network_from.iter().any(|w| w == "all") {
             continue;
         }
+        let mut outside = BTreeSet::new();
         let mut namespaces: BTreeSet<&str> = consumers.get(instance.name.as_str()).cloned().unwrap_or_default();
         for word in &def.network_from {
             match word.as_str() {
@@ -415,6 +487,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 "monitoring" => namespaces.extend(namespaces_of(lowering, "monitoring")),
                 "edge" if !instance.hosts.is_empty() => {
                     namespaces.extend(namespaces_of(lowering, "ingress"));
+                    outside = sources(lowering);
                     let edges = instance.hosts.values().filter_map(|p| lowering.target.edges.get(&p.edge));
                     namespaces.extend(edges.map(|e| e.namespace.as_str()).filter(|n| !n.is_empty()));
                 }
@@ -422,7 +495,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 _ => {}
             }
         }
-        let policies = policies(lowering, instance, &namespaces);
+        let policies = policies(lowering, instance, &namespaces, &outside);
         if let Some(unit) = out.units.get_mut(&instance.name) {
             unit.stages.entry(Stage::Prepare).or_default().extend(policies);
         }
@@ -445,6 +518,16 @@ fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> 
         .collect()
 }
 
+/// Returns the networks that load balancers outside of the cluster speak to the pods from.
+fn sources(lowering: &Lowering<'_>) -> BTreeSet<String> {
+    let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+    let controllers = neighbours(lowering).filter(|i| i.definition.provides.contains_key("ingress"));
+    let networks = controllers
+        .filter_map(|i| offered(&late, &Binding::bare("ingress", &i.name), "sources").ok()?.plain())
+        .flat_map(|text| text.split(',').map(|network| network.trim().to_string()).collect::<Vec<_>>());
+    networks.filter(|network| !network.is_empty()).collect()
+}
+
 /// Returns the namespaces of those who bring the kinds that a component's objects have; External Secrets is also the
 /// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
@@ -465,7 +548,12 @@ fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Inst
     neighbours(lowering).filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
 
-fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<&str>) -> Vec<Lowered> {
+fn policies(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    namespaces: &BTreeSet<&str>,
+    outside: &BTreeSet<String>,
+) -> Vec<Lowered> {
     let late = lowering.late_of(instance);
     let ports = instance.definition.network_ports.iter().filter_map(|port| {
         let port = match port {
@@ -485,7 +573,9 @@ fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<
         let labels = Map::from_iter([(Arc::from("kubernetes.io/metadata.name"), Value::from(*namespace))]);
         object([("namespaceSelector", object([("matchLabels", Value::Map(labels))]))])
     });
-    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.collect()))]);
+    let networks =
+        outside.iter().map(|network| object([("ipBlock", object([("cidr", Value::from(network.as_str()))]))]));
+    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.chain(networks).collect()))]);
     if !ports.is_empty() {
         rule.insert("ports".into(), Value::List(ports));
     }

@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, namespaces};
+use super::{
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+};
+use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
+use crate::manifest::value::Value;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
 use crate::resolve::{Instance, Origin};
@@ -34,7 +38,7 @@ impl UnitId {
     fn new(component: &str, stage: Stage) -> Self {
         let part = match stage {
             Stage::Crds => Portion::Crds,
-            Stage::Prepare | Stage::Release => Portion::Main,
+            Stage::Prepare | Stage::Release | Stage::Demand => Portion::Main,
             Stage::Config => Portion::Config,
         };
         Self { component: component.into(), part }
@@ -85,24 +89,32 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
     graph.place(found)
 }
 
-/// Returns who brings each API group.
-fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
+/// API group, and the kind where several components share a group → who brings it, at which stage.
+type Owners<'a> = BTreeMap<(&'a str, Option<&'a str>), (&'a str, Stage)>;
+
+/// Returns who brings each API.
+fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
     let mut owners = BTreeMap::new();
     for instance in lowering.target.instances.values() {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
-            owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
+            owners.entry((kinds::group(api), kinds::kind_of(api))).or_insert((instance.name.as_str(), at));
         }
     }
     owners
 }
 
-/// Returns who makes each ClusterSecretStore.
+/// Says whether a name is that of an external with a Service in front of it.
+fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
+    lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
+}
+
+/// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
     for (name, unit) in &out.units {
         for (stage, objects) in &unit.stages {
-            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+            for lowered in objects.iter().filter(|l| matches!(l.object.kind(), "ClusterSecretStore" | "SecretStore")) {
                 stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
             }
         }
@@ -113,9 +125,8 @@ fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
 struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
-    /// API group → who brings it, at which stage.
-    owners: BTreeMap<&'a str, (&'a str, Stage)>,
-    /// ClusterSecretStore → who makes it, at which stage.
+    owners: Owners<'a>,
+    /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
@@ -131,7 +142,7 @@ impl Graph<'_> {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
             let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
-            if has(&Stage::Prepare) || has(&Stage::Release) || chart {
+            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }
             if has(&Stage::Config) {
@@ -164,13 +175,19 @@ impl Graph<'_> {
                 }
             }
         }
+        for (name, stage) in &self.out.substituted {
+            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
+        }
         for instance in target.instances.values() {
             self.bindings(instance);
             self.references(instance);
-            for node in super::nodes(&instance.table, "after") {
+            let named =
+                ["after", "on"].map(|key| super::nodes(&instance.table, key).into_iter().map(move |n| (key, n)));
+            // `on` is a word of jobs only; components may have an option of that name.
+            for (key, node) in named.into_iter().flatten().filter(|(key, _)| *key == "after" || instance.job) {
                 let Some(other) = node.as_str() else { continue };
                 if target.instances.contains_key(other) {
-                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
+                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
@@ -182,7 +199,7 @@ impl Graph<'_> {
             }
             let asked: Vec<String> = self.asked(&instance.name);
             for group in asked {
-                self.brings(&instance.name.clone(), Stage::Release, &group);
+                self.brings(&instance.name.clone(), Stage::Release, &group, None);
             }
         }
     }
@@ -206,6 +223,9 @@ impl Graph<'_> {
             let Some(bound) = instance.bindings.get(slot_name) else { continue };
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
+                if target_service(self.lowering, &binding.provider) {
+                    self.edge((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                }
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
@@ -230,9 +250,12 @@ impl Graph<'_> {
         }
     }
 
-    /// Adds an edge to whoever brings an API group.
-    fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
-        let Some((owner, at)) = self.owners.get(group).copied() else { return false };
+    /// Adds an edge to whoever brings a kind, or, without one, to who brings anything of the group.
+    fn brings(&mut self, name: &str, stage: Stage, group: &str, kind: Option<&str>) -> bool {
+        let exact = kind.and_then(|kind| self.owners.get(&(group, Some(kind))));
+        let whole = exact.or_else(|| self.owners.get(&(group, None)));
+        let any = || self.owners.iter().find(|((g, _), _)| *g == group && kind.is_none()).map(|(_, owner)| owner);
+        let Some((owner, at)) = whole.or_else(any).copied() else { return false };
         self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
@@ -248,8 +271,9 @@ impl Graph<'_> {
                     if kinds::is_builtin(api) && !kinds::versions(api, lowered.object.kind()).is_empty() {
                         continue;
                     }
-                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::group(a) == group);
-                    if !self.brings(name, *stage, group) && !there {
+                    let kind = lowered.object.kind();
+                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
+                    if !self.brings(name, *stage, group, Some(kind)) && !there {
                         missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
@@ -263,13 +287,15 @@ impl Graph<'_> {
 
     /// An ExternalSecret waits for the store that it reads.
     fn store(&mut self, name: &str, stage: Stage, lowered: &Lowered) {
-        if lowered.object.kind() != "ExternalSecret" {
-            return;
-        }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
-        else {
-            return;
+        let spec = |path: &[&str]| lowered.object.value().at(path);
+        let store = match lowered.object.kind() {
+            "ExternalSecret" => spec(&["spec", "secretStoreRef", "name"]).and_then(Value::as_str),
+            "PushSecret" => spec(&["spec", "secretStoreRefs"])
+                .and_then(Value::as_list)
+                .and_then(|list| list.first()?.get("name")?.as_str()),
+            _ => None,
         };
+        let Some(store) = store else { return };
         let Some((owner, at)) = self.stores.get(store).copied() else { return };
         self.edge((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;
@@ -322,6 +348,7 @@ impl Graph<'_> {
         }
         match unit.part {
             Portion::Crds => 1,
+            _ if unit.component == gateways::UNIT => (Tier::Network as i64 + 1) * 10,
             _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }
@@ -401,7 +428,7 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
     if known.is_empty() {
         diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
     }
-    let bringers = catalog::bringers_of(group);
+    let bringers = catalog::bringers_of(group, kind);
     match bringers.first() {
         Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
         None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),

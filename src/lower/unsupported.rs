@@ -11,16 +11,10 @@ use crate::resolve::Platform;
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
     const NOT_YET: &[(&[&str], &str, &str)] = &[
-        (&["platform", "engine"], "flux", "render for Flux"),
         (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
         (&["images", "rewrite"], "", "rewrite the images inside of charts"),
         (&["images", "pins"], "", "pin the images inside of charts"),
         (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
-        (&["secrets", "scope"], "namespace", "make a store per namespace"),
-        (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
-        (&["secrets", "sops"], "", "write SOPS settings"),
-        (&["secrets", "files"], "", "take Secrets from a folder"),
     ];
     let mut said = BTreeSet::new();
     let mut say = |at: Span, what: &str| {
@@ -35,31 +29,6 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
                 && (word.is_empty() || node.as_str() == Some(word))
             {
                 say(node.span, what);
-            }
-        }
-        for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
-            say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
-        }
-        for (_, entry) in target.table.table("edges").into_iter().flatten() {
-            let tls = entry.node.as_table().and_then(|t| t.table("tls"));
-            if let Some(node) = tls.and_then(|t| t.node("certmap")) {
-                say(node.span, "use a certificate map");
-            }
-        }
-        for (key, what) in [("service", "make a Service for an external"), ("like", "let one external be like another")]
-        {
-            for node in target.external.values().filter_map(|t| t.node(key)) {
-                say(node.span, what);
-            }
-        }
-        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
-            say(job.at("when"), "render jobs on demand");
-        }
-        for instance in target.instances.values() {
-            for binding in instance.bindings.values().flat_map(|b| b.all()) {
-                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
-                    say(binding.span, "bind a slot by cloud identity");
-                }
             }
         }
     }

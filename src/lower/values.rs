@@ -14,7 +14,7 @@ use crate::parse::node::Lookup;
 use crate::parse::{Table, text};
 use crate::resolve::instances::named;
 use crate::resolve::scope::Late;
-use crate::resolve::{Instance, unknown_name};
+use crate::resolve::{Instance, Origin, unknown_name};
 
 /// What lays something over the Helm values, in the order of being laid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -350,27 +350,41 @@ fn toleration(written: &str) -> Value {
     Value::Map(map)
 }
 
-/// Returns the annotations that bind service accounts to a cloud role.
+/// Returns the annotation that binds a service account to a role of a cloud.
 ///
 /// Keys: docs.aws.amazon.com/eks (IRSA), cloud.google.com/kubernetes-engine (Workload Identity),
 /// azure.github.io/azure-workload-identity.
+pub fn identity_key(cloud: &str) -> Option<&'static str> {
+    match cloud {
+        "aws" => Some("eks.amazonaws.com/role-arn"),
+        "gcp" => Some("iam.gke.io/gcp-service-account"),
+        "azure" => Some("azure.workload.identity/client-id"),
+        _ => None,
+    }
+}
+
+/// Returns the annotations that bind service accounts to a cloud role.
 fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
-    let key = match lowering.target.ground.cloud.as_str() {
-        "aws" => "eks.amazonaws.com/role-arn",
-        "gcp" => "iam.gke.io/gcp-service-account",
-        "azure" => "azure.workload.identity/client-id",
-        _ => return Value::Map(Map::default()),
-    };
+    let Some(key) = identity_key(&lowering.target.ground.cloud) else { return Value::Map(Map::default()) };
     let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
+    let fill = |text: &str| {
+        let late = lowering.late_of(instance);
+        late.fill(text, instance.span, &mut Vec::new()).plain().unwrap_or_default()
+    };
     let role = match instance.table.node("identity").map(|n| &n.kind) {
         Some(crate::parse::Kind::Str(role)) => Some(role.to_string()),
-        Some(crate::parse::Kind::Bool(true)) => template.map(|t| {
-            let late = lowering.late_of(instance);
-            late.fill(t, instance.span, &mut Vec::new()).plain().unwrap_or_default()
-        }),
-        _ => None,
+        Some(crate::parse::Kind::Bool(true)) => template.map(fill),
+        _ => bound_role(instance, || template.map(fill)),
     };
     Value::Map(role.into_iter().map(|role| (Arc::from(key), Value::from(role))).collect())
+}
+
+/// Returns the role of a slot that is bound by cloud identity: its own, or the platform's template.
+fn bound_role(instance: &Instance, platform: impl FnOnce() -> Option<String>) -> Option<String> {
+    let bindings = instance.bindings.values().flat_map(|b| b.all());
+    let mut credentials = bindings.filter_map(|b| b.credential.as_ref()).filter(|c| c.origin == Origin::Identity);
+    let first = credentials.next()?;
+    if first.role.is_empty() { platform() } else { Some(first.role.clone()) }
 }
 
 #[cfg(test)]
