@@ -184,6 +184,8 @@ pub struct SecretDef {
     pub when: Option<String>,
     pub each: Option<String>,
     pub precious: bool,
+    /// Properties of its own item that may be any random password.
+    pub generate: Vec<String>,
     pub hint: Option<String>,
     pub kind: Option<String>,
     pub stage: Stage,
@@ -197,6 +199,8 @@ pub struct Endpoint {
     pub port: Value,
     pub protocol: String,
     pub path: String,
+    /// HTTP path that answers 200 when the pods can serve.
+    pub health: Option<String>,
 }
 
 /// Where general features enter a component's Helm values.
@@ -542,6 +546,7 @@ fn secret(_: &str, t: &Table, span: Span) -> SecretDef {
         when: owned(t, "when"),
         each: owned(t, "each"),
         precious: t.flag("precious").unwrap_or(false),
+        generate: strings(t, "generate"),
         hint: owned(t, "hint"),
         kind: owned(t, "type"),
         stage: stage_of(t, Stage::Prepare),
@@ -555,6 +560,7 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
         port: t.node("port").map_or(Value::Int(80), Node::to_value),
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
+        health: owned(t, "health"),
     }
 }
 
