@@ -101,18 +101,6 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
 
 fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
     let list = secrets::list(target, lowered);
-    if !list.written.is_empty() {
-        let items =
-            list.written.iter().map(|(item, properties)| format!("`{}` ({})", cell(item), properties.join(", ")));
-        line(
-            text,
-            format_args!(
-                "\n### Secrets made in the cluster\n\nWritten to the secret store `{}`, unless they are there: {}.",
-                list.store,
-                items.collect::<Vec<_>>().join(", ")
-            ),
-        );
-    }
     if !list.items.is_empty() {
         line(
             text,
@@ -133,6 +121,20 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
             }
             let readers = item.readers().into_iter().collect::<Vec<_>>().join(", ");
             line(text, format_args!("| `{}` | {} | {readers} | {how} |", cell(item.name), properties.join(", ")));
+        }
+    }
+    if !list.written.is_empty() {
+        line(
+            text,
+            format_args!(
+                "\n### Secrets that make themselves\n\nThe cluster draws these once and writes them to the store `{}`, where nothing that is there is overwritten.\n\n| item | properties | read by |\n|---|---|---|",
+                list.store
+            ),
+        );
+        for (item, properties, readers) in &list.written {
+            let properties = properties.iter().map(|p| format!("`{}`", cell(p))).collect::<Vec<_>>().join(", ");
+            let readers = readers.iter().copied().collect::<Vec<_>>().join(", ");
+            line(text, format_args!("| `{}` | {properties} | {readers} |", cell(item)));
         }
     }
     if !list.kept.is_empty() {

@@ -173,6 +173,13 @@ pub struct Needed {
     pub generated: BTreeSet<String>,
 }
 
+impl Needed {
+    /// Whether people have to put something into the item.
+    pub fn by_hand(&self) -> bool {
+        self.properties.keys().any(|property| !self.generated.contains(property))
+    }
+}
+
 /// Everything of one target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetManifests {
