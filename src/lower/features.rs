@@ -17,7 +17,7 @@ use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Edge, Engine, Instance, Published};
+use crate::resolve::{Binding, Edge, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -26,7 +26,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(lowering, instance, endpoint, def, published, edge, &late, found));
+        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
         objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
@@ -41,7 +41,6 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
 
 #[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
-    lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     def: &Endpoint,
@@ -65,12 +64,11 @@ fn route(
         "route" => openshift(instance, &name, &service, port, published, edge),
         kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
     };
-    if lowering.platform.engine == Engine::ArgoCd {
-        // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
-        // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
-        let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
-        lowered.object.value_mut().set(&annotation, Value::from("true"));
-    }
+    // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
+    // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
+    // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
+    let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
+    lowered.object.value_mut().set(&annotation, Value::from("true"));
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
             lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
@@ -309,6 +307,10 @@ fn monitors(
     let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
+        let path = late.fill(&scrape.path, instance.definition.span, found).plain().unwrap_or_default();
+        if path.is_empty() {
+            continue;
+        }
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
         let mut labels = Map::default();
         for (label, text) in &scrape.selector {
@@ -319,7 +321,7 @@ fn monitors(
         let port = if matches!(scrape.port, Value::Int(_)) { "targetPort" } else { "port" };
         let endpoint = object([
             (port, scrape.port.clone()),
-            ("path", Value::from(scrape.path.as_str())),
+            ("path", Value::from(path)),
             ("interval", Value::from(scrape.interval.as_str())),
         ]);
         let spec = object([
@@ -463,6 +465,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         if def.network_from.is_empty() || def.network_from.iter().any(|w| w == "all") {
             continue;
         }
+        let mut outside = BTreeSet::new();
         let mut namespaces: BTreeSet<&str> = consumers.get(instance.name.as_str()).cloned().unwrap_or_default();
         for word in &def.network_from {
             match word.as_str() {
@@ -472,6 +475,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 "monitoring" => namespaces.extend(namespaces_of(lowering, "monitoring")),
                 "edge" if !instance.hosts.is_empty() => {
                     namespaces.extend(namespaces_of(lowering, "ingress"));
+                    outside = sources(lowering);
                     let edges = instance.hosts.values().filter_map(|p| lowering.target.edges.get(&p.edge));
                     namespaces.extend(edges.map(|e| e.namespace.as_str()).filter(|n| !n.is_empty()));
                 }
@@ -479,7 +483,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 _ => {}
             }
         }
-        let policies = policies(lowering, instance, &namespaces);
+        let policies = policies(lowering, instance, &namespaces, &outside);
         if let Some(unit) = out.units.get_mut(&instance.name) {
             unit.stages.entry(Stage::Prepare).or_default().extend(policies);
         }
@@ -502,6 +506,16 @@ fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> 
         .collect()
 }
 
+/// Returns the networks that load balancers outside of the cluster speak to the pods from.
+fn sources(lowering: &Lowering<'_>) -> BTreeSet<String> {
+    let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+    let controllers = neighbours(lowering).filter(|i| i.definition.provides.contains_key("ingress"));
+    let networks = controllers
+        .filter_map(|i| offered(&late, &Binding::bare("ingress", &i.name), "sources").ok()?.plain())
+        .flat_map(|text| text.split(',').map(|network| network.trim().to_string()).collect::<Vec<_>>());
+    networks.filter(|network| !network.is_empty()).collect()
+}
+
 /// Returns the namespaces of those who bring the kinds that a component's objects have; External Secrets is also the
 /// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
@@ -522,7 +536,12 @@ fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Inst
     neighbours(lowering).filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
 
-fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<&str>) -> Vec<Lowered> {
+fn policies(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    namespaces: &BTreeSet<&str>,
+    outside: &BTreeSet<String>,
+) -> Vec<Lowered> {
     let late = lowering.late_of(instance);
     let ports = instance.definition.network_ports.iter().filter_map(|port| {
         let port = match port {
@@ -542,7 +561,9 @@ fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<
         let labels = Map::from_iter([(Arc::from("kubernetes.io/metadata.name"), Value::from(*namespace))]);
         object([("namespaceSelector", object([("matchLabels", Value::Map(labels))]))])
     });
-    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.collect()))]);
+    let networks =
+        outside.iter().map(|network| object([("ipBlock", object([("cidr", Value::from(network.as_str()))]))]));
+    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.chain(networks).collect()))]);
     if !ports.is_empty() {
         rule.insert("ports".into(), Value::List(ports));
     }

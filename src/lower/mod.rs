@@ -10,7 +10,8 @@ pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod copies; //     Secrets of one namespace read from another
 pub mod generated; //  passwords made in the cluster
 pub mod stores; //     the platform's store, once per namespace
-pub mod kept; //       Secrets that people keep in files
+pub mod kept; //       Secrets that people keep
+pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
@@ -20,6 +21,7 @@ pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
 pub mod externals; //  Services in front of what runs elsewhere
+pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,12 +180,14 @@ pub struct TargetManifests {
     pub order: order::Order,
     /// Store items by name.
     pub needed: BTreeMap<String, Needed>,
-    /// Secrets that people keep: (namespace, name) → keys.
-    pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// Secrets that people keep, by (namespace, name).
+    pub kept: BTreeMap<(String, String), kept::Kept>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
     /// `spec.provider` of the platform's store, when there is one per namespace.
     pub store: Option<Value>,
+    /// Where Flux replaces variables in the cluster.
+    pub substituted: BTreeSet<(String, Stage)>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -279,6 +283,7 @@ impl<'a> Lowering<'a> {
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
+        flux::secrets(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
@@ -288,6 +293,7 @@ impl<'a> Lowering<'a> {
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
         }
+        flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
         out
     }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, gateways, namespaces};
+use super::{
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+};
 use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
@@ -87,13 +89,16 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
     graph.place(found)
 }
 
-/// Returns who brings each API group.
-fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
+/// API group, and the kind where several components share a group → who brings it, at which stage.
+type Owners<'a> = BTreeMap<(&'a str, Option<&'a str>), (&'a str, Stage)>;
+
+/// Returns who brings each API.
+fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
     let mut owners = BTreeMap::new();
     for instance in lowering.target.instances.values() {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
-            owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
+            owners.entry((kinds::group(api), kinds::kind_of(api))).or_insert((instance.name.as_str(), at));
         }
     }
     owners
@@ -120,8 +125,7 @@ fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
 struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
-    /// API group → who brings it, at which stage.
-    owners: BTreeMap<&'a str, (&'a str, Stage)>,
+    owners: Owners<'a>,
     /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
@@ -171,6 +175,9 @@ impl Graph<'_> {
                 }
             }
         }
+        for (name, stage) in &self.out.substituted {
+            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
+        }
         for instance in target.instances.values() {
             self.bindings(instance);
             self.references(instance);
@@ -192,7 +199,7 @@ impl Graph<'_> {
             }
             let asked: Vec<String> = self.asked(&instance.name);
             for group in asked {
-                self.brings(&instance.name.clone(), Stage::Release, &group);
+                self.brings(&instance.name.clone(), Stage::Release, &group, None);
             }
         }
     }
@@ -243,9 +250,12 @@ impl Graph<'_> {
         }
     }
 
-    /// Adds an edge to whoever brings an API group.
-    fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
-        let Some((owner, at)) = self.owners.get(group).copied() else { return false };
+    /// Adds an edge to whoever brings a kind, or, without one, to who brings anything of the group.
+    fn brings(&mut self, name: &str, stage: Stage, group: &str, kind: Option<&str>) -> bool {
+        let exact = kind.and_then(|kind| self.owners.get(&(group, Some(kind))));
+        let whole = exact.or_else(|| self.owners.get(&(group, None)));
+        let any = || self.owners.iter().find(|((g, _), _)| *g == group && kind.is_none()).map(|(_, owner)| owner);
+        let Some((owner, at)) = whole.or_else(any).copied() else { return false };
         self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
@@ -261,8 +271,9 @@ impl Graph<'_> {
                     if kinds::is_builtin(api) && !kinds::versions(api, lowered.object.kind()).is_empty() {
                         continue;
                     }
-                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::group(a) == group);
-                    if !self.brings(name, *stage, group) && !there {
+                    let kind = lowered.object.kind();
+                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
+                    if !self.brings(name, *stage, group, Some(kind)) && !there {
                         missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
@@ -417,7 +428,7 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
     if known.is_empty() {
         diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
     }
-    let bringers = catalog::bringers_of(group);
+    let bringers = catalog::bringers_of(group, kind);
     match bringers.first() {
         Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
         None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),

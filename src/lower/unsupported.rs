@@ -11,9 +11,7 @@ use crate::resolve::Platform;
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
     const NOT_YET: &[(&[&str], &str, &str)] = &[
-        (&["platform", "engine"], "flux", "render for Flux"),
         (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
         (&["images", "rewrite"], "", "rewrite the images inside of charts"),
         (&["images", "pins"], "", "pin the images inside of charts"),
         (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),

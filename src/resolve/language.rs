@@ -132,15 +132,47 @@ fn argocd() -> Shape {
 }
 
 fn flux() -> Shape {
+    let decrypt = Keys::new("`decrypt`").key(
+        "secret",
+        Shape::Text(Format::Name),
+        "Secret with the keys in Flux's namespace, made by hand; left out: the controller's own cloud identity",
+    );
+    let webhook = Keys::new("`webhook`")
+        .key(
+            "kind",
+            words(&[
+                "github",
+                "gitlab",
+                "bitbucket",
+                "generic",
+                "generic-hmac",
+                "harbor",
+                "dockerhub",
+                "quay",
+                "nexus",
+                "acr",
+            ]),
+            "Who sends the events (default github)",
+        )
+        .key("secret", Shape::Text(Format::Item), "Item with the token that the sender signs with")
+        .key(
+            "existing",
+            Shape::Text(Format::Name),
+            "Secret with the key `token` in Flux's namespace, made by hand, instead of `secret`",
+        );
     Keys::new("`[flux]`")
         .key("install", words(&["bootstrap", "operator", "existing"]), "How Flux gets there")
         .key("version", Shape::Text(Format::Version), "Version of Flux")
-        .key("interval", Shape::Text(Format::Duration), "How often it looks")
-        .key("retry", Shape::Text(Format::Duration), "How soon it tries again")
-        .key("timeout", Shape::Text(Format::Duration), "How long it waits")
-        .key("substitute", free_map(TEXT), "Name → item, replaced in the cluster")
-        .key("decrypt", Shape::Any, "SOPS decryption")
-        .key("webhook", Shape::Any, "Receiver of push events")
+        .key("interval", Shape::Text(Format::Duration), "How often it looks (default 10m)")
+        .key("retry", Shape::Text(Format::Duration), "How soon it tries again (default 1m)")
+        .key("timeout", Shape::Text(Format::Duration), "How long it waits for a unit (default 15m)")
+        .key(
+            "substitute",
+            free_map(Shape::Text(Format::Item)),
+            "Name → item: `${name}` is replaced in the cluster, where everybody who may read the object sees the value",
+        )
+        .key("decrypt", decrypt.shape(), "Decryption of files encrypted with SOPS")
+        .key("webhook", webhook.shape(), "Receiver of push events")
         .shape()
 }
 
