@@ -451,6 +451,20 @@ pub fn text_map(table: Option<&Table>) -> IndexMap<String, String> {
         .collect()
 }
 
+/// Reads what a slot claims: texts, numbers, booleans, and lists of them joined by commas.
+fn claim_map(table: Option<&Table>) -> IndexMap<String, String> {
+    fn text(value: &Value) -> String {
+        match value {
+            Value::Str(text) => text.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Int(number) => number.to_string(),
+            Value::List(list) => list.iter().map(text).collect::<Vec<_>>().join(","),
+            _ => String::new(),
+        }
+    }
+    table.into_iter().flatten().map(|(key, entry)| (key.to_string(), text(&entry.node.to_value()))).collect()
+}
+
 fn entries<T>(table: Option<&Table>, read: impl Fn(&str, &Table, Span) -> T) -> IndexMap<String, T> {
     table
         .into_iter()
@@ -494,7 +508,7 @@ fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
 fn slot(name: &str, t: &Table, span: Span) -> Slot {
     Slot {
         capabilities: strings(t, "capability"),
-        claim: text_map(t.table("claim")),
+        claim: claim_map(t.table("claim")),
         optional: t.flag("optional").unwrap_or(false),
         wait: t.flag("wait").unwrap_or(true),
         identity: t.flag("identity").unwrap_or(false),
