@@ -199,6 +199,8 @@ pub struct Endpoint {
     pub port: Value,
     pub protocol: String,
     pub path: String,
+    /// HTTP path that answers 200 when the pods can serve.
+    pub health: Option<String>,
 }
 
 /// Where general features enter a component's Helm values.
@@ -572,6 +574,7 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
         port: t.node("port").map_or(Value::Int(80), Node::to_value),
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
+        health: owned(t, "health"),
     }
 }
 

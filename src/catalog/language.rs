@@ -84,7 +84,8 @@ fn component_file() -> Keys {
         .key("service", TEXT, "")
         .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
         .key("protocol", words(&["http", "https"]), "")
-        .key("path", TEXT, "");
+        .key("path", TEXT, "")
+        .key("health", TEXT, "");
     let metrics =
         Keys::new("`[metrics]`").key("values", free_map(Shape::Any), "").key("scrape", free_map(scrape().shape()), "");
     let network = Keys::new("`[network]`")

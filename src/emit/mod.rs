@@ -13,6 +13,8 @@ pub mod source; // folders of somebody's repository
 mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
+pub mod secrets; // what people must put into the secret store
+pub mod graph; //  who waits for whom, as pictures
 
 pub use tree::Tree;
 

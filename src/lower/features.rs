@@ -69,6 +69,15 @@ fn route(
     // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
     let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
     lowered.object.value_mut().set(&annotation, Value::from("true"));
+    if let ("ingress", "alb", Some(health)) = (edge.kind.as_str(), edge.class.as_str(), &def.health) {
+        // The load balancer asks the pods by itself, for `/` unless told otherwise
+        // (AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md, "Health Check").
+        let path = late.fill(health, instance.definition.span, found).plain().unwrap_or_default();
+        if !path.is_empty() {
+            let key = ["metadata", "annotations", "alb.ingress.kubernetes.io/healthcheck-path"];
+            lowered.object.value_mut().set(&key, Value::from(path));
+        }
+    }
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
             lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
@@ -139,6 +148,9 @@ fn ingress(
         }
         annotate("alb.ingress.kubernetes.io/listen-ports", "[{\"HTTP\": 80}, {\"HTTPS\": 443}]");
         annotate("alb.ingress.kubernetes.io/ssl-redirect", "443");
+    }
+    if def.protocol == "https" && edge.class == "alb" {
+        annotate("alb.ingress.kubernetes.io/backend-protocol", "HTTPS");
     }
     if def.protocol == "https" && edge.class.contains("nginx") {
         annotate("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS");

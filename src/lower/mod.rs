@@ -10,7 +10,8 @@ pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod copies; //     Secrets of one namespace read from another
 pub mod generated; //  passwords made in the cluster
 pub mod stores; //     the platform's store, once per namespace
-pub mod kept; //       Secrets that people keep in files
+pub mod kept; //       Secrets that people keep
+pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
@@ -179,8 +180,8 @@ pub struct TargetManifests {
     pub order: order::Order,
     /// Store items by name.
     pub needed: BTreeMap<String, Needed>,
-    /// Secrets that people keep: (namespace, name) → keys.
-    pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// Secrets that people keep, by (namespace, name).
+    pub kept: BTreeMap<(String, String), kept::Kept>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
     /// `spec.provider` of the platform's store, when there is one per namespace.

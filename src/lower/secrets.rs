@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
+use super::kept::Kept;
 use super::templates::object;
-use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept, made, stores};
+use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
 use crate::catalog::component::text_map;
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
@@ -71,7 +72,7 @@ impl Own {
 #[derive(Debug, Default)]
 pub struct Secrets {
     needed: BTreeMap<String, Needed>,
-    kept: BTreeMap<(String, String), Vec<String>>,
+    kept: BTreeMap<(String, String), Kept>,
     /// Source namespace → (Secrets read, namespaces that read them).
     copies: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
     /// Secrets that reflector copies: (namespace, name) → namespaces that read them.
@@ -80,8 +81,6 @@ pub struct Secrets {
     pushed: BTreeMap<String, BTreeSet<String>>,
     /// Namespaces that read the platform's store.
     readers: BTreeSet<String>,
-    /// Who reads each Secret that people keep.
-    keepers: BTreeMap<(String, String), String>,
     found: Vec<Diagnostic>,
 }
 
@@ -388,10 +387,8 @@ impl Secrets {
                 }
                 Origin::Generate => generated::credential(lowering, instance, credential, unit),
                 Origin::File => {
-                    let keys = credential.keys.values().chain(credential.text.keys()).cloned().collect();
-                    let id = (credential.namespace.clone(), credential.secret.clone());
-                    self.keepers.insert(id.clone(), instance.name.clone());
-                    self.kept.insert(id, keys);
+                    let place = (credential.namespace.clone(), credential.secret.clone());
+                    self.kept.entry(place).or_default().add_credential(credential, &instance.name);
                 }
                 Origin::Made | Origin::Identity => {}
             }
@@ -453,9 +450,10 @@ impl Secrets {
         // Without External Secrets nobody can bring a Secret of another namespace here either.
         let copied = lowering.apis.contains_key("external-secrets.io");
         if target.store.kept_by_people() && (items || !copied) {
-            let id = (wanted.namespace.to_string(), wanted.name);
-            self.keepers.insert(id.clone(), wanted.reader.into());
-            self.kept.insert(id, wanted.entries.keys().cloned().collect());
+            let kept = self.kept.entry((wanted.namespace.into(), wanted.name)).or_default();
+            kept.add(&wanted.entries, &wanted.kind, wanted.labels, wanted.reader);
+            kept.precious |= wanted.precious;
+            kept.hint = kept.hint.take().or(wanted.hint);
             return;
         }
         if copies::by_reflector(lowering) && self.cannot_reshape(lowering, &wanted) {
@@ -585,7 +583,7 @@ impl Secrets {
             stores::take_model(lowering, out);
             stores::add(lowering, &self.readers, before, out);
         }
-        kept::add(lowering, &self.keepers, out, found);
+        kept_files::add(lowering, out, found);
     }
 
     /// Reports a Secret of another namespace that reflector would have to give another name or other keys.

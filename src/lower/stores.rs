@@ -59,10 +59,10 @@ pub fn add(
         let spec = [("spec", Value::Map(spec))];
         objects.push(made(&api, "SecretStore", namespace, &store.name, spec, store.span));
         for (secret, key) in &secrets {
-            let keys = out.kept.entry((namespace.clone(), secret.clone())).or_default();
-            if !keys.contains(key) {
-                keys.push(key.clone());
-            }
+            let kept = out.kept.entry((namespace.clone(), secret.clone())).or_default();
+            kept.keys.insert(key.clone(), format!("<{key}>"));
+            kept.kind = "Opaque".into();
+            kept.readers.insert(UNIT.into());
         }
     }
     if !objects.is_empty() {
