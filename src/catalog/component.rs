@@ -307,6 +307,8 @@ pub struct Field {
     /// For externals that do not say: a string with `${claim.…}`.
     pub default: Option<String>,
     pub secret: bool,
+    /// A field of the claim: when it is true, this one does not exist.
+    pub unless: Option<String>,
     pub optional: bool,
     /// `string`, `int` or `bool`: what templates see.
     pub kind: String,
@@ -638,6 +640,7 @@ pub fn read_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) -
         fields: entries(table.table("fields"), |_, t, _| Field {
             default: owned(t, "default"),
             secret: t.flag("secret").unwrap_or(false),
+            unless: owned(t, "unless"),
             kind: owned(t, "type").unwrap_or_else(|| "string".into()),
             optional: t.flag("optional").unwrap_or(false),
             doc: owned(t, "doc").unwrap_or_default(),
