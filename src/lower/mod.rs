@@ -366,10 +366,10 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context.jinja()) {
+        let documents = match self.engine.documents(template, context.jinja(), instance) {
             Ok(documents) => documents,
             Err(diagnostic) => {
-                found.push(diagnostic.at(instance.span, "used here"));
+                found.push(*diagnostic);
                 return vec![];
             }
         };

@@ -29,7 +29,7 @@ pub fn values(
     if let Some(template) = &instance.definition.values {
         let inputs = context.inputs(lowering.engine.reads(&template.name));
         let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
-            match lowering.engine.documents(template, context.jinja()) {
+            match lowering.engine.documents(template, context.jinja(), instance) {
                 Ok(documents) => {
                     let mut merged = Value::Map(Map::default());
                     for document in documents {
@@ -39,7 +39,7 @@ pub fn values(
                     Some((Arc::new(merged), asked))
                 }
                 Err(diagnostic) => {
-                    found.push(diagnostic.at(instance.span, "used here"));
+                    found.push(*diagnostic);
                     None
                 }
             }
