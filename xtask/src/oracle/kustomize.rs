@@ -10,6 +10,7 @@ use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
 use super::platforms::Rendered;
+use super::sets::{Application, applications};
 use super::{Options, Tally, tools};
 
 /// A folder to build, and what must come out.
@@ -57,10 +58,7 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
 /// Returns the folders that the engine looks for and that are not there.
 fn dangling(one: &Rendered) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (file, bytes) in one.compiled.tree.files().filter(|(path, _)| path.starts_with("argocd/")) {
-        let Some(application) = std::str::from_utf8(bytes).ok().and_then(|text| yaml::read_one(text).ok()) else {
-            continue;
-        };
+    for Application { path: file, value: application, .. } in applications(&one.compiled) {
         for source in application.at(&["spec", "sources"]).and_then(Value::as_list).unwrap_or(&[]) {
             let path = source.get("path").and_then(Value::as_str).unwrap_or_default();
             let path = path.strip_prefix(&one.platform().git.path).unwrap_or(path).trim_start_matches('/');
