@@ -22,6 +22,24 @@ fn unexpected(compiled: &Compiled, warnings: bool) -> Vec<Diagnostic> {
     compiled.diagnostics.iter().filter(counts).cloned().collect()
 }
 
+/// Returns an example for each engine; that of Argo CD itself is about one only.
+fn on_both_engines(name: &str, example: &str) -> Vec<(&'static str, String)> {
+    let line = |engine: &str| format!("\nengine = \"{engine}\"");
+    ["argocd", "flux"]
+        .into_iter()
+        .filter(|engine| name != "argocd" || *engine == "argocd")
+        .map(|engine| {
+            let other = if engine == "argocd" { "flux" } else { "argocd" };
+            let swapped = example.replacen(&line(other), &line(engine), 1);
+            let named = swapped.contains(&line(engine)) || engine == "argocd";
+            (
+                engine,
+                if named { swapped } else { swapped.replacen("[platform]", &format!("[platform]{}", line(engine)), 1) },
+            )
+        })
+        .collect()
+}
+
 #[test]
 fn every_component_has_an_example_that_compiles() {
     let names = catalog::names(&MemoryWorld::default());
@@ -33,17 +51,19 @@ fn every_component_has_an_example_that_compiles() {
             continue;
         };
         let mut world = MemoryWorld::default();
-        world.insert("platform.toml", example.as_bytes());
         // What an example names of the user's repository is there, and harmless.
         world.insert(
             "extras/settings.yaml",
             &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
         );
         world.insert("dashboards/example.json", &b"{}"[..]);
-        let compiled = compile(&world, &Request::default());
-        let findings = unexpected(&compiled, false);
-        if !findings.is_empty() {
-            broken.push_str(&format!("{name}:\n{}\n", text(&compiled, &findings)));
+        for (engine, example) in on_both_engines(&name, example) {
+            world.insert("platform.toml", example.into_bytes());
+            let compiled = compile(&world, &Request::default());
+            let findings = unexpected(&compiled, false);
+            if !findings.is_empty() || compiled.tree.is_empty() {
+                broken.push_str(&format!("{name} on {engine}:\n{}\n", text(&compiled, &findings)));
+            }
         }
     }
     assert!(broken.is_empty(), "{broken}");
@@ -81,6 +101,27 @@ fn tree(platform: &str) -> Vec<(String, Arc<[u8]>)> {
     let compiled = compile(&world, &Request::default());
     assert!(compiled.is_ok(), "{}", text(&compiled, &compiled.diagnostics));
     compiled.tree.files().map(|(path, bytes)| (path.to_string(), Arc::clone(bytes))).collect()
+}
+
+/// E73: changing the engine changes the engine's folders and nothing of the workloads. Flux reads values from ConfigMaps,
+/// which a kustomization beside them makes.
+#[test]
+fn e73_changing_the_engine_changes_no_workload() {
+    let workloads = |platform: &str| -> Vec<(String, Arc<[u8]>)> {
+        let generated = |path: &str| path.ends_with("/values/kustomization.yaml");
+        let ours = |path: &str| path.starts_with("components/") || path.starts_with("dns/");
+        tree(platform).into_iter().filter(|(path, _)| ours(path) && !generated(path)).collect()
+    };
+    let mut both = on_both_engines("", &example()).into_iter().map(|(_, text)| workloads(&text));
+    let (argocd, flux) = (both.next().unwrap(), both.next().unwrap());
+    assert!(argocd.len() > 100, "the example is a whole platform");
+    assert_eq!(
+        argocd.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        flux.iter().map(|(p, _)| p).collect::<Vec<_>>()
+    );
+    for ((path, one), (_, other)) in argocd.iter().zip(&flux) {
+        assert_eq!(String::from_utf8_lossy(one), String::from_utf8_lossy(other), "{path}");
+    }
 }
 
 fn example() -> String {

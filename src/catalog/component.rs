@@ -184,6 +184,8 @@ pub struct SecretDef {
     pub when: Option<String>,
     pub each: Option<String>,
     pub precious: bool,
+    /// Properties of its own item that may be any random password.
+    pub generate: Vec<String>,
     pub hint: Option<String>,
     pub kind: Option<String>,
     pub stage: Stage,
@@ -544,6 +546,7 @@ fn secret(_: &str, t: &Table, span: Span) -> SecretDef {
         when: owned(t, "when"),
         each: owned(t, "each"),
         precious: t.flag("precious").unwrap_or(false),
+        generate: strings(t, "generate"),
         hint: owned(t, "hint"),
         kind: owned(t, "type"),
         stage: stage_of(t, Stage::Prepare),

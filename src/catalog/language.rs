@@ -75,6 +75,7 @@ fn component_file() -> Keys {
         .key("labels", free_map(TEXT), "")
         .key("when", TEXT, "")
         .key("each", TEXT, "")
+        .key("generate", list(TEXT), "")
         .key("precious", Shape::Bool, "")
         .key("hint", TEXT, "")
         .key("type", TEXT, "")

@@ -293,24 +293,11 @@ impl<'a> Applications<'a> {
 
     /// Returns the source of a component that is a folder of somebody's repository.
     fn own_source(&self, instance: &Instance) -> Option<Value> {
-        let source = instance.definition.source.as_ref()?;
-        let fill = |text: &str| crate::resolve::instances::option_text(instance, text);
-        let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
-        let known =
-            repository.as_deref().and_then(|name| self.target.table.table("repositories").and_then(|r| r.table(name)));
-        let url = known
-            .and_then(|t| t.text("url"))
-            .map(String::from)
-            .or(repository)
-            .unwrap_or_else(|| self.platform.git.url.clone());
-        let revision = source.revision.as_deref().map(fill).filter(|t| !t.is_empty());
-        let revision = revision
-            .or_else(|| known.and_then(|t| t.text("branch")).map(String::from))
-            .unwrap_or_else(|| self.platform.git.branch.clone());
+        let source = super::source::of(self.platform, self.target, instance)?;
         Some(object([
-            ("repoURL", Value::from(url)),
-            ("targetRevision", Value::from(revision)),
-            ("path", Value::from(fill(&source.path))),
+            ("repoURL", Value::from(source.url)),
+            ("targetRevision", Value::from(source.revision)),
+            ("path", Value::from(source.path)),
         ]))
     }
 

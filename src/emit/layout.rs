@@ -13,7 +13,7 @@ use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::object::{Object, ObjectId};
 use crate::manifest::value::{Map, Value};
-use crate::resolve::Platform;
+use crate::resolve::{Engine, Platform};
 
 /// Where the engine finds what belongs to a component in a target.
 #[derive(Clone, Debug, Default)]
@@ -31,13 +31,14 @@ pub type All = BTreeMap<(String, String), Paths>;
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) -> All {
     let mut members: IndexMap<&str, Vec<(&str, &Unit)>> = IndexMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
-        for (name, unit) in &lowered.units {
+        // What Flux reads for itself is no component, and stands in the engine's folder.
+        for (name, unit) in lowered.units.iter().filter(|(name, _)| *name != crate::lower::flux::UNIT) {
             members.entry(name).or_default().push((&target.name, unit));
         }
     }
     let mut paths = All::new();
     for (name, units) in members {
-        let component = Component { name, units, folder: format!("components/{name}") };
+        let component = Component { name, units, folder: format!("components/{name}"), engine: platform.engine };
         component.values(&mut paths, writer);
         for stage in Stage::ALL {
             component.stage(stage, &mut paths, writer);
@@ -50,6 +51,7 @@ struct Component<'a> {
     name: &'a str,
     units: Vec<(&'a str, &'a Unit)>,
     folder: String,
+    engine: Engine,
 }
 
 impl Component<'_> {
@@ -69,6 +71,7 @@ impl Component<'_> {
         let base_path = format!("{}/base/values/values.yaml", self.folder);
         if !base.is_empty() {
             writer.yaml(&base_path, &base);
+            self.generated(&format!("{}/base/values", self.folder), true, writer);
         }
         for (target, values) in with {
             let mut files = Vec::new();
@@ -78,9 +81,18 @@ impl Component<'_> {
             if let Some(own) = own(values, &base) {
                 let path = format!("{}/{target}/values/values.yaml", self.folder);
                 writer.yaml(&path, &own);
+                self.generated(&format!("{}/{target}/values", self.folder), false, writer);
                 files.push(path);
             }
             self.paths(target, paths).values = files;
+        }
+    }
+
+    /// Lets Flux make a ConfigMap of a folder of values; Argo CD reads the file itself.
+    fn generated(&self, folder: &str, base: bool, writer: &mut Writer) {
+        if self.engine == Engine::Flux {
+            let value = super::flux::values_kustomization(&values_name(self.name, base));
+            writer.yaml(format!("{folder}/kustomization.yaml"), &value);
         }
     }
 
@@ -173,6 +185,11 @@ impl Component<'_> {
             }
         }
     }
+}
+
+/// Returns the name of the ConfigMap with a component's values, before its digest.
+pub fn values_name(component: &str, base: bool) -> String {
+    if base { format!("{component}-values-base") } else { format!("{component}-values") }
 }
 
 /// Writes objects or patches into a folder, one file each, and returns the files' names.

@@ -8,9 +8,13 @@ pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
 pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
+pub mod flux; //   flux/ and bootstrap/
+pub mod source; // folders of somebody's repository
 mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
+pub mod secrets; // what people must put into the secret store
+pub mod graph; //  who waits for whom, as pictures
 
 pub use tree::Tree;
 
@@ -39,6 +43,7 @@ pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     let paths = layout::write(platform, manifests, &mut writer);
     jobs::write(platform, manifests, &mut writer);
     argocd::write(platform, manifests, &paths, &mut writer);
+    flux::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
     // A clash that names its objects says more than the same one seen as files.

@@ -10,6 +10,9 @@ use crate::lower::{Manifests, TargetManifests};
 use crate::manifest::yaml;
 use crate::resolve::{Platform, Target};
 
+/// Kustomize's own files.
+const KUSTOMIZE: &[&str] = &["/kustomization.yaml", "/kustomizeconfig.yaml"];
+
 /// Returns the objects of the targets that `wanted` names.
 pub fn stream(platform: &Platform, manifests: &Manifests, tree: &Tree, wanted: &dyn Fn(&str) -> bool) -> String {
     let mut out = String::new();
@@ -49,7 +52,7 @@ fn engine(out: &mut String, platform: &Platform, target: &Target, tree: &Tree) {
     ];
     for (n, folder) in folders.iter().enumerate() {
         for (path, bytes) in tree.files() {
-            let is_object = path.ends_with(".yaml") && !path.ends_with("/kustomization.yaml");
+            let is_object = path.ends_with(".yaml") && !KUSTOMIZE.iter().any(|file| path.ends_with(file));
             let is_done = folders[..n].iter().any(|before| path.starts_with(before));
             if is_object && path.starts_with(folder) && !is_done {
                 document(out, path, &String::from_utf8_lossy(bytes));

@@ -17,7 +17,7 @@ use crate::parse::INVALID_VALUE;
 use crate::parse::node::Lookup;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Edge, Engine, Instance, Published};
+use crate::resolve::{Binding, Edge, Instance, Published};
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -26,7 +26,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(lowering, instance, endpoint, def, published, edge, &late, found));
+        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
         objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
@@ -41,7 +41,6 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
 
 #[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
-    lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     def: &Endpoint,
@@ -65,12 +64,11 @@ fn route(
         "route" => openshift(instance, &name, &service, port, published, edge),
         kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
     };
-    if lowering.platform.engine == Engine::ArgoCd {
-        // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
-        // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
-        let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
-        lowered.object.value_mut().set(&annotation, Value::from("true"));
-    }
+    // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
+    // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
+    // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
+    let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
+    lowered.object.value_mut().set(&annotation, Value::from("true"));
     if let ("ingress", "alb", Some(health)) = (edge.kind.as_str(), edge.class.as_str(), &def.health) {
         // The load balancer asks the pods by itself, for `/` unless told otherwise
         // (AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md, "Health Check").

@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, gateways, namespaces};
+use super::{
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+};
 use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
+use crate::manifest::value::Value;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
 use crate::resolve::{Instance, Origin};
@@ -106,12 +109,12 @@ fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
     lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
-/// Returns who makes each ClusterSecretStore.
+/// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
     for (name, unit) in &out.units {
         for (stage, objects) in &unit.stages {
-            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+            for lowered in objects.iter().filter(|l| matches!(l.object.kind(), "ClusterSecretStore" | "SecretStore")) {
                 stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
             }
         }
@@ -123,7 +126,7 @@ struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
     owners: Owners<'a>,
-    /// ClusterSecretStore → who makes it, at which stage.
+    /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
@@ -171,6 +174,9 @@ impl Graph<'_> {
                     self.edge((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
                 }
             }
+        }
+        for (name, stage) in &self.out.substituted {
+            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
             self.bindings(instance);
@@ -281,13 +287,15 @@ impl Graph<'_> {
 
     /// An ExternalSecret waits for the store that it reads.
     fn store(&mut self, name: &str, stage: Stage, lowered: &Lowered) {
-        if lowered.object.kind() != "ExternalSecret" {
-            return;
-        }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
-        else {
-            return;
+        let spec = |path: &[&str]| lowered.object.value().at(path);
+        let store = match lowered.object.kind() {
+            "ExternalSecret" => spec(&["spec", "secretStoreRef", "name"]).and_then(Value::as_str),
+            "PushSecret" => spec(&["spec", "secretStoreRefs"])
+                .and_then(Value::as_list)
+                .and_then(|list| list.first()?.get("name")?.as_str()),
+            _ => None,
         };
+        let Some(store) = store else { return };
         let Some((owner, at)) = self.stores.get(store).copied() else { return };
         self.edge((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;

@@ -132,19 +132,59 @@ fn argocd() -> Shape {
 }
 
 fn flux() -> Shape {
+    let decrypt = Keys::new("`decrypt`").key(
+        "secret",
+        Shape::Text(Format::Name),
+        "Secret with the keys in Flux's namespace, made by hand; left out: the controller's own cloud identity",
+    );
+    let webhook = Keys::new("`webhook`")
+        .key(
+            "kind",
+            words(&[
+                "github",
+                "gitlab",
+                "bitbucket",
+                "generic",
+                "generic-hmac",
+                "harbor",
+                "dockerhub",
+                "quay",
+                "nexus",
+                "acr",
+            ]),
+            "Who sends the events (default github)",
+        )
+        .key("secret", Shape::Text(Format::Item), "Item with the token that the sender signs with")
+        .key(
+            "existing",
+            Shape::Text(Format::Name),
+            "Secret with the key `token` in Flux's namespace, made by hand, instead of `secret`",
+        );
     Keys::new("`[flux]`")
         .key("install", words(&["bootstrap", "operator", "existing"]), "How Flux gets there")
         .key("version", Shape::Text(Format::Version), "Version of Flux")
-        .key("interval", Shape::Text(Format::Duration), "How often it looks")
-        .key("retry", Shape::Text(Format::Duration), "How soon it tries again")
-        .key("timeout", Shape::Text(Format::Duration), "How long it waits")
-        .key("substitute", free_map(TEXT), "Name → item, replaced in the cluster")
-        .key("decrypt", Shape::Any, "SOPS decryption")
-        .key("webhook", Shape::Any, "Receiver of push events")
+        .key("interval", Shape::Text(Format::Duration), "How often it looks (default 10m)")
+        .key("retry", Shape::Text(Format::Duration), "How soon it tries again (default 1m)")
+        .key("timeout", Shape::Text(Format::Duration), "How long it waits for a unit (default 15m)")
+        .key(
+            "substitute",
+            free_map(Shape::Text(Format::Item)),
+            "Name → item: `${name}` is replaced in the cluster, where everybody who may read the object sees the value",
+        )
+        .key("decrypt", decrypt.shape(), "Decryption of files encrypted with SOPS")
+        .key("webhook", webhook.shape(), "Receiver of push events")
         .shape()
 }
 
 fn secrets() -> Shape {
+    // The names are those of SOPS's own configuration (getsops.io/docs, `.sops.yaml`).
+    let sops = Keys::new("`sops`")
+        .key("age", texts(Format::Any), "age recipients (public keys)")
+        .key("pgp", texts(Format::Any), "Fingerprints of PGP keys")
+        .key("kms", texts(Format::Any), "ARNs of AWS KMS keys")
+        .key("gcp_kms", texts(Format::Any), "Resource names of GCP KMS keys")
+        .key("azure_kv", texts(Format::Any), "URLs of Azure Key Vault keys")
+        .key("vault", texts(Format::Any), "URIs of Vault transit keys");
     Keys::new("`[secrets]`")
         .key(
             "provider",
@@ -167,11 +207,16 @@ fn secrets() -> Shape {
         .key("cluster", TEXT, "Cluster whose identity is used (GCP)")
         .key("ca", TEXT, "ConfigMap with the server's CA in External Secrets' namespace")
         .key("secret", TEXT, "Secret with the token, made by hand in External Secrets' namespace")
+        .key(
+            "generate",
+            Shape::Bool,
+            "Passwords are made in the cluster and written to the store, unless they are there (default false)",
+        )
         .key("scope", words(&["cluster", "namespace"]), "Cluster-wide store, or one per namespace")
         .key("refresh", Shape::Text(Format::Duration), "How often secrets are read again (default 1h)")
         .key("copy", words(&["external-secrets", "reflector"]), "How Secrets made in one namespace reach another")
         .key("files", Shape::Text(Format::Path), "Folder of secrets kept by people (sealed, sops)")
-        .key("sops", Shape::Any, "SOPS settings")
+        .key("sops", sops.shape(), "Who can read files that SOPS encrypted; each must name them all")
         .shape()
 }
 

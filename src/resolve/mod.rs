@@ -199,6 +199,8 @@ pub struct Store {
     pub refresh: String,
     /// Component that runs the store, when it is one of the platform.
     pub component: Option<String>,
+    /// A store per namespace instead of one for the cluster.
+    pub namespaced: bool,
     pub span: Span,
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use lakegen::lower::Unit;
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
-use lakegen::resolve::Target;
+use lakegen::resolve::{Engine, Target};
 
 use super::platforms::Rendered;
 use super::sets::{Application, applications};
@@ -42,7 +42,16 @@ pub fn judge(program: &Path, options: &Options, rendered: &[Rendered], tally: &m
         std::fs::write(show.path().join(path), text)?;
     }
     for one in rendered {
-        let releases = releases(one)?;
+        let releases = match one.platform().engine {
+            Engine::ArgoCd => releases(one)?,
+            Engine::Flux => match options.tools.find("kustomize") {
+                Some(kustomize) => flux(one, &kustomize)?,
+                None => {
+                    tally.skip(&format!("helm {}", one.name), "the values are in ConfigMaps that kustomize makes");
+                    continue;
+                }
+            },
+        };
         let results = tools::parallel(&releases, |release| values(program, show.path(), release));
         let wrong: Vec<String> = results.into_iter().flatten().collect();
         tally.check(&format!("helm {}: values of {} releases", one.name, releases.len()), &wrong);
@@ -84,6 +93,48 @@ fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
                 chart: text(&["chart"]),
                 release: text(&["helm", "releaseName"]),
                 namespace: namespace.unwrap_or("default").to_string(),
+                files,
+                wanted,
+                target,
+            });
+        }
+    }
+    Ok(releases)
+}
+
+/// Finds the HelmReleases of Flux, with their values as kustomize puts them into ConfigMaps.
+fn flux<'a>(one: &'a Rendered, kustomize: &Path) -> anyhow::Result<Vec<Release<'a>>> {
+    let mut releases = Vec::new();
+    for (target, manifests) in one.platform().targets.iter().zip(&one.compiled.manifests.targets) {
+        for (name, unit) in &manifests.units {
+            let Unit { values: Some(wanted), .. } = unit else { continue };
+            let folder = one.folder.join(format!("flux/{}/releases/{name}", target.name));
+            let built = tools::output(kustomize, &["build", &folder.to_string_lossy()]).map_err(anyhow::Error::msg)?;
+            let objects: Vec<Value> = yaml::read(&built)?.into_iter().map(|document| document.value).collect();
+            let text = |object: &Value, path: &[&str]| object.at(path).and_then(Value::as_str).map(String::from);
+            let find = |kind: &str, name: Option<&str>| {
+                objects.iter().find(|o| {
+                    let same = name.is_none_or(|name| text(o, &["metadata", "name"]).as_deref() == Some(name));
+                    text(o, &["kind"]).as_deref() == Some(kind) && same
+                })
+            };
+            let release = find("HelmRelease", None).with_context(|| format!("no HelmRelease in {name}"))?;
+            let mut files = Vec::new();
+            let from = release.at(&["spec", "valuesFrom"]).and_then(Value::as_list).unwrap_or(&[]);
+            for (number, reference) in from.iter().enumerate() {
+                let map = text(reference, &["name"]).context("a reference has a name")?;
+                let object = find("ConfigMap", Some(&map)).with_context(|| format!("{name}: nothing makes {map}"))?;
+                let values = text(object, &["data", "values.yaml"]).context("values.yaml")?;
+                let file = one.folder.join(format!("values-{}-{name}-{number}.yaml", target.name));
+                std::fs::write(&file, values)?;
+                files.push(file);
+            }
+            let instance = target.instances.get(name).context("values belong to a component")?;
+            releases.push(Release {
+                name: format!("{} {name}", target.name),
+                chart: instance.chart.as_ref().map(|chart| chart.name.clone()).unwrap_or_default(),
+                release: text(release, &["spec", "releaseName"]).unwrap_or_default(),
+                namespace: text(release, &["spec", "targetNamespace"]).unwrap_or_default(),
                 files,
                 wanted,
                 target,

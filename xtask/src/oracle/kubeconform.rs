@@ -38,7 +38,7 @@ fn engine(one: &Rendered) -> anyhow::Result<Vec<(&Target, Value)>> {
         for (path, bytes) in one.compiled.tree.files() {
             let mine =
                 ["argocd", "flux", "bootstrap"].iter().any(|top| path.starts_with(&format!("{top}/{}/", target.name)));
-            if mine && path.ends_with(".yaml") {
+            if mine && path.ends_with(".yaml") && !path.ends_with("/kustomizeconfig.yaml") {
                 let documents = yaml::read(std::str::from_utf8(bytes)?).with_context(|| path.to_string())?;
                 objects.extend(documents.into_iter().map(|document| (target, document.value)));
             }

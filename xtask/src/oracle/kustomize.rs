@@ -42,7 +42,10 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
         for (name, unit) in &manifests.units {
             for stage in Stage::ALL {
                 let Some(wanted) = objects(unit, stage) else { continue };
-                let own = format!("components/{name}/{}/{}", target.name, stage.name());
+                let own = match name.as_str() {
+                    lakegen::lower::flux::UNIT => format!("flux/{}/secrets", target.name),
+                    name => format!("components/{name}/{}/{}", target.name, stage.name()),
+                };
                 let base = format!("components/{name}/base/{}", stage.name());
                 // A base serves every target that has no folder of its own; where neither is there, the build says so.
                 let path = if exists.contains(own.as_str()) || !exists.contains(base.as_str()) { own } else { base };
@@ -58,17 +61,53 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
 /// Returns the folders that the engine looks for and that are not there.
 fn dangling(one: &Rendered) -> Vec<String> {
     let mut wrong = Vec::new();
-    for Application { path: file, value: application, .. } in applications(&one.compiled) {
-        for source in application.at(&["spec", "sources"]).and_then(Value::as_list).unwrap_or(&[]) {
+    let read = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| yaml::read_one(text).ok());
+    let flux = one.compiled.tree.files().filter(|(path, _)| path.starts_with("flux/"));
+    let flux = flux.filter_map(|(path, bytes)| Some((path.to_string(), read(bytes)?)));
+    let all = applications(&one.compiled).into_iter().map(|Application { path, value, .. }| (path, value)).chain(flux);
+    for (file, object) in all {
+        // An Application has sources; a Kustomization of Flux has one path, in the platform's own repository or another.
+        let sources = object.at(&["spec", "sources"]).and_then(Value::as_list).unwrap_or(&[]);
+        let own = format!("{}-", one.platform().name);
+        let from = object.at(&["spec", "sourceRef", "name"]).and_then(Value::as_str).unwrap_or_default();
+        let single = object.get("spec").filter(|_| from.starts_with(&own));
+        for source in sources.iter().chain(single) {
             let path = source.get("path").and_then(Value::as_str).unwrap_or_default();
+            let path = path.trim_start_matches("./");
             let path = path.strip_prefix(&one.platform().git.path).unwrap_or(path).trim_start_matches('/');
             let kustomization = format!("{path}/kustomization.yaml");
-            if path.starts_with("components/") && one.compiled.tree.get(&kustomization).is_none() {
+            let ours = ["components/", "flux/"].iter().any(|top| path.starts_with(top));
+            if ours && one.compiled.tree.get(&kustomization).is_none() {
                 wrong.push(format!("{file} names {path}, which is not there"));
             }
         }
     }
+    wrong.extend(waiting(one));
     wrong
+}
+
+/// Returns what Flux would wait for in vain: names in `dependsOn` that no Kustomization of the platform has.
+fn waiting(one: &Rendered) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    let mut asked = Vec::new();
+    for (file, bytes) in one.compiled.tree.files().filter(|(path, _)| path.ends_with(".yaml")) {
+        if !file.starts_with("flux/") && !file.starts_with("bootstrap/") {
+            continue;
+        }
+        let Some(object) = std::str::from_utf8(bytes).ok().and_then(|text| yaml::read_one(text).ok()) else {
+            continue;
+        };
+        let api = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        if !api.starts_with("kustomize.toolkit.fluxcd.io/") {
+            continue;
+        }
+        names.extend(object.at(&["metadata", "name"]).and_then(Value::as_str).map(String::from));
+        for other in object.at(&["spec", "dependsOn"]).and_then(Value::as_list).unwrap_or(&[]) {
+            asked.extend(other.get("name").and_then(Value::as_str).map(|name| (file.to_string(), name.to_string())));
+        }
+    }
+    let missing = asked.into_iter().filter(|(_, name)| !names.contains(name));
+    missing.map(|(file, name)| format!("{file} waits for {name}, which is not there")).collect()
 }
 
 /// Returns the complete objects of a stage; none where the user's own patches change them once more.

@@ -1,12 +1,14 @@
 //! What is judged: paths of platform files come in, compiled platforms written to a folder go out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use lakegen::compile::{Compiled, Request, compile};
 use lakegen::diag::render::{Format, Style, render};
 use lakegen::resolve::Platform;
 use lakegen::world::disk::DiskWorld;
+use lakegen::world::{ReadError, World};
 
 /// A compiled platform and where its tree lies.
 pub struct Rendered {
@@ -16,11 +18,20 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    /// Compiles the file and writes the tree.
-    pub fn new(file: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Compiles the file, for the other engine than it says when asked to, and writes the tree.
+    pub fn new(file: &Path, folder: &Path, other_engine: bool) -> anyhow::Result<Self> {
         let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let request = Request { file: file.file_name().context("not a file")?.to_string_lossy().into_owned() };
-        let compiled = compile(&DiskWorld::new(parent), &request);
+        let disk = DiskWorld::new(parent);
+        let root = crate::root();
+        let mut name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
+        let compiled = if other_engine {
+            let (text, engine) = swapped(&std::fs::read_to_string(file)?).context("it names no engine")?;
+            name = format!("{name} on {engine}");
+            compile(&Swapped { disk: &disk, file: &request.file, text: text.into_bytes().into() }, &request)
+        } else {
+            compile(&disk, &request)
+        };
         if !compiled.is_ok() {
             let style = Style { color: false, width: 120 };
             bail!("{}", render(&compiled.diagnostics, &compiled.sources, Format::Full, style));
@@ -30,8 +41,6 @@ impl Rendered {
             std::fs::create_dir_all(path.parent().context("a file stands in a folder")?)?;
             std::fs::write(path, bytes)?;
         }
-        let root = crate::root();
-        let name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
         Ok(Self { name, folder: folder.to_path_buf(), compiled })
     }
 
@@ -39,6 +48,34 @@ impl Rendered {
     pub fn platform(&self) -> &Platform {
         self.compiled.platform.as_ref().expect("only platforms that compiled are kept")
     }
+}
+
+/// A folder in which one file reads differently.
+struct Swapped<'a> {
+    disk: &'a DiskWorld,
+    file: &'a str,
+    text: Arc<[u8]>,
+}
+
+impl World for Swapped<'_> {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        if path == self.file { Ok(self.text.clone()) } else { self.disk.read(path) }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        self.disk.list(path)
+    }
+}
+
+/// Returns a platform's text for the other engine, and that engine's name.
+pub fn swapped(text: &str) -> Option<(String, &'static str)> {
+    let line = |engine: &str| format!("\nengine = \"{engine}\"");
+    [("argocd", "flux"), ("flux", "argocd")]
+        .into_iter()
+        .find(|(from, _)| text.contains(&line(from)))
+        .map(|(from, to)| (text.replacen(&line(from), &line(to), 1), to))
+        .or_else(|| Some((text.replacen("[platform]\n", "[platform]\nengine = \"flux\"\n", 1), "flux")))
+        .filter(|(swapped, _)| swapped != text)
 }
 
 /// Returns the worked example, every example and every component's example.

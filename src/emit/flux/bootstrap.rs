@@ -1,0 +1,218 @@
+//! What a person applies once: the source of the repository, the root, and Flux itself where an operator keeps it.
+
+use std::sync::Arc;
+
+use super::super::Writer;
+use super::super::layout::kustomization;
+use super::sources::git_url;
+use super::{Flux, INTERVAL, RETRY, TIMEOUT};
+use crate::lower::flux::{NAMESPACE, is_ssh, root};
+use crate::lower::templates::object;
+use crate::manifest::value::{Map, Value};
+use crate::parse::node::Lookup;
+
+/// Version of Flux that the facts here are of, and that is installed when `[flux]` names none.
+const VERSION: &str = "2.9.4";
+
+impl Flux<'_> {
+    /// Returns how Flux gets into the cluster.
+    pub fn install(&self) -> &str {
+        self.settings().and_then(|t| t.text("install")).unwrap_or("bootstrap")
+    }
+
+    fn version(&self) -> &str {
+        self.settings().and_then(|t| t.text("version")).unwrap_or(VERSION).trim_start_matches('v')
+    }
+
+    /// Says whether this target's folder is the one that the installation of Flux syncs: one per cluster.
+    fn leads(&self) -> bool {
+        self.target.shared.is_none()
+    }
+
+    /// Writes `bootstrap/<target>/`.
+    pub fn bootstrap(&self, writer: &mut Writer) {
+        let folder = format!("bootstrap/{}", self.target.name);
+        let name = root(self.platform, self.target);
+        let git = &self.platform.git;
+        let source = self.git_repository(&name, &git.url, &git.branch, self.own_secret());
+        let mut files = vec!["source.yaml".to_string(), "root.yaml".to_string()];
+        writer.yaml(format!("{folder}/source.yaml"), &source);
+        writer.yaml(format!("{folder}/root.yaml"), &self.root_kustomization(&name));
+        if self.install() == "operator" && self.leads() {
+            writer.yaml(format!("{folder}/flux.yaml"), &self.flux_instance(&folder));
+            files.insert(0, "flux.yaml".into());
+        }
+        // `flux bootstrap` puts a folder of its own beside these, and reads all files where no kustomization says which.
+        if self.install() != "bootstrap" {
+            writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+        }
+        writer.file(format!("{folder}/README.md"), self.readme(&folder));
+    }
+
+    fn root_kustomization(&self, name: &str) -> Value {
+        let mut spec = Map::default();
+        if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
+            // What the cluster's environments share is applied first.
+            spec.insert(
+                "dependsOn".into(),
+                Value::List(vec![object([("name", Value::from(root(self.platform, shared)))])]),
+            );
+        }
+        spec.insert("interval".into(), self.duration("interval", INTERVAL));
+        spec.insert("retryInterval".into(), self.duration("retry", RETRY));
+        spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
+        spec.insert("path".into(), Value::from(self.in_repository(&format!("flux/{}", self.target.name))));
+        spec.insert("sourceRef".into(), object([("kind", Value::from("GitRepository")), ("name", Value::from(name))]));
+        spec.insert("prune".into(), Value::Bool(true));
+        // The root may be taken away, what it holds stays: nothing is lost by removing one object.
+        spec.insert("deletionPolicy".into(), Value::from("Orphan"));
+        if let Some(decryption) = self.decryption() {
+            spec.insert("decryption".into(), decryption);
+        }
+        object([
+            ("apiVersion", Value::from("kustomize.toolkit.fluxcd.io/v1")),
+            ("kind", Value::from("Kustomization")),
+            ("metadata", self.metadata(name)),
+            ("spec", Value::Map(spec)),
+        ])
+    }
+
+    /// Returns what the Flux Operator keeps (fluxoperator.dev/docs/crd/fluxinstance, v1).
+    fn flux_instance(&self, folder: &str) -> Value {
+        let git = &self.platform.git;
+        let mut sync = Map::from_iter([
+            (Arc::from("kind"), Value::from("GitRepository")),
+            ("url".into(), Value::from(git_url(&git.url))),
+            ("ref".into(), Value::from(format!("refs/heads/{}", git.branch))),
+            ("path".into(), Value::from(self.in_repository(folder).trim_start_matches("./"))),
+        ]);
+        if let Some(secret) = self.own_secret() {
+            sync.insert("pullSecret".into(), Value::from(secret));
+        }
+        let platform = match self.target.ground.cloud.as_str() {
+            "none" | "" => "kubernetes",
+            cloud => cloud,
+        };
+        let cluster = object([
+            ("type", Value::from(platform)),
+            ("domain", Value::from("cluster.local")),
+            ("networkPolicy", Value::Bool(true)),
+        ]);
+        let distribution =
+            object([("version", Value::from(self.version())), ("registry", Value::from("ghcr.io/fluxcd"))]);
+        let components = Value::from(vec![
+            "source-controller",
+            "kustomize-controller",
+            "helm-controller",
+            "notification-controller",
+        ]);
+        let spec = object([
+            ("distribution", distribution),
+            ("components", components),
+            ("cluster", cluster),
+            ("migrateResources", Value::Bool(true)),
+            ("wait", Value::Bool(true)),
+            ("sync", Value::Map(sync)),
+        ]);
+        object([
+            ("apiVersion", Value::from("fluxcd.controlplane.io/v1")),
+            ("kind", Value::from("FluxInstance")),
+            // The operator takes no other name.
+            ("metadata", object([("name", Value::from("flux")), ("namespace", Value::from(NAMESPACE))])),
+            ("spec", spec),
+        ])
+    }
+
+    /// Writes the commands of the first roll-out.
+    fn readme(&self, folder: &str) -> String {
+        let git = &self.platform.git;
+        let (name, version) = (root(self.platform, self.target), self.version());
+        let place = self.in_repository(folder).trim_start_matches("./").to_string();
+        let mut text = format!(
+            "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
+            self.platform.name, self.target.name
+        );
+        if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
+            text.push_str(&format!(
+                "\nWhat the environments of this cluster share comes first: [{0}](../{0}/README.md). Flux is installed there.\n",
+                shared.name
+            ));
+        }
+        let mut step = 1;
+        let mut add = |what: &str, command: &str| {
+            let command: String = command.lines().map(|l| format!("   {l}\n")).collect();
+            text.push_str(&format!("\n{step}. {what}\n\n   ```sh\n{command}   ```\n"));
+            step += 1;
+        };
+        let url = git_url(&git.url);
+        if self.install() == "operator" && self.leads() {
+            add(
+                "Install the Flux Operator.",
+                &format!(
+                    "helm install flux-operator oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator \\\n  --namespace {NAMESPACE} --create-namespace --wait"
+                ),
+            );
+        }
+        if self.install() == "bootstrap" && self.leads() {
+            add(
+                "Install Flux. It commits its own files beside these and follows this folder; it needs the right to push once.",
+                &format!(
+                    "flux bootstrap git --version v{version} \\\n  --url {url} --branch {} --path {place} \\\n  --components source-controller,kustomize-controller,helm-controller,notification-controller{}",
+                    git.branch,
+                    if is_ssh(&git.url) { "" } else { " \\\n  --token-auth --username <user> --password <token>" }
+                ),
+            );
+        }
+        if git.secret.is_some() {
+            let credentials =
+                if is_ssh(&git.url) { "--private-key-file <key>" } else { "--username <user> --password <token>" };
+            let secret = self.own_secret().unwrap_or_default();
+            add(
+                "Let Flux read the private repository until External Secrets brings the credentials.",
+                &format!("flux create secret git {secret} --namespace {NAMESPACE} \\\n  --url {url} {credentials}"),
+            );
+        }
+        if self.install() == "bootstrap" && self.leads() {
+            add(
+                "Fetch what Flux committed, and see the platform come up.",
+                &format!(
+                    "git pull\nflux get kustomizations --watch --label-selector lakegen.dev/target={}",
+                    self.target.name
+                ),
+            );
+        } else {
+            let how = if self.install() == "bootstrap" {
+                format!("kubectl apply --server-side -f {place}/source.yaml -f {place}/root.yaml")
+            } else {
+                format!("kubectl apply --server-side -k {place}")
+            };
+            add("Hand the platform over.", &how);
+            add(
+                "See it come up.",
+                &format!("flux get kustomizations --watch --label-selector lakegen.dev/target={}", self.target.name),
+            );
+        }
+        if let Some(name) = self.settings().and_then(|t| t.table("decrypt")).and_then(|t| t.text("secret")) {
+            add(
+                "Bring the key with which files are decrypted.",
+                &format!("kubectl -n {NAMESPACE} create secret generic {name} --from-file age.agekey=<file>"),
+            );
+        }
+        text.push_str(&format!(
+            "\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): a Kustomization waits for those that it depends on, and tries\n\
+             again every {} until each step is done. `flux tree kustomization {name}` shows what is there,\n\
+             `flux reconcile kustomization {name} --with-source` asks for a new look at once.\n",
+            match self.duration("retry", RETRY) {
+                Value::Str(text) => text.to_string(),
+                _ => RETRY.into(),
+            }
+        ));
+        if self.settings().is_some_and(|t| t.contains_key("webhook")) {
+            text.push_str(&format!(
+                "\nPush events: publish the Service `webhook-receiver` of `{NAMESPACE}` (port 80), and register the address that\n\
+                 `kubectl -n {NAMESPACE} get receiver {name}` shows at the Git server, with the token as its secret.\n"
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,379 @@
+//! Flux: one Kustomization per unit and step, HelmReleases, sources, and what is applied by hand once.
+//!
+//! Facts: Flux 2.9 (fluxcd.io/flux/components: kustomize/kustomizations, helm/helmreleases, source; the CRDs of
+//! kustomize-controller, helm-controller, source-controller and notification-controller).
+
+mod bootstrap; // what a person applies once
+mod notify; //    Providers, Alerts and the Receiver
+mod release; //   HelmReleases and their values
+mod sources; //   repositories of charts and of manifests
+
+pub use release::values_kustomization;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Writer;
+use super::layout::{All, Paths, kustomization};
+use crate::catalog::{Chart, Stage};
+use crate::diag::Diagnostic;
+use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
+use crate::lower::order::{Place, Portion, UnitId};
+use crate::lower::templates::object;
+use crate::lower::{Manifests, TargetManifests, namespaces};
+use crate::manifest::value::{Map, Value};
+use crate::parse::node::Lookup;
+use crate::parse::{Node, Table, text};
+use crate::resolve::{Engine, Instance, Platform, Target};
+
+/// How often Flux compares, when `[flux]` does not say: the cluster may differ that long from git unseen.
+const INTERVAL: &str = "10m";
+/// How soon it tries again: short, because a first roll-out waits for many things in turn.
+const RETRY: &str = "1m";
+/// How long it waits for a unit: a first roll-out pulls large images and makes volumes.
+const TIMEOUT: &str = "15m";
+
+/// Writes the engine's folder and the bootstrap of every target.
+pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &mut Writer) {
+    if platform.engine != Engine::Flux {
+        return;
+    }
+    let mut names: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
+        let out = Flux { platform, target, lowered, paths };
+        for name in out.write(writer) {
+            if let Some(other) = names.insert((&target.cluster, name.clone()), &target.name) {
+                let message = format!(
+                    "`{}` and `{other}` would both have a Kustomization `{name}` on cluster `{}`",
+                    target.name, target.cluster
+                );
+                writer.found.push(
+                    Diagnostic::error(&super::PATH_COLLISION, message)
+                        .help("give the component or the environment another name"),
+                );
+            }
+        }
+    }
+}
+
+struct Flux<'a> {
+    platform: &'a Platform,
+    target: &'a Target,
+    lowered: &'a TargetManifests,
+    paths: &'a All,
+}
+
+/// What a Kustomization applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// A stage's folder.
+    Folder(Stage),
+    /// A HelmRelease, with the release's own objects where they can stand beside it.
+    Chart { with_objects: bool },
+    /// A folder of somebody's repository.
+    Source,
+}
+
+/// A Kustomization on its way.
+struct Step {
+    /// Before the target's name is put in front.
+    name: String,
+    what: What,
+    /// Relative to the tree's root, or to the source's.
+    path: String,
+    source: String,
+    after: Vec<String>,
+    substitutes: bool,
+}
+
+impl<'a> Flux<'a> {
+    /// Writes all and returns the names of the Kustomizations.
+    fn write(&self, writer: &mut Writer) -> Vec<String> {
+        let folder = format!("flux/{}", self.target.name);
+        let mut names = vec![root(self.platform, self.target)];
+        let mut files = Vec::new();
+        let mut sources = sources::Sources::default();
+        for (unit, place) in &self.lowered.order.units {
+            for step in self.steps(unit, place, &mut sources) {
+                if let What::Chart { .. } = step.what {
+                    self.release(unit, &step, &mut sources, writer);
+                }
+                files.push(format!("{}.yaml", step.name));
+                names.push(name(self.target, &step.name));
+                writer.yaml(format!("{folder}/{}.yaml", step.name), &self.kustomization(unit, &step));
+            }
+        }
+        if sources.write(&format!("{folder}/sources"), writer) {
+            files.insert(0, "sources".into());
+        }
+        if self.notifications(&format!("{folder}/notifications"), writer) {
+            files.insert(0, "notifications".into());
+        }
+        self.secrets(&format!("{folder}/secrets"), writer);
+        writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+        self.bootstrap(writer);
+        names
+    }
+
+    fn settings(&self) -> Option<&'a Table> {
+        self.target.table.table("flux")
+    }
+
+    fn instance(&self, unit: &UnitId) -> Option<&'a Instance> {
+        self.target.instances.get(&unit.component)
+    }
+
+    /// Returns a path of the tree as Flux writes it: relative to the repository's root.
+    fn in_repository(&self, path: &str) -> String {
+        let root = &self.platform.git.path;
+        if root.is_empty() { format!("./{path}") } else { format!("./{root}/{path}") }
+    }
+
+    fn stages(&self, unit: &UnitId) -> BTreeMap<Stage, String> {
+        if unit.component == UNIT {
+            return BTreeMap::from([(Stage::Release, format!("flux/{}/secrets", self.target.name))]);
+        }
+        let key = (self.target.name.clone(), unit.component.clone());
+        self.paths.get(&key).map(|p: &Paths| p.stages.clone()).unwrap_or_default()
+    }
+
+    /// Returns the chart of a unit.
+    fn chart_of(&self, unit: &UnitId) -> Option<&'a Chart> {
+        let instance = self.instance(unit)?;
+        match unit.part {
+            Portion::Crds => instance.crds.as_ref(),
+            Portion::Main => instance.chart.as_ref(),
+            Portion::Config => None,
+        }
+    }
+
+    /// Says what of a unit can be applied at once, in order, with the name of each Kustomization and its folder.
+    ///
+    /// The names never depend on what else the unit has: an object that changed its Kustomization would be removed by the
+    /// one and made again by the other, and a HelmRelease with it all that it installed.
+    fn plan(&self, unit: &UnitId) -> Vec<(What, String, String)> {
+        let folders = self.stages(unit);
+        let mut plan = Vec::new();
+        if unit.part == Portion::Main
+            && let Some(path) = folders.get(&Stage::Prepare)
+        {
+            plan.push((What::Folder(Stage::Prepare), format!("{}-prepare", unit.name()), self.in_repository(path)));
+        }
+        let stage = match unit.part {
+            Portion::Crds => Stage::Crds,
+            Portion::Main => Stage::Release,
+            Portion::Config => Stage::Config,
+        };
+        let source = self.instance(unit).filter(|_| stage == Stage::Release && self.chart_of(unit).is_none());
+        let source = source.and_then(|i| super::source::of(self.platform, self.target, i));
+        let mut objects = folders.get(&stage);
+        let mut objects_name = unit.name();
+        if self.chart_of(unit).is_some() {
+            let with_objects = !self.brings_kinds(unit);
+            let path = self.in_repository(&format!("flux/{}/releases/{}", self.target.name, unit.name()));
+            plan.push((What::Chart { with_objects }, unit.name(), path));
+            objects = objects.filter(|_| !with_objects);
+            objects_name = format!("{}-objects", unit.name());
+        } else if let Some(source) = source {
+            let path = format!("./{}", source.path.trim_start_matches("./").trim_matches('/'));
+            plan.push((What::Source, unit.name(), path));
+            objects_name = format!("{}-objects", unit.name());
+        }
+        if let Some(path) = objects {
+            plan.push((What::Folder(stage), objects_name, self.in_repository(path)));
+        }
+        plan
+    }
+
+    /// Splits a unit into Kustomizations.
+    fn steps(&self, unit: &UnitId, place: &Place, sources: &mut sources::Sources) -> Vec<Step> {
+        let last = |unit: &UnitId| self.plan(unit).pop().map_or_else(|| unit.name(), |(_, name, _)| name);
+        let mut after: Vec<String> = place.after.keys().map(last).collect();
+        let substituted = |stage| self.lowered.substituted.contains(&(unit.component.clone(), stage));
+        let mut steps = Vec::new();
+        for (what, step_name, path) in self.plan(unit) {
+            let source = match (what, self.instance(unit)) {
+                (What::Source, Some(instance)) => super::source::of(self.platform, self.target, instance)
+                    .map(|source| self.git_source(&source, sources)),
+                _ => None,
+            };
+            steps.push(Step {
+                name: step_name.clone(),
+                what,
+                path,
+                source: source.unwrap_or_else(|| root(self.platform, self.target)),
+                after: std::mem::replace(&mut after, vec![step_name]),
+                substitutes: match what {
+                    What::Folder(stage) => substituted(stage),
+                    What::Chart { .. } => substituted(Stage::Release),
+                    What::Source => false,
+                },
+            });
+        }
+        steps
+    }
+
+    /// Says whether the release itself brings kinds: Flux asks the API server about all objects of a Kustomization before
+    /// it applies the first, so objects of such kinds come after.
+    fn brings_kinds(&self, unit: &UnitId) -> bool {
+        let brings =
+            |i: &Instance| !i.apis.is_empty() && i.crds.is_none() && !i.definition.templates.contains_key(&Stage::Crds);
+        unit.part == Portion::Main && self.instance(unit).is_some_and(brings)
+    }
+
+    fn metadata(&self, name: &str) -> Value {
+        object([
+            ("name", Value::from(name)),
+            ("namespace", Value::from(NAMESPACE)),
+            (
+                "labels",
+                object([
+                    ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
+                    ("lakegen.dev/target", Value::from(self.target.name.as_str())),
+                ]),
+            ),
+        ])
+    }
+
+    /// Returns a duration of `[flux]`, as Go writes durations.
+    fn duration(&self, key: &str, default: &str) -> Value {
+        Value::from(go_duration(self.settings().and_then(|t| t.text(key)).unwrap_or(default)))
+    }
+
+    fn kustomization(&self, unit: &UnitId, step: &Step) -> Value {
+        let instance = self.instance(unit);
+        let flag =
+            |key: &str, default: bool| instance.and_then(|i| sync(i, key)).and_then(Node::as_bool).unwrap_or(default);
+        let mut spec = Map::default();
+        if !step.after.is_empty() {
+            let names = step.after.iter().map(|n| object([("name", Value::from(name(self.target, n)))]));
+            spec.insert("dependsOn".into(), Value::List(names.collect()));
+        }
+        spec.insert("interval".into(), self.duration("interval", INTERVAL));
+        let delay = instance.and_then(|i| sync(i, "retry")).and_then(Node::as_table).and_then(|t| t.text("delay"));
+        spec.insert(
+            "retryInterval".into(),
+            delay.map_or_else(|| self.duration("retry", RETRY), |d| Value::from(go_duration(d))),
+        );
+        spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
+        spec.insert("path".into(), Value::from(step.path.as_str()));
+        let source = object([("kind", Value::from("GitRepository")), ("name", Value::from(step.source.as_str()))]);
+        spec.insert("sourceRef".into(), source);
+        let is_namespaces = unit.component == namespaces::UNIT;
+        spec.insert("prune".into(), Value::Bool(!is_namespaces && flag("prune", true)));
+        if !is_namespaces && !self.cascades(unit, instance) {
+            // The unit may go, what it made stays.
+            spec.insert("deletionPolicy".into(), Value::from("Orphan"));
+        }
+        spec.insert("wait".into(), Value::Bool(true));
+        if let (What::Source, Some(instance)) = (step.what, instance) {
+            spec.insert("targetNamespace".into(), Value::from(instance.namespace.as_str()));
+        }
+        if !flag("automated", true) {
+            spec.insert("suspend".into(), Value::Bool(true));
+        }
+        if let What::Folder(stage) = step.what {
+            let ignored = self.ignored(unit, stage);
+            if !ignored.is_empty() {
+                spec.insert("ignore".into(), Value::List(ignored));
+            }
+        }
+        if step.substitutes {
+            let from =
+                object([("kind", Value::from("Secret")), ("name", Value::from(secret::substitutes(self.target)))]);
+            spec.insert("postBuild".into(), object([("substituteFrom", Value::List(vec![from]))]));
+        }
+        if let Some(decryption) = self.decryption() {
+            spec.insert("decryption".into(), decryption);
+        }
+        object([
+            ("apiVersion", Value::from("kustomize.toolkit.fluxcd.io/v1")),
+            ("kind", Value::from("Kustomization")),
+            ("metadata", self.metadata(&name(self.target, &step.name))),
+            ("spec", Value::Map(spec)),
+        ])
+    }
+
+    /// Returns how files encrypted with SOPS are read (fluxcd.io/flux/components/kustomize/kustomizations, Decryption).
+    fn decryption(&self) -> Option<Value> {
+        let table = self.settings()?.table("decrypt")?;
+        let mut map = Map::from_iter([(Arc::from("provider"), Value::from("sops"))]);
+        if let Some(name) = table.text("secret") {
+            map.insert("secretRef".into(), object([("name", Value::from(name))]));
+        }
+        Some(Value::Map(map))
+    }
+
+    /// Says whether removing the unit removes its objects; never where data lives.
+    fn cascades(&self, unit: &UnitId, instance: Option<&Instance>) -> bool {
+        if unit.part == Portion::Crds {
+            return false;
+        }
+        let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
+        instance.and_then(|i| sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
+    }
+
+    /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said here.
+    fn ignored(&self, unit: &UnitId, stage: Stage) -> Vec<Value> {
+        let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let kinds: BTreeSet<(&str, &str)> =
+            objects.into_iter().flatten().map(|l| (l.object.group(), l.object.kind())).collect();
+        let filled = self.instance(unit).into_iter().flat_map(|i| &i.definition.operator_filled);
+        filled
+            .filter(|f| kinds.contains(&(f.group.as_str(), f.kind.as_str())))
+            .filter_map(|f| ignore_rule(&f.group, &f.kind, None, f.pointers.clone()))
+            .chain(self.instance(unit).into_iter().flat_map(own_ignored))
+            .collect()
+    }
+
+    /// Writes the folder of Flux's own Secrets.
+    fn secrets(&self, folder: &str, writer: &mut Writer) {
+        let Some(unit) = self.lowered.units.get(UNIT) else { return };
+        let mut files = Vec::new();
+        for lowered in unit.stages.values().flatten() {
+            let file = format!("{}.yaml", lowered.object.name());
+            writer.yaml(format!("{folder}/{file}"), lowered.object.value());
+            files.push(file);
+        }
+        writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+    }
+}
+
+/// Returns a `sync` setting of a component.
+fn sync<'b>(instance: &'b Instance, key: &str) -> Option<&'b Node> {
+    instance.table.table("sync").and_then(|t| t.node(key))
+}
+
+/// Returns what the user wants to be ignored.
+fn own_ignored(instance: &Instance) -> Vec<Value> {
+    let list = sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]);
+    list.iter()
+        .filter_map(Node::as_table)
+        .filter_map(|t| {
+            let pointers = t.texts("pointers").into_iter().map(String::from).collect();
+            ignore_rule(t.text("group").unwrap_or(""), t.text("kind").unwrap_or(""), t.text("name"), pointers)
+        })
+        .collect()
+}
+
+/// Returns a rule of `ignore`: paths within the objects that a target selects.
+fn ignore_rule(group: &str, kind: &str, name: Option<&str>, pointers: Vec<String>) -> Option<Value> {
+    if pointers.is_empty() {
+        return None;
+    }
+    let mut target = Map::default();
+    for (key, text) in [("group", group), ("kind", kind), ("name", name.unwrap_or(""))] {
+        if !text.is_empty() {
+            target.insert(key.into(), Value::from(text));
+        }
+    }
+    Some(object([("paths", Value::from(pointers)), ("target", Value::Map(target))]))
+}
+
+/// Writes a duration as Go reads it: there are no days and weeks.
+fn go_duration(duration: &str) -> String {
+    if !duration.contains(['d', 'w']) {
+        return duration.into();
+    }
+    text::seconds(duration).map_or_else(|| duration.into(), |s| format!("{}h", s / 3600))
+}
