@@ -101,6 +101,18 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
 
 fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
     let list = secrets::list(target, lowered);
+    if !list.written.is_empty() {
+        let items =
+            list.written.iter().map(|(item, properties)| format!("`{}` ({})", cell(item), properties.join(", ")));
+        line(
+            text,
+            format_args!(
+                "\n### Secrets made in the cluster\n\nWritten to the secret store `{}`, unless they are there: {}.",
+                list.store,
+                items.collect::<Vec<_>>().join(", ")
+            ),
+        );
+    }
     if !list.items.is_empty() {
         line(
             text,

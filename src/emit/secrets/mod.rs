@@ -12,8 +12,8 @@ use serde_json::{Value as Json, json};
 
 pub use shell::commands;
 
-use crate::lower::TargetManifests;
 use crate::lower::kept::Kept;
+use crate::lower::{Needed, TargetManifests};
 use crate::resolve::{Origin, Target};
 
 /// Everything secret of one target.
@@ -28,6 +28,8 @@ pub struct List<'a> {
     /// Secrets that people keep in files or make by hand: namespace, name, content.
     pub kept: Vec<(&'a str, &'a str, &'a Kept)>,
     pub made: Vec<Made<'a>>,
+    /// Properties of items that the cluster makes and writes to the store, unless they are there.
+    pub written: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// An item of the store.
@@ -74,7 +76,8 @@ enum Source<'a> {
 /// Lists what is secret in a target.
 pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
     let sources = sources(target);
-    let items = lowered.needed.values().map(|needed| {
+    let by_people = |n: &&Needed| n.properties.keys().any(|p| !n.generated.contains(p));
+    let items = lowered.needed.values().filter(by_people).map(|needed| {
         let source = sources.get(needed.item.as_str());
         let how = match (&needed.hint, source) {
             (Some(hint), _) => hint.clone(),
@@ -86,7 +89,12 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         };
         Item {
             name: &needed.item,
-            properties: needed.properties.iter().map(|(name, readers)| (name.as_str(), readers.as_slice())).collect(),
+            properties: needed
+                .properties
+                .iter()
+                .filter(|(name, _)| !needed.generated.contains(*name))
+                .map(|(name, readers)| (name.as_str(), readers.as_slice()))
+                .collect(),
             precious: needed.precious,
             how,
             free: needed.hint.is_none() && matches!(source, Some(Source::Ours)),
@@ -99,6 +107,12 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         items: items.collect(),
         kept: lowered.kept.iter().map(|((namespace, name), kept)| (namespace.as_str(), name.as_str(), kept)).collect(),
         made: made(target),
+        written: lowered
+            .needed
+            .values()
+            .filter(|needed| !needed.generated.is_empty())
+            .map(|needed| (needed.item.as_str(), needed.generated.iter().map(String::as_str).collect()))
+            .collect(),
     }
 }
 
@@ -150,7 +164,7 @@ fn target_text(list: &List<'_>) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("a string takes all");
     line(&format!("# {}", list.target.name));
-    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() {
+    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() && list.written.is_empty() {
         line("no secret is needed");
     }
     if !list.items.is_empty() {
@@ -189,6 +203,12 @@ fn target_text(list: &List<'_>) -> String {
         if let Some(hint) = &kept.hint {
             line(&format!("    how: {hint}"));
         }
+    }
+    if !list.written.is_empty() {
+        line("\nMade in the cluster and written to the store, unless it is there; nothing to do:");
+    }
+    for (item, properties) in &list.written {
+        line(&format!("  {item} ({})", properties.join(", ")));
     }
     if !list.made.is_empty() {
         line("\nMade in the cluster, nothing to do:");
@@ -239,5 +259,10 @@ fn target_json(list: &List<'_>) -> Json {
         "items": items.collect::<Vec<_>>(),
         "kept": kept.collect::<Vec<_>>(),
         "made_in_cluster": made.collect::<Vec<_>>(),
+        "written_by_cluster": list
+            .written
+            .iter()
+            .map(|(item, properties)| json!({"item": item, "properties": properties}))
+            .collect::<Vec<_>>(),
     })
 }
