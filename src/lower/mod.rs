@@ -236,6 +236,32 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     Warned { output: Manifests { targets }, diagnostics: found }
 }
 
+/// Returns the Helm values of one component after each step that made them; for `lakegen why` alone.
+pub fn value_steps(
+    world: &dyn World,
+    platform: &Platform,
+    (index, name): (usize, &str),
+    sources: &mut Sources,
+) -> Vec<(values::Step, Value)> {
+    let mut found = Vec::new();
+    let engine = Engine::new(&platform.catalogue);
+    let mut files = Files::new(world);
+    files.preload(platform, sources, &mut found);
+    let memo = Memos::default();
+    let known = Known { sources, catalogue: &platform.catalogue };
+    let target = &platform.targets[index];
+    let (engine, files, memo) = (&engine, &files, &memo);
+    let lowering = Lowering { platform, target, index, engine, known, files, apis: target.apis(), memo };
+    let Some(instance) = target.instances.get(name) else { return vec![] };
+    let shared = context::Shared::new(&lowering, &mut found);
+    let own = secrets::Secrets::default().of(&lowering, instance, &mut Unit::default(), &mut found);
+    let context = context::of(&lowering, instance, &shared, &own, &mut found);
+    let mut steps = Vec::new();
+    let mut seen = |step: &dyn Fn() -> values::Step, value: &Value| steps.push((step(), value.clone()));
+    values::stepwise(&lowering, instance, &context, &own, &mut seen, &mut found);
+    steps
+}
+
 /// Returns the place of a line (from 1) of a file.
 fn line_of(text: &str, source: crate::diag::SourceId, line: usize) -> Span {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
