@@ -62,10 +62,12 @@ pub enum Stage {
     Prepare,
     Release,
     Config,
+    /// Templates of jobs that start when somebody asks: checked as everything else, synced by nobody.
+    Demand,
 }
 
 impl Stage {
-    /// All stages in order.
+    /// All stages that an engine syncs, in order.
     pub const ALL: [Stage; 4] = [Stage::Crds, Stage::Prepare, Stage::Release, Stage::Config];
 
     /// Returns the name, which is the folder's name too.
@@ -75,6 +77,7 @@ impl Stage {
             Self::Prepare => "prepare",
             Self::Release => "release",
             Self::Config => "config",
+            Self::Demand => "demand",
         }
     }
 
@@ -139,6 +142,8 @@ pub struct Slot {
     pub claim: IndexMap<String, String>,
     pub optional: bool,
     pub wait: bool,
+    /// Whether the component can use a cloud identity instead of the capability's secret fields.
+    pub identity: bool,
     pub shape: Shape,
     /// Name of the claim's credential in the store.
     pub credential: String,
@@ -490,6 +495,7 @@ fn slot(name: &str, t: &Table, span: Span) -> Slot {
         claim: text_map(t.table("claim")),
         optional: t.flag("optional").unwrap_or(false),
         wait: t.flag("wait").unwrap_or(true),
+        identity: t.flag("identity").unwrap_or(false),
         shape: match t.text("shape") {
             Some("list") => Shape::List,
             Some("map") => Shape::Map,

@@ -63,6 +63,7 @@ fn component_file() -> Keys {
         .key("claim", free_map(Shape::Any), "")
         .key("optional", Shape::Bool, "")
         .key("wait", Shape::Bool, "")
+        .key("identity", Shape::Bool, "")
         .key("shape", words(&["one", "list", "map"]), "")
         .key("credential", TEXT, "")
         .key("stage", stage(), "")

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use globset::Glob;
 
-use super::Writer;
 use super::layout::{All, Paths, kustomization};
+use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::lower::order::{Place, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, namespaces};
+use crate::lower::{Manifests, TargetManifests, demand, namespaces};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
@@ -226,6 +226,9 @@ impl<'a> Applications<'a> {
             }
         }
         if let Some(instance) = instance.filter(|_| main) {
+            if demand::is_on_demand(instance) {
+                sources.push(self.folder(&jobs::runs(&self.target.name, &instance.name), Stage::Release));
+            }
             sources.extend(self.own_source(instance));
         }
         sources

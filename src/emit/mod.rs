@@ -6,6 +6,7 @@
 pub mod tree; //   paths and bytes
 pub mod layout; // components/: bases, overlays, Helm values
 pub mod split; //  what targets share, and what each has of its own
+pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
 pub mod flux; //   flux/ and bootstrap/
 pub mod source; // folders of somebody's repository
@@ -37,6 +38,7 @@ code!(
 pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     let mut writer = Writer { tree: Tree::default(), found: Vec::new() };
     let paths = layout::write(platform, manifests, &mut writer);
+    jobs::write(platform, manifests, &mut writer);
     argocd::write(platform, manifests, &paths, &mut writer);
     flux::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::secrets::Own;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, Unit, made, nodes};
+use super::{Lowered, Lowering, TargetManifests, Unit, gateways, made, nodes};
 use crate::catalog::Stage;
 use crate::catalog::component::{Alert, Endpoint, alert};
 use crate::diag::Diagnostic;
@@ -27,7 +27,7 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
         objects.extend(route(instance, endpoint, def, published, edge, &late, found));
-        objects.extend(certificate(lowering, instance, endpoint, published, edge));
+        objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
@@ -112,10 +112,9 @@ fn ingress(
             Arc::from("hosts"),
             Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()),
         )]);
-        tls.insert(
-            "secretName".into(),
-            edge.secret.as_deref().map_or_else(|| Value::from(format!("{name}-tls")), Value::from),
-        );
+        if edge.class != "alb" {
+            tls.insert("secretName".into(), Value::from(tls_secret(name, edge)));
+        }
         spec.insert("tls".into(), Value::List(vec![Value::Map(tls)]));
     }
     let mut lowered = made(
@@ -128,9 +127,18 @@ fn ingress(
     );
     let mut annotate =
         |key: &str, text: &str| lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
-    if let (Some(issuer), None) = (&edge.issuer, &edge.secret) {
+    if let (Some(issuer), None, false) = (&edge.issuer, &edge.secret, edge.wildcard) {
         // cert-manager.io/docs/usage/ingress (v1.21): the annotation makes a Certificate for `tls`.
         annotate("cert-manager.io/cluster-issuer", issuer);
+    }
+    if edge.class == "alb" && published.tls {
+        // AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md: certificates live in ACM, never in Secrets.
+        // Without an ARN it looks for one that fits the hosts under `tls` (…/cert_discovery.md).
+        if let Some(certificate) = &edge.certmap {
+            annotate("alb.ingress.kubernetes.io/certificate-arn", certificate);
+        }
+        annotate("alb.ingress.kubernetes.io/listen-ports", "[{\"HTTP\": 80}, {\"HTTPS\": 443}]");
+        annotate("alb.ingress.kubernetes.io/ssl-redirect", "443");
     }
     if def.protocol == "https" && edge.class.contains("nginx") {
         annotate("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS");
@@ -156,8 +164,8 @@ fn gateway(
         return None;
     }
     let mut parent = Map::from_iter([(Arc::from("name"), Value::from(edge.gateway.as_str()))]);
-    if !edge.namespace.is_empty() {
-        parent.insert("namespace".into(), Value::from(edge.namespace.as_str()));
+    if !edge.namespace.is_empty() || gateways::is_made(edge) {
+        parent.insert("namespace".into(), Value::from(gateways::namespace(edge)));
     }
     let matches =
         object([("path", object([("type", Value::from("PathPrefix")), ("value", Value::from(def.path.as_str()))]))]);
@@ -173,29 +181,79 @@ fn gateway(
     Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
 }
 
-/// Returns the certificate of an IngressRoute, which cert-manager does not look at by itself
-/// (cert-manager.io/docs/usage, v1.21: annotations count on Ingress and Gateway only).
+/// Returns the Secret that holds the certificate of a route.
+fn tls_secret(name: &str, edge: &Edge) -> String {
+    match &edge.secret {
+        Some(secret) => secret.clone(),
+        None if edge.wildcard => format!("wildcard-{}-tls", edge.name),
+        None => format!("{name}-tls"),
+    }
+}
+
+/// Returns the certificate of a route that cert-manager does not make from an annotation: those count on Ingress and
+/// Gateway only (cert-manager.io/docs/usage, v1.21), and give each Ingress a certificate of its own.
+///
+/// An Ingress reads Secrets of its own namespace, so a wildcard certificate is made once in each, with the route of the
+/// component that comes first there by name.
 fn certificate(
     lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     published: &Published,
     edge: &Edge,
+    found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
-    let (Some(issuer), None, "traefik", true) = (&edge.issuer, &edge.secret, edge.kind.as_str(), published.tls) else {
+    let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, published.tls) else { return None };
+    let kind = edge.kind.as_str();
+    if !(kind == "traefik" || (kind == "ingress" && edge.wildcard)) {
         return None;
-    };
+    }
     let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
-    let secret = format!("{name}-tls");
+    let secret = tls_secret(&name, edge);
+    let names = if edge.wildcard {
+        wildcard_names(lowering, instance, endpoint, published, found)?
+    } else {
+        published.names.clone()
+    };
     let reference = object([
         ("group", Value::from("cert-manager.io")),
         ("kind", Value::from("ClusterIssuer")),
         ("name", Value::from(issuer.as_str())),
     ]);
-    let names = Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>());
+    let names = Value::from(names);
     let spec = object([("secretName", Value::from(secret.as_str())), ("dnsNames", names), ("issuerRef", reference)]);
     let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
     Some(made(&api, "Certificate", &instance.namespace, &secret, [("spec", spec)], published.span))
+}
+
+/// Returns the names of a namespace's wildcard certificate; `None` when another route brings it.
+fn wildcard_names(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    endpoint: &str,
+    published: &Published,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Vec<String>> {
+    let target = lowering.target;
+    let domain = &target.ground.domain;
+    // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
+    for host in published.names.iter().filter(|h| *h != domain) {
+        if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
+            let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
+            let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
+        }
+    }
+    let mut routes: Vec<(&str, &str)> = target
+        .instances
+        .values()
+        .filter(|other| other.namespace == instance.namespace)
+        .flat_map(|other| other.hosts.iter().map(move |(endpoint, p)| (other.name.as_str(), endpoint.as_str(), p)))
+        .filter(|(_, _, p)| p.edge == published.edge && p.tls)
+        .map(|(name, endpoint, _)| (name, endpoint))
+        .collect();
+    routes.sort_unstable();
+    (routes.first() == Some(&(&instance.name, endpoint))).then(|| vec![format!("*.{domain}"), domain.clone()])
 }
 
 fn traefik(instance: &Instance, name: &str, service: &str, port: Value, published: &Published, edge: &Edge) -> Lowered {
@@ -210,8 +268,7 @@ fn traefik(instance: &Instance, name: &str, service: &str, port: Value, publishe
         (Arc::from("routes"), Value::List(vec![route])),
     ]);
     if published.tls {
-        let secret = edge.secret.clone().unwrap_or_else(|| format!("{name}-tls"));
-        spec.insert("tls".into(), object([("secretName", Value::from(secret))]));
+        spec.insert("tls".into(), object([("secretName", Value::from(tls_secret(name, edge)))]));
     }
     made("traefik.io/v1alpha1", "IngressRoute", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }

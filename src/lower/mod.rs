@@ -8,12 +8,16 @@ pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod values; //     Helm values
+pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
+mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod flux; //       Flux's own Secrets, and `$` protected
+pub mod gateways; //   Gateways of edges
+pub mod externals; //  Services in front of what runs elsewhere
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +46,7 @@ pub static CODES: &[&Code] = &[
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
     &UNSUPPORTED,
+    &OTHER_ENGINE,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
 ];
@@ -93,6 +98,14 @@ code!(
     "a promise that cannot be kept is said, never passed over",
     "output = \"manifests\"",
     "output = \"values\""
+);
+code!(
+    OTHER_ENGINE,
+    "other-engine",
+    "something is said for the engine that is not used",
+    "it would silently do nothing",
+    "engine = \"flux\"\n\n[argocd]\nproject = \"data\"",
+    "engine = \"argocd\"\n\n[argocd]\nproject = \"data\""
 );
 code!(
     DEPENDENCY_CYCLE,
@@ -180,6 +193,7 @@ pub struct Manifests {
 pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     unsupported::report(platform, &mut found);
+    engines::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
@@ -258,6 +272,8 @@ impl<'a> Lowering<'a> {
         secrets.finish(self, &mut out);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
+        gateways::add(self, &mut out);
+        externals::add(self, &mut out, found);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
@@ -288,6 +304,7 @@ impl<'a> Lowering<'a> {
             }
         }
         features::add(self, instance, &own, &mut unit, found);
+        demand::set_apart(self, instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };

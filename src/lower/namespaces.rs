@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::templates::object;
-use super::{Lowering, TargetManifests, Unit, made};
+use super::{Lowering, TargetManifests, Unit, externals, gateways, made};
 use crate::catalog::Stage;
 use crate::diag::Span;
 use crate::manifest::value::{Map, Value};
@@ -27,6 +27,12 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         if openness(level) > openness(entry.1) {
             entry.1 = level;
         }
+    }
+    for (_, namespace, span) in externals::services(lowering.target) {
+        namespaces.entry(namespace).or_insert((span, "baseline"));
+    }
+    for edge in gateways::edges(lowering.target) {
+        namespaces.entry(gateways::namespace(edge)).or_insert((edge.span, "baseline"));
     }
     let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
     let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));

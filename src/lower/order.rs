@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, flux, namespaces};
+use super::{
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+};
+use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
-use crate::resolve::{Instance, Origin};
+use crate::resolve::{Instance, Origin, Target};
 
 /// A unit: what the engine syncs as one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +37,7 @@ impl UnitId {
     fn new(component: &str, stage: Stage) -> Self {
         let part = match stage {
             Stage::Crds => Portion::Crds,
-            Stage::Prepare | Stage::Release => Portion::Main,
+            Stage::Prepare | Stage::Release | Stage::Demand => Portion::Main,
             Stage::Config => Portion::Config,
         };
         Self { component: component.into(), part }
@@ -72,13 +75,26 @@ pub struct Place {
     pub wave: i64,
     /// Units that must be up first, with the reason.
     pub after: BTreeMap<UnitId, String>,
+    /// Units of the target that this one shares with others, which must be up first; a stage that is not there is part of
+    /// the component's main unit.
+    pub outside: BTreeSet<UnitId>,
 }
 
 /// Works out the order of a target.
 pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
     let owners = owners(lowering);
     let stores = stores(out);
-    let mut graph = Graph { lowering, out, owners, stores, units: IndexSet::new(), edges: BTreeMap::new() };
+    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
+    let mut graph = Graph {
+        lowering,
+        out,
+        owners,
+        stores,
+        shared,
+        units: IndexSet::new(),
+        edges: BTreeMap::new(),
+        outside: BTreeMap::new(),
+    };
     graph.nodes();
     graph.wiring(found);
     graph.kinds(found);
@@ -88,13 +104,20 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
 /// Returns who brings each API group.
 fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
     let mut owners = BTreeMap::new();
-    for instance in lowering.target.instances.values() {
+    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
+    let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
+    for instance in all {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
             owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
         }
     }
     owners
+}
+
+/// Says whether a name is that of an external with a Service in front of it.
+fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
+    lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
 /// Returns who makes each ClusterSecretStore.
@@ -117,8 +140,11 @@ struct Graph<'a> {
     owners: BTreeMap<&'a str, (&'a str, Stage)>,
     /// ClusterSecretStore → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
+    /// The target with what the environments of this cluster share.
+    shared: Option<&'a Target>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
+    outside: BTreeMap<UnitId, BTreeSet<UnitId>>,
 }
 
 impl Graph<'_> {
@@ -131,7 +157,7 @@ impl Graph<'_> {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
             let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
-            if has(&Stage::Prepare) || has(&Stage::Release) || chart {
+            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }
             if has(&Stage::Config) {
@@ -142,6 +168,11 @@ impl Graph<'_> {
 
     fn edge(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
         let from = UnitId::new(from.0, from.1);
+        let here = self.lowering.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
+        if !here && self.units.contains(&from) && self.shared.is_some_and(|t| t.instances.contains_key(to.0)) {
+            self.outside.entry(from).or_default().insert(UnitId::new(to.0, to.1));
+            return;
+        }
         let mut to = UnitId::new(to.0, to.1);
         if !self.units.contains(&to) {
             to.part = Portion::Main;
@@ -168,12 +199,25 @@ impl Graph<'_> {
             self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
+            let shares = |t: &Target| t.instances.values().any(|i| i.namespace == instance.namespace);
+            if self.shared.is_some_and(shares) {
+                let namespaces = UnitId::new(namespaces::UNIT, Stage::Release);
+                for stage in Stage::ALL {
+                    let unit = UnitId::new(&instance.name, stage);
+                    if self.units.contains(&unit) {
+                        self.outside.entry(unit).or_default().insert(namespaces.clone());
+                    }
+                }
+            }
             self.bindings(instance);
             self.references(instance);
-            for node in super::nodes(&instance.table, "after") {
+            let named =
+                ["after", "on"].map(|key| super::nodes(&instance.table, key).into_iter().map(move |n| (key, n)));
+            // `on` is a word of jobs only; components may have an option of that name.
+            for (key, node) in named.into_iter().flatten().filter(|(key, _)| *key == "after" || instance.job) {
                 let Some(other) = node.as_str() else { continue };
                 if target.instances.contains_key(other) {
-                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), "`after`".into());
+                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
@@ -209,6 +253,9 @@ impl Graph<'_> {
             let Some(bound) = instance.bindings.get(slot_name) else { continue };
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
+                if target_service(self.lowering, &binding.provider) {
+                    self.edge((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                }
                 if slot.wait {
                     self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
@@ -273,7 +320,15 @@ impl Graph<'_> {
         else {
             return;
         };
-        let Some((owner, at)) = self.stores.get(store).copied() else { return };
+        let Some((owner, at)) = self.stores.get(store).copied() else {
+            // The platform's store of a shared cluster is made beside External Secrets there.
+            if let Some((owner, _)) =
+                self.owners.get("external-secrets.io").copied().filter(|_| self.lowering.target.store.name == store)
+            {
+                self.edge((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
+            }
+            return;
+        };
         self.edge((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;
         if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
@@ -314,7 +369,13 @@ impl Graph<'_> {
             self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
         units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
         Order {
-            units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect(),
+            units: units
+                .into_iter()
+                .map(|(u, wave)| {
+                    let outside = self.outside.get(u).cloned().unwrap_or_default();
+                    (u.clone(), Place { wave, after: after(u).clone(), outside })
+                })
+                .collect(),
         }
     }
 
@@ -325,6 +386,7 @@ impl Graph<'_> {
         }
         match unit.part {
             Portion::Crds => 1,
+            _ if unit.component == gateways::UNIT => (Tier::Network as i64 + 1) * 10,
             _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }

@@ -145,7 +145,11 @@ impl Secrets {
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
-        if !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
+        let given_keys = given.and_then(|t| t.table("keys")).map(|keys| text_map(Some(keys)));
+        let replaced = given_keys.is_some();
+        let keys = given_keys.unwrap_or_else(|| def.keys.clone());
+        let idle = !replaced && by_identity(instance, &keys);
+        if idle || !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
             own.absent.push(key.into());
             return;
         }
@@ -153,10 +157,6 @@ impl Secrets {
         let item = match given.and_then(|t| t.text("item")) {
             Some(item) => item.to_string(),
             None => convention(&frame, &lowering.target.store, &instance.name, key, lowering.known.sources, found),
-        };
-        let keys = match given.and_then(|t| t.table("keys")) {
-            Some(keys) => text_map(Some(keys)),
-            None => def.keys.clone(),
         };
         let at = given.and_then(|t| t.values().next()).map_or(def.span, |e| e.key);
         let late = Late { item: Some(&item), ..lowering.late_of(instance) };
@@ -672,6 +672,15 @@ fn each_entries(
         }
     }
     entries
+}
+
+/// Says whether a Secret would only hold what a cloud identity stands for.
+fn by_identity(instance: &Instance, keys: &IndexMap<String, String>) -> bool {
+    instance.bindings.iter().any(|(slot, bound)| {
+        let identity = |b: &&Binding| b.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);
+        let prefix = format!("requires.{slot}.");
+        bound.all().iter().any(identity) && keys.values().any(|text| text.contains(&prefix))
+    })
 }
 
 fn fill_each(scope: &Late<'_>, keys: &IndexMap<String, String>, entries: &mut IndexMap<String, Filled>) {

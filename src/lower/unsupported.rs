@@ -36,30 +36,5 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
                 say(node.span, what);
             }
         }
-        for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && e.kind != "gateway") {
-            say(edge.span, "make a wildcard certificate for this kind of edge (name its `secret`)");
-        }
-        for (_, entry) in target.table.table("edges").into_iter().flatten() {
-            let tls = entry.node.as_table().and_then(|t| t.table("tls"));
-            if let Some(node) = tls.and_then(|t| t.node("certmap")) {
-                say(node.span, "use a certificate map");
-            }
-        }
-        for (key, what) in [("service", "make a Service for an external"), ("like", "let one external be like another")]
-        {
-            for node in target.external.values().filter_map(|t| t.node(key)) {
-                say(node.span, what);
-            }
-        }
-        for job in target.instances.values().filter(|i| i.job && i.table.text("when") == Some("demand")) {
-            say(job.at("when"), "render jobs on demand");
-        }
-        for instance in target.instances.values() {
-            for binding in instance.bindings.values().flat_map(|b| b.all()) {
-                if binding.credential.as_ref().is_some_and(|c| c.origin == crate::resolve::Origin::Identity) {
-                    say(binding.span, "bind a slot by cloud identity");
-                }
-            }
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::parse::node::Lookup;
 use crate::parse::{Table, text};
 use crate::resolve::instances::named;
 use crate::resolve::scope::Late;
-use crate::resolve::{Instance, unknown_name};
+use crate::resolve::{Instance, Origin, unknown_name};
 
 /// Puts together the Helm values of a component; `None` without a chart.
 pub fn values(
@@ -324,15 +324,24 @@ fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
         _ => return Value::Map(Map::default()),
     };
     let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
+    let fill = |text: &str| {
+        let late = lowering.late_of(instance);
+        late.fill(text, instance.span, &mut Vec::new()).plain().unwrap_or_default()
+    };
     let role = match instance.table.node("identity").map(|n| &n.kind) {
         Some(crate::parse::Kind::Str(role)) => Some(role.to_string()),
-        Some(crate::parse::Kind::Bool(true)) => template.map(|t| {
-            let late = lowering.late_of(instance);
-            late.fill(t, instance.span, &mut Vec::new()).plain().unwrap_or_default()
-        }),
-        _ => None,
+        Some(crate::parse::Kind::Bool(true)) => template.map(fill),
+        _ => bound_role(instance, || template.map(fill)),
     };
     Value::Map(role.into_iter().map(|role| (Arc::from(key), Value::from(role))).collect())
+}
+
+/// Returns the role of a slot that is bound by cloud identity: its own, or the platform's template.
+fn bound_role(instance: &Instance, platform: impl FnOnce() -> Option<String>) -> Option<String> {
+    let bindings = instance.bindings.values().flat_map(|b| b.all());
+    let mut credentials = bindings.filter_map(|b| b.credential.as_ref()).filter(|c| c.origin == Origin::Identity);
+    let first = credentials.next()?;
+    if first.role.is_empty() { platform() } else { Some(first.role.clone()) }
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use super::wire::Named;
 use super::{NO_SECRET_STORE, Store, Target};
 use crate::catalog::component::{CredentialDef, text_map};
 use crate::catalog::{Capability, Slot};
-use crate::diag::{Diagnostic, Sources, Span};
-use crate::parse::Node;
+use crate::diag::{Diagnostic, Sources, Span, quoted_list};
 use crate::parse::node::Lookup;
+use crate::parse::{INVALID_VALUE, Node};
 
 /// Who makes a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,9 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         _ if sides.target.store.kept_by_people() => Origin::File,
         _ => Origin::Store,
     };
+    if origin == Origin::Identity {
+        check_identity(sides, own.or(external).map_or(sides.at, |node| node.span), found);
+    }
     if origin == Origin::Store && !sides.target.store.readable() {
         let message = format!(
             "the credential of `{}` for `{}` must come from a secret store, and there is none",
@@ -148,6 +151,35 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         at_provider: def.is_some() && sides.provider.external().is_none(),
         keys,
     }))
+}
+
+/// Reports an identity that nobody could use.
+fn check_identity(sides: &Sides<'_>, at: Span, found: &mut Vec<Diagnostic>) {
+    let (consumer, provider) = (&sides.consumer.name, sides.provider.name);
+    let (message, help) = if !sides.slot.identity {
+        let known = sides.consumer.definition.requires.iter().filter(|(_, slot)| slot.identity);
+        let slots = quoted_list(known.map(|(name, _)| name.as_str()), "and");
+        let help = if slots.is_empty() { String::new() } else { format!("it can for {slots}; here ") };
+        (
+            format!("`{}` cannot use a cloud identity for `{}`", sides.consumer.definition.name, sides.slot_name),
+            format!("{help}remove `source = \"identity\"`: the credential then comes from the secret store"),
+        )
+    } else if sides.provider.external().is_none() {
+        (
+            format!("`{provider}` runs in the cluster and knows no cloud identities"),
+            format!("remove `source = \"identity\"` of `{consumer}`"),
+        )
+    } else if !matches!(sides.target.ground.cloud.as_str(), "aws" | "gcp" | "azure") {
+        (
+            format!(
+                "the credential of `{consumer}` for `{provider}` is a cloud identity, and the platform has no cloud"
+            ),
+            "add `cloud = \"aws\"` (or `gcp`, `azure`) under `[platform]`".into(),
+        )
+    } else {
+        return;
+    };
+    found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
 }
 
 /// What a user says of a credential.

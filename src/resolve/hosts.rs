@@ -24,6 +24,8 @@ pub struct Edge {
     pub issuer: Option<String>,
     pub wildcard: bool,
     pub secret: Option<String>,
+    /// Certificates that the cloud's load balancer keeps: a certificate map (GKE) or an ARN (AWS).
+    pub certmap: Option<String>,
     pub tls: bool,
     pub annotations: IndexMap<String, String>,
     pub address: Option<String>,
@@ -72,15 +74,68 @@ pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
             issuer: tls_table.text("issuer").map(String::from),
             wildcard: tls_table.flag("wildcard").unwrap_or(false),
             secret: tls_table.text("secret").map(String::from),
+            certmap: tls_table.text("certmap").map(String::from),
             tls: tls.is_some_and(|node| node.as_bool() != Some(false)),
             annotations: crate::catalog::component::text_map(table.table("annotations")),
             default: table.flag("default").unwrap_or(false),
             template: table.text("hosts").map(String::from),
             span: entry.key,
         };
+        check_tls(&edge, tls_table, found);
         edges.insert(name.to_string(), edge);
     }
     edges
+}
+
+/// Reports words under `tls` that this kind of edge cannot keep.
+fn check_tls(edge: &Edge, tls: &Table, found: &mut Vec<Diagnostic>) {
+    let mut say = |key: &str, message: String, help: &str| {
+        let at = tls.get(key).map_or(edge.span, |e| e.node.span);
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help.to_string()));
+    };
+    let kind = edge.kind.as_str();
+    if kind == "gateway" && edge.class.is_empty() {
+        for key in ["issuer", "wildcard", "secret", "certmap"].into_iter().filter(|key| tls.contains_key(*key)) {
+            let message =
+                format!("`{key}` is for the Gateway `{}` itself, which is taken as being there", edge.gateway);
+            say(key, message, "add `class = \"…\"`, and lakegen makes the Gateway; or write `tls = true`");
+        }
+    }
+    if kind == "gateway" && !edge.class.is_empty() && edge.tls {
+        let sources = edge.issuer.is_some() || edge.secret.is_some() || edge.certmap.is_some();
+        if !sources {
+            let help = "add `tls = { issuer = \"…\" }`, or `secret` or `certmap`";
+            say("tls", format!("the Gateway of edge `{}` has no certificate", edge.name), help);
+        }
+    }
+    if edge.certmap.is_some() {
+        let load_balancer = kind == "gateway" || (kind == "ingress" && edge.class == "alb");
+        if !load_balancer {
+            let help = "`certmap` is for a Gateway on GKE, or for `class = \"alb\"` on AWS; elsewhere name a `secret` or an `issuer`";
+            say(
+                "certmap",
+                format!("edge `{}` has no load balancer that keeps certificates by itself", edge.name),
+                help,
+            );
+        } else if edge.issuer.is_some() || edge.secret.is_some() {
+            let help = "keep `certmap`, or `issuer` or `secret`";
+            say("certmap", format!("edge `{}` has two sources of its certificates", edge.name), help);
+        }
+    }
+    if edge.wildcard && matches!(kind, "ingress" | "traefik") && edge.secret.is_none() && edge.certmap.is_none() {
+        let help = "add `issuer = \"…\"`, a ClusterIssuer that can prove a whole domain (DNS-01, or a CA of your own)";
+        if edge.issuer.is_none() {
+            say(
+                "wildcard",
+                format!("edge `{}` asks for a wildcard certificate, and nothing issues it", edge.name),
+                help,
+            );
+        }
+    }
+    if edge.wildcard && kind == "tailscale" {
+        let help = "remove `wildcard`: Tailscale issues a certificate for each machine by itself";
+        say("wildcard", "Tailscale has no wildcard certificates".into(), help);
+    }
 }
 
 /// Works out the hosts of every endpoint.

@@ -106,8 +106,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         instances.insert(name.to_string(), instance);
     }
     check_members(&frame, &instances, found);
-    let external = frame.table.table("external").into_iter().flatten();
-    let external = external.filter_map(|(name, e)| Some((name.to_string(), e.node.as_table()?.clone()))).collect();
+    let external = externals(&frame, found);
     let edges = hosts::edges(&frame, context, found);
     let mut target = Target {
         name: frame.name,
@@ -145,12 +144,35 @@ fn layered(
         }
     }
     let mut chain: Vec<&str> = vec![name];
-    like(own, all, &mut table, &mut chain, found);
+    like("component", own, all, &mut table, &mut chain, found);
     table.shift_remove("like");
     table
 }
 
-fn like<'a>(own: &'a Table, all: &'a Table, into: &mut Table, chain: &mut Vec<&'a str>, found: &mut Vec<Diagnostic>) {
+/// Returns the externals, each laid over the one that it is like.
+fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Table> {
+    let empty = Table::new();
+    let all = frame.table.table("external").unwrap_or(&empty);
+    let mut externals = IndexMap::new();
+    for (name, entry) in all {
+        let Some(own) = entry.node.as_table() else { continue };
+        let mut table = Table::new();
+        like("external", own, all, &mut table, &mut vec![name], found);
+        table.shift_remove("like");
+        externals.insert(name.to_string(), table);
+    }
+    externals
+}
+
+/// Lays a table over the sibling that it is like. Hosts of components are not copied: two cannot answer at one.
+fn like<'a>(
+    what: &str,
+    own: &'a Table,
+    all: &'a Table,
+    into: &mut Table,
+    chain: &mut Vec<&'a str>,
+    found: &mut Vec<Diagnostic>,
+) {
     if let Some(entry) = own.get("like")
         && let Some(sibling) = entry.node.as_str()
     {
@@ -164,12 +186,14 @@ fn like<'a>(own: &'a Table, all: &'a Table, into: &mut Table, chain: &mut Vec<&'
             Some((name, other)) => {
                 if let Some(table) = other.node.as_table() {
                     chain.push(name);
-                    like(table, all, into, chain, found);
-                    into.shift_remove("host");
-                    into.shift_remove("hosts");
+                    like(what, table, all, into, chain, found);
+                    if what == "component" {
+                        into.shift_remove("host");
+                        into.shift_remove("hosts");
+                    }
                 }
             }
-            None => found.push(unknown_name("component", sibling, entry.node.span, all.keys().map(|k| &**k))),
+            None => found.push(unknown_name(what, sibling, entry.node.span, all.keys().map(|k| &**k))),
         }
     }
     for path in own.node("unset").and_then(Node::as_list).unwrap_or(&[]) {
@@ -267,8 +291,13 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
             format!("`{name}` cannot be a folder's name on Windows, and the tree has a folder for each component");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, ""));
     }
-    if name == "namespaces" {
-        let message = "`namespaces` is the unit that lakegen makes for the namespaces themselves";
+    if let Some(what) = match name {
+        "namespaces" => Some("the namespaces themselves"),
+        "externals" => Some("the Services of externals"),
+        "edges" => Some("the Gateways of edges"),
+        _ => None,
+    } {
+        let message = format!("`{name}` is the unit that lakegen makes for {what}");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, "").help("give the component another name"));
     }
 }

@@ -220,10 +220,10 @@ fn edge() -> Shape {
         .key("issuer", TEXT, "cert-manager ClusterIssuer")
         .key("wildcard", Shape::Bool, "One certificate for the whole domain")
         .key("secret", TEXT, "An existing TLS Secret")
-        .key("certmap", TEXT, "Certificate map (GKE) or ARN (AWS)");
+        .key("certmap", TEXT, "Certificate map (Gateway on GKE) or certificate ARN (ALB on AWS)");
     Keys::new("an edge")
         .key("kind", words(&["gateway", "ingress", "traefik", "tailscale", "route"]), "How hosts are published")
-        .key("class", TEXT, "Ingress or Gateway class")
+        .key("class", TEXT, "Ingress class; or Gateway class, and lakegen then makes the Gateway")
         .key("name", TEXT, "Name of the Gateway")
         .key("namespace", Shape::Text(Format::Name), "Namespace of the Gateway or controller")
         .key("hosts", TEXT, "Template of host names, with `${host}` written as `${edge.host}`")
@@ -407,11 +407,18 @@ impl Open for Known<'_> {
 fn job_keys(component: &Component) -> Keys {
     let mut keys = (*component.keys).clone();
     keys.name = "a job".into();
-    keys.key("kind", words(JOB_KINDS), "What runs it").key(
-        "when",
-        words(&["sync", "schedule", "install", "demand"]),
-        "When it runs",
-    )
+    job_words(keys)
+}
+
+/// Adds the keys that only jobs have.
+fn job_words(keys: Keys) -> Keys {
+    keys.key("kind", words(JOB_KINDS), "What runs it")
+        .key("when", words(&["sync", "schedule", "install", "demand"]), "When it runs")
+        .key(
+            "on",
+            Shape::Text(Format::Reference),
+            "Component that runs it, such as one of several operators or a session cluster (default: who brings its kind)",
+        )
 }
 
 /// Checks every key and type of the file.
@@ -526,11 +533,7 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     }
     let mut any = keys_schema(&every);
     any["allOf"] = Json::Array(rules);
-    let mut job = Keys::new("a job").key("kind", words(JOB_KINDS), "What runs it").key(
-        "when",
-        words(&["sync", "schedule", "install", "demand"]),
-        "When it runs",
-    );
+    let mut job = job_words(Keys::new("a job"));
     for kind in JOB_KINDS {
         if let Some(component) = catalogue.components.get(&format!("job-{kind}")) {
             for (key, value) in &component.keys.keys {

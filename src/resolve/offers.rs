@@ -1,5 +1,6 @@
 //! What a binding gives: the fields of the provider's offer, filled in from the provider's own side.
 
+use super::Origin;
 use super::scope::{Filled, Late, Piece, plain};
 use super::wire::{BUCKET, Binding, Provider, provider};
 use crate::diag::{Diagnostic, near, quoted_list};
@@ -20,6 +21,11 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     }
     if let Some(value) = binding.credential.as_ref().and_then(|c| c.field(field)) {
         return Ok(Filled(vec![Piece::Secret { value, filters: vec![] }]));
+    }
+    let by_identity = binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);
+    if by_identity && late.capability(&binding.capability).and_then(|c| c.fields.get(field)).is_some_and(|f| f.secret) {
+        let message = format!("`{}` is used by cloud identity, so there is no `{field}`", binding.provider);
+        return Err(Diagnostic::error(&BAD_REFERENCE, message).help("leave it out: the pod's own identity is enough"));
     }
     let Some(provider) = provider(late.targets, late.index, &binding.provider) else { return text(String::new()) };
     match provider.provider {
@@ -43,6 +49,9 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
             };
             let filled = scope.fill(template, instance.definition.span, &mut found);
             found.into_iter().next().map_or(Ok(filled), Err)
+        }
+        Provider::External(table) if field == "host" && table.contains_key("service") => {
+            text(format!("{}.{}.svc", provider.name, table.text("service").unwrap_or_default()))
         }
         Provider::External(table) => match table.node(field) {
             Some(node) => {

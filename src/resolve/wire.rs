@@ -13,6 +13,7 @@ use super::{AMBIGUOUS_PROVIDER, Bucket, MISSING_PROVIDER, MISTYPED_WIRING, Targe
 use crate::catalog::{self, Capability, Offer, Slot, SlotShape};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
+use crate::parse::text::Format;
 use crate::parse::{INVALID_VALUE, Kind, Node, Table, text};
 
 /// The capability whose claims name buckets instead of providers.
@@ -248,6 +249,12 @@ fn register(index: usize, targets: &mut [Target], consumer: &str, bindings: &Ind
 fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (name, table) in &target.external {
         let at = |key: &str| table.get(key).map(|e| e.node.span);
+        if let Some(node) = table.node("service") {
+            if let Err(what) = Format::Name.check(node.as_str().unwrap_or_default()) {
+                let message = format!("`service` of external `{name}` is not {what}");
+                found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+            }
+        }
         let Some(entry) = table.get("provides") else {
             let span = table.values().next().map_or(Span::default(), |e| e.key);
             found.push(
