@@ -27,9 +27,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("emit", &["parse", "catalog", "resolve", "lower", "emit"]),
     ("sink", &["world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
+    ("edit", &["parse", "catalog", "resolve", "edit"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit"];
+const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit", "edit"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;

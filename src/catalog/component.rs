@@ -184,6 +184,8 @@ pub struct SecretDef {
     pub when: Option<String>,
     pub each: Option<String>,
     pub precious: bool,
+    /// Properties of its own item that may be any random password.
+    pub generate: Vec<String>,
     pub hint: Option<String>,
     pub kind: Option<String>,
     pub stage: Stage,
@@ -197,6 +199,8 @@ pub struct Endpoint {
     pub port: Value,
     pub protocol: String,
     pub path: String,
+    /// HTTP path that answers 200 when the pods can serve.
+    pub health: Option<String>,
 }
 
 /// Where general features enter a component's Helm values.
@@ -289,6 +293,8 @@ pub struct Component {
     pub operator_filled: Vec<Filled>,
     pub data: Vec<String>,
     pub health: IndexMap<String, String>,
+    /// `<group>_<Kind>` → CEL expressions that are true when it is ready, and when it has failed (Flux).
+    pub ready: IndexMap<String, (String, Option<String>)>,
     pub values: Option<Template>,
     pub templates: IndexMap<Stage, Vec<Template>>,
     /// What a user's table of this component may hold.
@@ -418,6 +424,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         operator_filled: filled(engine),
         data: strings(engine, "data"),
         health: text_map(engine.table("health")),
+        ready: ready(engine),
         values: None,
         templates: IndexMap::new(),
         keys,
@@ -542,6 +549,7 @@ fn secret(_: &str, t: &Table, span: Span) -> SecretDef {
         when: owned(t, "when"),
         each: owned(t, "each"),
         precious: t.flag("precious").unwrap_or(false),
+        generate: strings(t, "generate"),
         hint: owned(t, "hint"),
         kind: owned(t, "type"),
         stage: stage_of(t, Stage::Prepare),
@@ -555,6 +563,7 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
         port: t.node("port").map_or(Value::Int(80), Node::to_value),
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
+        health: owned(t, "health"),
     }
 }
 
@@ -589,6 +598,16 @@ pub fn alert(t: &Table) -> Alert {
         severity: owned(t, "severity").unwrap_or_else(|| "warning".into()),
         summary: owned(t, "summary").unwrap_or_default(),
     }
+}
+
+fn ready(engine: &Table) -> IndexMap<String, (String, Option<String>)> {
+    let entries = engine.table("ready").into_iter().flatten();
+    entries
+        .filter_map(|(kind, entry)| {
+            let table = entry.node.as_table()?;
+            Some((kind.to_string(), (table.text("current")?.to_string(), table.text("failed").map(String::from))))
+        })
+        .collect()
 }
 
 fn filled(engine: &Table) -> Vec<Filled> {

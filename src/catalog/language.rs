@@ -75,6 +75,7 @@ fn component_file() -> Keys {
         .key("labels", free_map(TEXT), "")
         .key("when", TEXT, "")
         .key("each", TEXT, "")
+        .key("generate", list(TEXT), "")
         .key("precious", Shape::Bool, "")
         .key("hint", TEXT, "")
         .key("type", TEXT, "")
@@ -83,7 +84,8 @@ fn component_file() -> Keys {
         .key("service", TEXT, "")
         .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
         .key("protocol", words(&["http", "https"]), "")
-        .key("path", TEXT, "");
+        .key("path", TEXT, "")
+        .key("health", TEXT, "");
     let metrics =
         Keys::new("`[metrics]`").key("values", free_map(Shape::Any), "").key("scrape", free_map(scrape().shape()), "");
     let network = Keys::new("`[network]`")
@@ -157,11 +159,13 @@ fn engine() -> Keys {
         .key("kind", TEXT, "")
         .key("pointers", list(TEXT), "")
         .key("jq", list(TEXT), "");
+    let ready = Keys::new("`ready`").key("current", TEXT, "").key("failed", TEXT, "");
     Keys::new("`[engine]`")
         .key("server_side", Shape::Bool, "")
         .key("operator_filled", list(filled.shape()), "")
         .key("data", list(TEXT), "")
         .key("health", free_map(TEXT), "")
+        .key("ready", Shape::Map(Format::Any, ready.shape().into()), "")
 }
 
 /// Checks what a component says against itself and against the capabilities there are.

@@ -19,6 +19,7 @@ pub use component::{
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned};
+use crate::manifest::kinds;
 use crate::parse::{Table, read_reason, toml};
 use crate::world::World;
 
@@ -204,13 +205,17 @@ pub fn providers_of(capability: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// Returns the names of embedded components that bring an API group, for the help of an error.
-pub fn bringers_of(group: &str) -> Vec<&'static str> {
-    let start = format!("\"{group}/");
+/// Returns the names of embedded components that bring a kind, for the help of an error.
+pub fn bringers_of(group: &str, kind: &str) -> Vec<&'static str> {
+    let brings = |text: &str| {
+        let Some((_, list)) = text.split_once("\napis") else { return false };
+        let list = list.split_once(']').map_or(list, |(list, _)| list);
+        list.split('"').any(|api| kinds::brings(api, group, kind))
+    };
     embedded::FILES
         .iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.strip_suffix("/component.toml")?, text)))
-        .filter(|(_, text)| text.lines().any(|line| line.trim_start().starts_with("apis") && line.contains(&start)))
+        .filter(|(_, text)| brings(text))
         .map(|(name, _)| name)
         .collect()
 }

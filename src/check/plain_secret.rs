@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{Clean, Context, Findings, Made, at_key, at_object, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::Lowered;
+use crate::lower::{Lowered, kept_files};
 use crate::manifest::value::Value;
 
 code!(
@@ -106,7 +106,7 @@ fn object(
 ) {
     let object = &lowered.object;
     // A file that SOPS has encrypted says so at its top.
-    if SAFE_KINDS.contains(&object.kind()) || object.map().contains_key("sops") {
+    if SAFE_KINDS.contains(&object.kind()) || kept_files::is_encrypted(object.value()) {
         return;
     }
     if object.kind() == "Secret" && object.group().is_empty() {

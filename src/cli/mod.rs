@@ -13,8 +13,13 @@ pub mod catalog; //     what there is to use
 pub mod schema; //      JSON Schema for editors
 pub mod explain; //     what a finding means
 pub mod dns; //         host → address
+pub mod secrets; //     what people must put into the store
+pub mod graph; //       who waits for whom, as a picture
+pub mod image; //       an image set in place
+pub mod chart; //       a chart version set in place
 pub mod completions; // for shells
 mod project; //         where the platform is, and its compile
+mod edited; //          platform.toml changed, compiled and written
 mod select; //          `-e`: some targets only
 mod failure; //         why a command stops
 mod color; //           whether to colour
@@ -120,6 +125,10 @@ enum Command {
     Diff(diff::Diff),
     Commit(commit::Commit),
     Dns(dns::Dns),
+    Secrets(secrets::Secrets),
+    Graph(graph::Draw),
+    Image(image::Image),
+    Chart(chart::Chart),
     Catalog(catalog::Catalog),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -166,6 +175,10 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Diff(command) => command.run(session),
         Command::Commit(command) => command.run(session),
         Command::Dns(command) => command.run(session),
+        Command::Secrets(command) => command.run(session),
+        Command::Graph(command) => command.run(session),
+        Command::Image(command) => command.run(session),
+        Command::Chart(command) => command.run(session),
         Command::Catalog(command) => command.run(session),
         Command::Explain(command) => command.run(session),
         Command::Schema(command) => command.run(session),

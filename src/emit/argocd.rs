@@ -24,21 +24,50 @@ use crate::resolve::{Engine, Instance, Platform, Target};
 /// Address of the cluster that Argo CD itself runs on.
 const HERE: &str = "https://kubernetes.default.svc";
 
+/// Annotation with the wave of an object.
+pub(super) const WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+/// Finalizer by which the objects go with their Application.
+pub(super) const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+
 /// Writes the engine's folder and the bootstrap of every target.
 pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &mut Writer) {
     if platform.engine != Engine::ArgoCd {
         return;
     }
-    for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
-        let out = Applications { platform, target, lowered, paths };
-        out.write(writer);
+    let all = platform.targets.iter().zip(&manifests.targets);
+    let all: Vec<Applications<'_>> =
+        all.map(|(target, lowered)| Applications { platform, target, lowered, paths }).collect();
+    let (sets, single): (Vec<_>, Vec<_>) = all.into_iter().partition(Applications::in_sets);
+    for one in single {
+        one.write(writer);
     }
+    super::appset::write(&sets, writer);
 }
 
-struct Applications<'a> {
-    platform: &'a Platform,
-    target: &'a Target,
-    lowered: &'a TargetManifests,
+/// Writes a folder's projects and the kustomization of all that it holds.
+pub(super) fn write_folder(
+    folder: &str,
+    mut files: Vec<String>,
+    projects: &BTreeMap<String, Value>,
+    writer: &mut Writer,
+) {
+    if !projects.is_empty() {
+        let mut names = Vec::new();
+        for (name, value) in projects {
+            names.push(format!("{name}.yaml"));
+            writer.yaml(format!("{folder}/projects/{name}.yaml"), value);
+        }
+        writer.yaml(format!("{folder}/projects/kustomization.yaml"), &kustomization(names, vec![], vec![]));
+        files.insert(0, "projects".into());
+    }
+    writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
+}
+
+pub(super) struct Applications<'a> {
+    pub(super) platform: &'a Platform,
+    pub(super) target: &'a Target,
+    pub(super) lowered: &'a TargetManifests,
     paths: &'a All,
 }
 
@@ -52,17 +81,13 @@ impl<'a> Applications<'a> {
             writer.yaml(format!("{folder}/{name}.yaml"), &self.application(unit, place));
         }
         let projects = self.projects();
-        if !projects.is_empty() {
-            let mut names = Vec::new();
-            for (name, value) in &projects {
-                names.push(format!("{name}.yaml"));
-                writer.yaml(format!("{folder}/projects/{name}.yaml"), value);
-            }
-            writer.yaml(format!("{folder}/projects/kustomization.yaml"), &kustomization(names, vec![], vec![]));
-            files.insert(0, "projects".into());
-        }
-        writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
-        self.bootstrap(!projects.is_empty(), writer);
+        write_folder(&folder, files, &projects, writer);
+        self.bootstrap(&self.target.name, !projects.is_empty(), writer);
+    }
+
+    /// Says whether ApplicationSets take the place of Applications.
+    fn in_sets(&self) -> bool {
+        self.settings().and_then(|t| t.text("form")) == Some("applicationset")
     }
 
     fn settings(&self) -> Option<&'a Table> {
@@ -70,7 +95,7 @@ impl<'a> Applications<'a> {
     }
 
     /// Returns Argo CD's namespace: as said, or where its component lives, or the default.
-    fn namespace(&self) -> String {
+    pub(super) fn namespace(&self) -> String {
         let shared = self.target.shared.map(|index| &self.platform.targets[index]);
         let elsewhere = self.platform.targets.iter().filter(|_| self.hub());
         let mut instances =
@@ -89,10 +114,9 @@ impl<'a> Applications<'a> {
         if root.is_empty() { path.to_string() } else { format!("{root}/{path}") }
     }
 
-    fn application(&self, unit: &UnitId, place: &Place) -> Value {
+    pub(super) fn application(&self, unit: &UnitId, place: &Place) -> Value {
         let instance = self.instance(unit);
-        let mut annotations =
-            Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from(place.wave.to_string()))]);
+        let mut annotations = Map::from_iter([(Arc::from(WAVE), Value::from(place.wave.to_string()))]);
         if self.foreign() {
             // Fields that the API server fills in, such as those of an HTTPRoute, are then no difference
             // (argo-cd v3.4 docs/user-guide/diff-strategies.md); Argo CD of the catalogue is set to it as a whole.
@@ -112,7 +136,7 @@ impl<'a> Applications<'a> {
             (Arc::from("annotations"), Value::Map(annotations)),
         ]);
         if self.cascades(unit, instance) {
-            metadata.insert("finalizers".into(), Value::from(vec!["resources-finalizer.argocd.argoproj.io"]));
+            metadata.insert("finalizers".into(), Value::from(vec![CASCADE]));
         }
         let mut spec = Map::from_iter([
             (Arc::from("project"), Value::from(self.project_of(&unit.component))),
@@ -168,7 +192,7 @@ impl<'a> Applications<'a> {
         !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd"))
     }
 
-    fn hub(&self) -> bool {
+    pub(super) fn hub(&self) -> bool {
         self.settings().and_then(|t| t.flag("hub")).unwrap_or(false)
     }
 
@@ -261,7 +285,7 @@ impl<'a> Applications<'a> {
             (Arc::from("path"), Value::from(self.in_repository(path))),
         ]);
         if stage == Stage::Prepare {
-            let wave = Map::from_iter([(Arc::from("argocd.argoproj.io/sync-wave"), Value::from("-10"))]);
+            let wave = Map::from_iter([(Arc::from(WAVE), Value::from("-10"))]);
             map.insert("kustomize".into(), object([("commonAnnotations", Value::Map(wave))]));
         }
         Value::Map(map)
@@ -423,7 +447,7 @@ impl<'a> Applications<'a> {
     }
 
     /// Returns the AppProjects by name; none when an existing one is used.
-    fn projects(&self) -> BTreeMap<String, Value> {
+    pub(super) fn projects(&self) -> BTreeMap<String, Value> {
         let mut projects = BTreeMap::new();
         if self.settings().and_then(|t| t.text("project")).is_some() {
             return projects;
@@ -502,7 +526,7 @@ impl<'a> Applications<'a> {
             ("name", Value::from(name)),
             ("namespace", Value::from(self.namespace())),
             // Before every Application, which could not be synced without its project.
-            ("annotations", object([("argocd.argoproj.io/sync-wave", Value::from("-1"))])),
+            ("annotations", object([(WAVE, Value::from("-1"))])),
         ]);
         object([
             ("apiVersion", Value::from("argoproj.io/v1alpha1")),
@@ -513,8 +537,8 @@ impl<'a> Applications<'a> {
     }
 
     /// Writes what a person applies once: the root Application, and the projects that it needs.
-    fn bootstrap(&self, projects: bool, writer: &mut Writer) {
-        let folder = format!("bootstrap/{}", self.target.name);
+    pub(super) fn bootstrap(&self, of: &str, projects: bool, writer: &mut Writer) {
+        let folder = format!("bootstrap/{of}");
         let level = self.settings().and_then(|t| t.text("bootstrap")).unwrap_or("full");
         if level == "external" {
             return;
@@ -524,7 +548,7 @@ impl<'a> Applications<'a> {
         let source = object([
             ("repoURL", Value::from(self.platform.git.url.as_str())),
             ("targetRevision", Value::from(self.platform.git.branch.as_str())),
-            ("path", Value::from(self.in_repository(&format!("argocd/{}", self.target.name)))),
+            ("path", Value::from(self.in_repository(&format!("argocd/{of}")))),
         ]);
         let name = self.project_name(&self.platform.name);
         let spec = object([
@@ -548,7 +572,7 @@ impl<'a> Applications<'a> {
         writer.yaml(format!("{folder}/root.yaml"), &root);
         let mut files = vec!["root.yaml".to_string()];
         if projects {
-            files.insert(0, format!("../../argocd/{}/projects", self.target.name));
+            files.insert(0, format!("../../argocd/{of}/projects"));
         }
         writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
         writer.file(format!("{folder}/README.md"), self.steps(level, &folder));
@@ -567,6 +591,14 @@ impl<'a> Applications<'a> {
                 "\nArgo CD itself is not part of this platform. One Application waits for another only where Argo CD has a health check\n\
                  for `argoproj.io/Application` in `argocd-cm`; the component `argocd` would bring one that also asks whether the last\n\
                  sync succeeded.\n",
+            );
+        }
+        if self.in_sets() {
+            // argo-cd v3.4 resource_customizations/argoproj.io/ApplicationSet/health.lua
+            text.push_str(
+                "\nThe Applications come from ApplicationSets. One ApplicationSet waits for another only where Argo CD has a health check\n\
+                 for `argoproj.io/ApplicationSet` that asks what became of its Applications, as the component `argocd` has; within an\n\
+                 ApplicationSet all targets come at the same time.\n",
             );
         }
         let mut step = 1;

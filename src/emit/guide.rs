@@ -1,9 +1,9 @@
 //! PLATFORM.md: what a person needs to know and do; and the DNS lists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Writer;
+use super::{Writer, secrets};
 use crate::lower::flux::{NAMESPACE, root};
 use crate::lower::{Manifests, TargetManifests};
 use crate::resolve::{Engine, Platform, Target};
@@ -119,51 +119,39 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
 }
 
 fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
-    if !lowered.needed.is_empty() {
+    let list = secrets::list(target, lowered);
+    if !list.items.is_empty() {
         line(
             text,
             format_args!(
-                "\n### Secrets to make\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen.\n\n| item | properties | read by | how |\n|---|---|---|---|",
-                target.store.name, target.store.provider
+                "\n### Secrets to make\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen; `lakegen secrets --format commands` prints commands that ask for them.\n\n| item | properties | read by | how |\n|---|---|---|---|",
+                list.store, list.provider
             ),
         );
-        for needed in lowered.needed.values() {
-            let properties: Vec<String> = needed
+        for item in &list.items {
+            let properties: Vec<String> = item
                 .properties
-                .keys()
-                .map(|p| if p.is_empty() { "(the whole item)".into() } else { format!("`{}`", cell(p)) })
+                .iter()
+                .map(|(p, _)| if p.is_empty() { "(the whole item)".into() } else { format!("`{}`", cell(p)) })
                 .collect();
-            let readers: BTreeSet<&str> = needed.properties.values().flatten().map(String::as_str).collect();
-            let mut how = cell(needed.hint.as_deref().unwrap_or(""));
-            if needed.precious {
+            let mut how = cell(&item.how);
+            if item.precious {
                 how = format!("**precious**: losing it is losing data. {how}");
             }
-            line(
-                text,
-                format_args!(
-                    "| `{}` | {} | {} | {how} |",
-                    cell(&needed.item),
-                    properties.join(", "),
-                    readers.into_iter().collect::<Vec<_>>().join(", ")
-                ),
-            );
+            let readers = item.readers().into_iter().collect::<Vec<_>>().join(", ");
+            line(text, format_args!("| `{}` | {} | {readers} | {how} |", cell(item.name), properties.join(", ")));
         }
     }
-    if !lowered.kept.is_empty() {
+    if !list.kept.is_empty() {
         line(
             text,
             format_args!(
                 "\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys |\n|---|---|---|"
             ),
         );
-        for ((namespace, name), keys) in &lowered.kept {
-            line(
-                text,
-                format_args!(
-                    "| {namespace} | {name} | {} |",
-                    keys.iter().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ")
-                ),
-            );
+        for (namespace, name, kept) in &list.kept {
+            let keys = kept.keys.keys().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ");
+            line(text, format_args!("| {namespace} | {name} | {keys} |"));
         }
     }
 }

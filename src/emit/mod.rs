@@ -10,8 +10,11 @@ pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
 pub mod flux; //   flux/ and bootstrap/
 pub mod source; // folders of somebody's repository
+mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
+pub mod secrets; // what people must put into the secret store
+pub mod graph; //  who waits for whom, as pictures
 
 pub use tree::Tree;
 

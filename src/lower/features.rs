@@ -69,6 +69,15 @@ fn route(
     // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
     let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
     lowered.object.value_mut().set(&annotation, Value::from("true"));
+    if let ("ingress", "alb", Some(health)) = (edge.kind.as_str(), edge.class.as_str(), &def.health) {
+        // The load balancer asks the pods by itself, for `/` unless told otherwise
+        // (AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md, "Health Check").
+        let path = late.fill(health, instance.definition.span, found).plain().unwrap_or_default();
+        if !path.is_empty() {
+            let key = ["metadata", "annotations", "alb.ingress.kubernetes.io/healthcheck-path"];
+            lowered.object.value_mut().set(&key, Value::from(path));
+        }
+    }
     for (key, text) in &edge.annotations {
         if let Some(text) = late.fill(text, edge.span, found).plain() {
             lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
@@ -139,6 +148,9 @@ fn ingress(
         }
         annotate("alb.ingress.kubernetes.io/listen-ports", "[{\"HTTP\": 80}, {\"HTTPS\": 443}]");
         annotate("alb.ingress.kubernetes.io/ssl-redirect", "443");
+    }
+    if def.protocol == "https" && edge.class == "alb" {
+        annotate("alb.ingress.kubernetes.io/backend-protocol", "HTTPS");
     }
     if def.protocol == "https" && edge.class.contains("nginx") {
         annotate("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS");
@@ -307,6 +319,10 @@ fn monitors(
     let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
     let mut objects = Vec::new();
     for (key, scrape) in &instance.definition.scrapes {
+        let path = late.fill(&scrape.path, instance.definition.span, found).plain().unwrap_or_default();
+        if path.is_empty() {
+            continue;
+        }
         let name = if key == "main" { instance.name.clone() } else { format!("{}-{key}", instance.name) };
         let mut labels = Map::default();
         for (label, text) in &scrape.selector {
@@ -317,7 +333,7 @@ fn monitors(
         let port = if matches!(scrape.port, Value::Int(_)) { "targetPort" } else { "port" };
         let endpoint = object([
             (port, scrape.port.clone()),
-            ("path", Value::from(scrape.path.as_str())),
+            ("path", Value::from(path)),
             ("interval", Value::from(scrape.interval.as_str())),
         ]);
         let spec = object([
@@ -461,6 +477,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         if def.network_from.is_empty() || def.network_from.iter().any(|w| w == "all") {
             continue;
         }
+        let mut outside = BTreeSet::new();
         let mut namespaces: BTreeSet<&str> = consumers.get(instance.name.as_str()).cloned().unwrap_or_default();
         for word in &def.network_from {
             match word.as_str() {
@@ -470,6 +487,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 "monitoring" => namespaces.extend(namespaces_of(lowering, "monitoring")),
                 "edge" if !instance.hosts.is_empty() => {
                     namespaces.extend(namespaces_of(lowering, "ingress"));
+                    outside = sources(lowering);
                     let edges = instance.hosts.values().filter_map(|p| lowering.target.edges.get(&p.edge));
                     namespaces.extend(edges.map(|e| e.namespace.as_str()).filter(|n| !n.is_empty()));
                 }
@@ -477,7 +495,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 _ => {}
             }
         }
-        let policies = policies(lowering, instance, &namespaces);
+        let policies = policies(lowering, instance, &namespaces, &outside);
         if let Some(unit) = out.units.get_mut(&instance.name) {
             unit.stages.entry(Stage::Prepare).or_default().extend(policies);
         }
@@ -500,6 +518,16 @@ fn namespaces_of<'a>(lowering: &Lowering<'a>, capability: &str) -> Vec<&'a str> 
         .collect()
 }
 
+/// Returns the networks that load balancers outside of the cluster speak to the pods from.
+fn sources(lowering: &Lowering<'_>) -> BTreeSet<String> {
+    let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+    let controllers = neighbours(lowering).filter(|i| i.definition.provides.contains_key("ingress"));
+    let networks = controllers
+        .filter_map(|i| offered(&late, &Binding::bare("ingress", &i.name), "sources").ok()?.plain())
+        .flat_map(|text| text.split(',').map(|network| network.trim().to_string()).collect::<Vec<_>>());
+    networks.filter(|network| !network.is_empty()).collect()
+}
+
 /// Returns the namespaces of those who bring the kinds that a component's objects have; External Secrets is also the
 /// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
@@ -520,7 +548,12 @@ fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Inst
     neighbours(lowering).filter(|i| brings(i)).map(|i| i.namespace.as_str()).collect()
 }
 
-fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<&str>) -> Vec<Lowered> {
+fn policies(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    namespaces: &BTreeSet<&str>,
+    outside: &BTreeSet<String>,
+) -> Vec<Lowered> {
     let late = lowering.late_of(instance);
     let ports = instance.definition.network_ports.iter().filter_map(|port| {
         let port = match port {
@@ -540,7 +573,9 @@ fn policies(lowering: &Lowering<'_>, instance: &Instance, namespaces: &BTreeSet<
         let labels = Map::from_iter([(Arc::from("kubernetes.io/metadata.name"), Value::from(*namespace))]);
         object([("namespaceSelector", object([("matchLabels", Value::Map(labels))]))])
     });
-    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.collect()))]);
+    let networks =
+        outside.iter().map(|network| object([("ipBlock", object([("cidr", Value::from(network.as_str()))]))]));
+    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.chain(networks).collect()))]);
     if !ports.is_empty() {
         rule.insert("ports".into(), Value::List(ports));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::nodes;
 use crate::diag::{Diagnostic, Sources, Span};
+use crate::parse::node::Lookup;
 use crate::resolve::Platform;
 use crate::world::World;
 
@@ -24,6 +25,11 @@ impl<'a> Files<'a> {
     pub fn preload(&mut self, platform: &Platform, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
         let all = self.world.list("").unwrap_or_default();
         for target in &platform.targets {
+            if let Some(node) = target.table.table("secrets").and_then(|t| t.node("files")) {
+                for path in matching(&all, node.as_str().unwrap_or_default()) {
+                    self.load(path, node.span, sources, found);
+                }
+            }
             for instance in target.instances.values() {
                 for key in ["values_files", "manifests", "dashboards"] {
                     for node in nodes(&instance.table, key) {

@@ -7,6 +7,11 @@ pub mod budget; //     memory bound while templates run
 pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
+pub mod copies; //     Secrets of one namespace read from another
+pub mod generated; //  passwords made in the cluster
+pub mod stores; //     the platform's store, once per namespace
+pub mod kept; //       Secrets that people keep
+pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
@@ -15,9 +20,9 @@ pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
-pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod gateways; //   Gateways of edges
 pub mod externals; //  Services in front of what runs elsewhere
+pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +54,7 @@ pub static CODES: &[&Code] = &[
     &OTHER_ENGINE,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
+    &KEPT_SECRET,
 ];
 
 code!(
@@ -124,6 +130,15 @@ code!(
     "[components]\ncloudnative-pg = {}\npostgres = {}"
 );
 
+code!(
+    KEPT_SECRET,
+    "kept-secret",
+    "a Secret that people keep in a file is missing, not encrypted, or does not fit its reader",
+    "its reader would wait for ever, or the whole repository could read it",
+    "[secrets]\nprovider = \"sealed\"\nfiles = \"secrets\"        # nothing in it for `trino`",
+    "secrets/trino.yaml: a SealedSecret with the name, namespace and keys that the message names"
+);
+
 /// Where an object came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
@@ -164,6 +179,8 @@ pub struct Needed {
     pub properties: BTreeMap<String, Vec<String>>,
     pub precious: bool,
     pub hint: Option<String>,
+    /// Properties that the cluster makes and writes by itself.
+    pub generated: BTreeSet<String>,
 }
 
 /// Everything of one target.
@@ -173,10 +190,12 @@ pub struct TargetManifests {
     pub order: order::Order,
     /// Store items by name.
     pub needed: BTreeMap<String, Needed>,
-    /// Secrets that people keep: (namespace, name) → keys.
-    pub kept: BTreeMap<(String, String), Vec<String>>,
+    /// Secrets that people keep, by (namespace, name).
+    pub kept: BTreeMap<(String, String), kept::Kept>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
+    /// `spec.provider` of the platform's store, when there is one per namespace.
+    pub store: Option<Value>,
     /// Where Flux replaces variables in the cluster.
     pub substituted: BTreeSet<(String, Stage)>,
     /// Host → address, where known.
@@ -212,13 +231,20 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
             apis: target.apis(),
             memo: &memo,
         };
-        let mut lowered = lowering.target(&mut found);
+        let mut lowered = lowering.target(&targets, &mut found);
         if let Some(before) = targets.last() {
             share(&mut lowered, before);
         }
         targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
+}
+
+/// Returns the place of a line (from 1) of a file.
+fn line_of(text: &str, source: crate::diag::SourceId, line: usize) -> Span {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+    Span::new(source, start, end)
 }
 
 /// Returns the nodes of a list (or of a single string) under a key.
@@ -259,7 +285,7 @@ impl<'a> Lowering<'a> {
         Late::new(&self.platform.targets, self.index, Some(instance), self.known)
     }
 
-    fn target(&self, found: &mut Vec<Diagnostic>) -> TargetManifests {
+    fn target(&self, before: &[TargetManifests], found: &mut Vec<Diagnostic>) -> TargetManifests {
         let mut out = TargetManifests::default();
         let shared = context::Shared::new(self, found);
         let mut secrets = secrets::Secrets::default();
@@ -269,7 +295,7 @@ impl<'a> Lowering<'a> {
             out.asked.insert(instance.name.clone(), asked);
         }
         flux::secrets(self, &mut secrets, &mut out, found);
-        secrets.finish(self, &mut out);
+        secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
         gateways::add(self, &mut out);
@@ -368,11 +394,7 @@ impl<'a> Lowering<'a> {
     fn manifests(&self, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
         for node in nodes(&instance.table, "manifests") {
             for (path, source, text) in node.as_str().map(|p| self.files.get(p)).unwrap_or_default() {
-                let span = |line: usize| {
-                    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-                    let end = text[start..].find('\n').map_or(text.len(), |n| start + n);
-                    Span::new(source, start, end)
-                };
+                let span = |line: usize| line_of(text, source, line);
                 match crate::manifest::yaml::read(text) {
                     Err(error) => found.push(
                         Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))

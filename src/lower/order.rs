@@ -14,6 +14,7 @@ use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
+use crate::manifest::value::Value;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
 use crate::resolve::{Instance, Origin, Target};
@@ -101,15 +102,18 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
     graph.place(found)
 }
 
-/// Returns who brings each API group.
-fn owners<'a>(lowering: &Lowering<'a>) -> BTreeMap<&'a str, (&'a str, Stage)> {
+/// API group, and the kind where several components share a group → who brings it, at which stage.
+type Owners<'a> = BTreeMap<(&'a str, Option<&'a str>), (&'a str, Stage)>;
+
+/// Returns who brings each API.
+fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
     let mut owners = BTreeMap::new();
     let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
     let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     for instance in all {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
-            owners.entry(kinds::group(api)).or_insert((instance.name.as_str(), at));
+            owners.entry((kinds::group(api), kinds::kind_of(api))).or_insert((instance.name.as_str(), at));
         }
     }
     owners
@@ -120,12 +124,12 @@ fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
     lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
-/// Returns who makes each ClusterSecretStore.
+/// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
     for (name, unit) in &out.units {
         for (stage, objects) in &unit.stages {
-            for lowered in objects.iter().filter(|l| l.object.kind() == "ClusterSecretStore") {
+            for lowered in objects.iter().filter(|l| matches!(l.object.kind(), "ClusterSecretStore" | "SecretStore")) {
                 stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
             }
         }
@@ -136,9 +140,8 @@ fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
 struct Graph<'a> {
     lowering: &'a Lowering<'a>,
     out: &'a TargetManifests,
-    /// API group → who brings it, at which stage.
-    owners: BTreeMap<&'a str, (&'a str, Stage)>,
-    /// ClusterSecretStore → who makes it, at which stage.
+    owners: Owners<'a>,
+    /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
     /// The target with what the environments of this cluster share.
     shared: Option<&'a Target>,
@@ -229,7 +232,7 @@ impl Graph<'_> {
             }
             let asked: Vec<String> = self.asked(&instance.name);
             for group in asked {
-                self.brings(&instance.name.clone(), Stage::Release, &group);
+                self.brings(&instance.name.clone(), Stage::Release, &group, None);
             }
         }
     }
@@ -280,9 +283,12 @@ impl Graph<'_> {
         }
     }
 
-    /// Adds an edge to whoever brings an API group.
-    fn brings(&mut self, name: &str, stage: Stage, group: &str) -> bool {
-        let Some((owner, at)) = self.owners.get(group).copied() else { return false };
+    /// Adds an edge to whoever brings a kind, or, without one, to who brings anything of the group.
+    fn brings(&mut self, name: &str, stage: Stage, group: &str, kind: Option<&str>) -> bool {
+        let exact = kind.and_then(|kind| self.owners.get(&(group, Some(kind))));
+        let whole = exact.or_else(|| self.owners.get(&(group, None)));
+        let any = || self.owners.iter().find(|((g, _), _)| *g == group && kind.is_none()).map(|(_, owner)| owner);
+        let Some((owner, at)) = whole.or_else(any).copied() else { return false };
         self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
@@ -298,8 +304,9 @@ impl Graph<'_> {
                     if kinds::is_builtin(api) && !kinds::versions(api, lowered.object.kind()).is_empty() {
                         continue;
                     }
-                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::group(a) == group);
-                    if !self.brings(name, *stage, group) && !there {
+                    let kind = lowered.object.kind();
+                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
+                    if !self.brings(name, *stage, group, Some(kind)) && !there {
                         missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
@@ -313,18 +320,19 @@ impl Graph<'_> {
 
     /// An ExternalSecret waits for the store that it reads.
     fn store(&mut self, name: &str, stage: Stage, lowered: &Lowered) {
-        if lowered.object.kind() != "ExternalSecret" {
-            return;
-        }
-        let Some(store) = lowered.object.value().at(&["spec", "secretStoreRef", "name"]).and_then(|v| v.as_str())
-        else {
-            return;
+        let spec = |path: &[&str]| lowered.object.value().at(path);
+        let store = match lowered.object.kind() {
+            "ExternalSecret" => spec(&["spec", "secretStoreRef", "name"]).and_then(Value::as_str),
+            "PushSecret" => spec(&["spec", "secretStoreRefs"])
+                .and_then(Value::as_list)
+                .and_then(|list| list.first()?.get("name")?.as_str()),
+            _ => None,
         };
+        let Some(store) = store else { return };
         let Some((owner, at)) = self.stores.get(store).copied() else {
             // The platform's store of a shared cluster is made beside External Secrets there.
-            if let Some((owner, _)) =
-                self.owners.get("external-secrets.io").copied().filter(|_| self.lowering.target.store.name == store)
-            {
+            let bringer = self.owners.get(&("external-secrets.io", None)).copied();
+            if let (Some((owner, _)), true) = (bringer, self.lowering.target.store.name == store) {
                 self.edge((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
             }
             return;
@@ -466,7 +474,7 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
     if known.is_empty() {
         diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
     }
-    let bringers = catalog::bringers_of(group);
+    let bringers = catalog::bringers_of(group, kind);
     match bringers.first() {
         Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
         None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),

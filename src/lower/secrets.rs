@@ -11,18 +11,19 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
+use super::kept::Kept;
 use super::templates::object;
-use super::{Lowering, Needed, TargetManifests, Unit, made};
+use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
 use crate::catalog::component::text_map;
 use crate::catalog::{SecretDef, Stage};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
-use crate::parse::{Node, Table, string};
+use crate::parse::{INVALID_VALUE, Node, Table, string};
 use crate::resolve::credentials::{SecretValue, item as convention};
 use crate::resolve::hosts::frame_of;
 use crate::resolve::scope::{Filled, Late, Piece, plain};
-use crate::resolve::{Binding, Credential, Instance, Origin, SlotBinding};
+use crate::resolve::{Binding, Instance, Origin, SlotBinding};
 
 /// The Secrets of one component, and what refers to them.
 #[derive(Clone, Debug, Default)]
@@ -71,9 +72,16 @@ impl Own {
 #[derive(Debug, Default)]
 pub struct Secrets {
     needed: BTreeMap<String, Needed>,
-    kept: BTreeMap<(String, String), Vec<String>>,
+    kept: BTreeMap<(String, String), Kept>,
     /// Source namespace → (Secrets read, namespaces that read them).
     copies: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
+    /// Secrets that reflector copies: (namespace, name) → namespaces that read them.
+    reflected: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Item → properties that the cluster makes and pushes.
+    pushed: BTreeMap<String, BTreeSet<String>>,
+    /// Namespaces that read the platform's store.
+    readers: BTreeSet<String>,
+    found: Vec<Diagnostic>,
 }
 
 /// A Secret on its way: wanted keys with what they hold.
@@ -91,7 +99,7 @@ struct Wanted<'a> {
 }
 
 /// Returns the name of the ClusterSecretStore that reads Secrets of a namespace.
-fn copy_store(namespace: &str) -> String {
+pub fn copy_store(namespace: &str) -> String {
     format!("secrets-of-{namespace}")
 }
 
@@ -158,6 +166,9 @@ impl Secrets {
             Some(item) => item.to_string(),
             None => convention(&frame, &lowering.target.store, &instance.name, key, lowering.known.sources, found),
         };
+        if !def.generate.is_empty() && !def.precious && generated::is_on(lowering) {
+            self.push(lowering, instance, &item, &def.generate, unit);
+        }
         let at = given.and_then(|t| t.values().next()).map_or(def.span, |e| e.key);
         let late = Late { item: Some(&item), ..lowering.late_of(instance) };
         let entries = match def.each.as_deref() {
@@ -173,9 +184,20 @@ impl Secrets {
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
         if def.any_keys
-            && let Some((name, keys)) = near_secret(&entries, &instance.namespace)
+            && let Some((namespace, name, keys)) = source_secret(&entries)
+            && namespace == instance.namespace
         {
             own.names.insert(key.into(), name);
+            own.keys.insert(key.into(), keys);
+            return;
+        }
+        if copies::by_reflector(lowering)
+            && let Some((namespace, secret, keys)) = source_secret(&entries)
+            && namespace != instance.namespace
+            && (def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key)))
+        {
+            self.reflected.entry((namespace, secret.clone())).or_default().insert(instance.namespace.clone());
+            own.names.insert(key.into(), secret);
             own.keys.insert(key.into(), keys);
             return;
         }
@@ -355,14 +377,37 @@ impl Secrets {
                         span: instance.span,
                     };
                     self.make(lowering, wanted, unit);
+                    if generated::is_on(lowering) {
+                        let (item, properties) = match credential.item.split_once('#') {
+                            Some((item, property)) => (item, vec![property.to_string()]),
+                            None => (credential.item.as_str(), credential.keys.values().cloned().collect()),
+                        };
+                        self.push(lowering, instance, item, &properties, unit);
+                    }
                 }
-                Origin::Generate => generated(lowering, instance, credential, unit),
+                Origin::Generate => generated::credential(lowering, instance, credential, unit),
                 Origin::File => {
-                    let keys = credential.keys.values().chain(credential.text.keys()).cloned().collect();
-                    self.kept.insert((credential.namespace.clone(), credential.secret.clone()), keys);
+                    let place = (credential.namespace.clone(), credential.secret.clone());
+                    self.kept.entry(place).or_default().add_credential(credential, &instance.name);
                 }
                 Origin::Made | Origin::Identity => {}
             }
+        }
+    }
+
+    /// Makes an item's passwords in the cluster, once per item.
+    fn push(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        item: &str,
+        properties: &[String],
+        unit: &mut Unit,
+    ) {
+        if !self.pushed.contains_key(item) {
+            self.pushed.insert(item.into(), properties.iter().cloned().collect());
+            self.readers.insert(instance.namespace.clone());
+            generated::pushed(lowering, instance, item, properties, unit);
         }
     }
 
@@ -405,7 +450,13 @@ impl Secrets {
         // Without External Secrets nobody can bring a Secret of another namespace here either.
         let copied = lowering.apis.contains_key("external-secrets.io");
         if target.store.kept_by_people() && (items || !copied) {
-            self.kept.insert((wanted.namespace.into(), wanted.name), wanted.entries.keys().cloned().collect());
+            let kept = self.kept.entry((wanted.namespace.into(), wanted.name)).or_default();
+            kept.add(&wanted.entries, &wanted.kind, wanted.labels, wanted.reader);
+            kept.precious |= wanted.precious;
+            kept.hint = kept.hint.take().or(wanted.hint);
+            return;
+        }
+        if copies::by_reflector(lowering) && self.cannot_reshape(lowering, &wanted) {
             return;
         }
         let mut made_from = Sources::default();
@@ -454,7 +505,7 @@ impl Secrets {
                 Arc::from("refreshInterval"),
                 Value::from(if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh }),
             ),
-            (Arc::from("secretStoreRef"), store_reference(&store)),
+            (Arc::from("secretStoreRef"), store_of_name(&store, target)),
             (Arc::from("target"), Value::Map(to)),
         ]);
         if !data.is_empty() {
@@ -475,7 +526,9 @@ impl Secrets {
     fn note(&mut self, value: &SecretValue, wanted: &Wanted<'_>) {
         match value {
             SecretValue::Item { item, property } => {
+                self.readers.insert(wanted.namespace.into());
                 let needed = self.needed.entry(item.clone()).or_insert_with(|| Needed {
+                    generated: BTreeSet::new(),
                     item: item.clone(),
                     properties: BTreeMap::new(),
                     precious: false,
@@ -499,17 +552,62 @@ impl Secrets {
     }
 
     /// Adds the stores through which Secrets of one namespace reach others.
-    pub fn finish(self, lowering: &Lowering<'_>, out: &mut TargetManifests) {
+    pub fn finish(
+        mut self,
+        lowering: &Lowering<'_>,
+        before: &[TargetManifests],
+        out: &mut TargetManifests,
+        found: &mut Vec<Diagnostic>,
+    ) {
+        found.append(&mut self.found);
+        for (item, properties) in &self.pushed {
+            if let Some(needed) = self.needed.get_mut(item) {
+                needed.generated.clone_from(properties);
+            }
+        }
         for (namespace, (secrets, readers)) in &self.copies {
             let mut near = lowering.target.instances.values().filter(|i| i.namespace == *namespace);
             let provider = near.clone().find(|i| lowering.target.claims.contains_key(&i.name));
             let owner = provider.or_else(|| near.next());
             let Some(unit) = owner.and_then(|i| out.units.get_mut(&i.name)) else { continue };
             let span = owner.map_or(Span::default(), |i| i.span);
-            unit.stages.entry(Stage::Prepare).or_default().extend(copies(lowering, namespace, secrets, readers, span));
+            unit.stages
+                .entry(Stage::Prepare)
+                .or_default()
+                .extend(copies::copies(lowering, namespace, secrets, readers, span));
         }
         out.needed = self.needed;
         out.kept = self.kept;
+        copies::reflect(lowering, &self.reflected, out, found);
+        if lowering.target.store.namespaced {
+            stores::take_model(lowering, out);
+            stores::add(lowering, &self.readers, before, out);
+        }
+        kept_files::add(lowering, out, found);
+    }
+
+    /// Reports a Secret of another namespace that reflector would have to give another name or other keys.
+    fn cannot_reshape(&mut self, lowering: &Lowering<'_>, wanted: &Wanted<'_>) -> bool {
+        let pieces = wanted.entries.values().flat_map(|f| &f.0);
+        let other = pieces.filter_map(|piece| match piece {
+            Piece::Secret { value: SecretValue::Object { namespace, secret, .. }, .. } => Some((namespace, secret)),
+            _ => None,
+        });
+        let Some((namespace, secret)) = other.into_iter().find(|(namespace, _)| *namespace != wanted.namespace) else {
+            return false;
+        };
+        let keys = quoted_list(wanted.entries.keys().map(String::as_str), "and");
+        let message = format!(
+            "reflector copies Secret `{namespace}/{secret}` as it is, and `{}` wants `{}` with {keys}",
+            wanted.reader, wanted.name
+        );
+        self.found.push(
+            Diagnostic::error(&INVALID_VALUE, message)
+                .at(wanted.span, "wanted here")
+                .at(copies::span(lowering), "copied by reflector")
+                .help("let External Secrets copy: `copy = \"external-secrets\"`"),
+        );
+        true
     }
 }
 
@@ -588,8 +686,15 @@ fn store_of(value: &SecretValue, target: &crate::resolve::Target) -> String {
     }
 }
 
-fn store_reference(name: &str) -> Value {
-    object([("kind", Value::from("ClusterSecretStore")), ("name", Value::from(name))])
+/// Returns a reference to a store.
+pub fn store_reference(name: &str, namespaced: bool) -> Value {
+    let kind = if namespaced { "SecretStore" } else { "ClusterSecretStore" };
+    object([("kind", Value::from(kind)), ("name", Value::from(name))])
+}
+
+/// Returns a reference to the platform's store, or to one that copies.
+fn store_of_name(name: &str, target: &crate::resolve::Target) -> Value {
+    store_reference(name, target.store.namespaced && name == target.store.name)
 }
 
 fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::resolve::Target) -> Value {
@@ -610,24 +715,25 @@ fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::reso
         Map::from_iter([(Arc::from("secretKey"), Value::from(key)), (Arc::from("remoteRef"), Value::Map(remote))]);
     let store = store_of(value, target);
     if store != common {
-        entry.insert("sourceRef".into(), object([("storeRef", store_reference(&store))]));
+        entry.insert("sourceRef".into(), object([("storeRef", store_of_name(&store, target))]));
     }
     Value::Map(entry)
 }
 
-/// Returns the Secret in the same namespace that already fits, with its keys.
-fn near_secret(entries: &IndexMap<String, Filled>, here: &str) -> Option<(String, IndexMap<String, String>)> {
-    let mut name: Option<&str> = None;
+/// Returns namespace, name and keys of the one Secret that already holds everything wanted.
+fn source_secret(entries: &IndexMap<String, Filled>) -> Option<(String, String, IndexMap<String, String>)> {
+    let mut source: Option<(&str, &str)> = None;
     let mut keys = IndexMap::new();
     for (wanted, filled) in entries {
         let SecretValue::Object { namespace, secret, key } = filled.only_secret()? else { return None };
-        if namespace != here || name.is_some_and(|n| n != secret) {
+        if source.is_some_and(|s| s != (namespace.as_str(), secret.as_str())) {
             return None;
         }
-        name = Some(secret);
+        source = Some((namespace, secret));
         keys.insert(wanted.clone(), key.clone());
     }
-    Some((name?.to_string(), keys))
+    let (namespace, name) = source?;
+    Some((namespace.to_string(), name.to_string(), keys))
 }
 
 /// Says whether a `when` holds: a bound slot, an option that is set, a table of the platform that is not empty.
@@ -703,128 +809,10 @@ fn user_secret(table: &Table, span: Span) -> SecretDef {
         when: None,
         each: None,
         precious: false,
+        generate: vec![],
         hint: None,
         kind: table.text("type").map(String::from),
         stage: Stage::Prepare,
         span,
     }
-}
-
-/// Makes a credential once in the cluster: a generator, and an ExternalSecret that asks it a single time.
-fn generated(lowering: &Lowering<'_>, instance: &Instance, credential: &Credential, unit: &mut Unit) {
-    let generator = "generators.external-secrets.io/v1alpha1";
-    let spec = object([
-        ("length", Value::from(32)),
-        ("digits", Value::from(8)),
-        ("symbols", Value::from(0)),
-        ("noUpper", Value::Bool(false)),
-        ("allowRepeat", Value::Bool(true)),
-    ]);
-    let objects = unit.stages.entry(Stage::Prepare).or_default();
-    objects.push(made(
-        generator,
-        "Password",
-        &credential.namespace,
-        &credential.secret,
-        [("spec", spec)],
-        instance.span,
-    ));
-    let reference = object([
-        ("apiVersion", Value::from(generator)),
-        ("kind", Value::from("Password")),
-        ("name", Value::from(credential.secret.as_str())),
-    ]);
-    let from = credential.keys.values().map(|key| {
-        let regexp = object([("source", Value::from("password")), ("target", Value::from(key.as_str()))]);
-        object([
-            ("sourceRef", object([("generatorRef", reference.clone())])),
-            ("rewrite", Value::List(vec![object([("regexp", regexp)])])),
-        ])
-    });
-    let mut data: Map = credential.text.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
-    data.extend(
-        credential
-            .keys
-            .values()
-            .map(|key| (Arc::from(key.as_str()), Value::from(format!("{{{{ index . {key:?} }}}}")))),
-    );
-    let mut template = Map::from_iter([
-        (Arc::from("engineVersion"), Value::from("v2")),
-        (Arc::from("type"), Value::from(credential.kind.as_str())),
-    ]);
-    if !credential.labels.is_empty() {
-        let labels = credential.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
-        template.insert("metadata".into(), object([("labels", Value::Map(labels))]));
-    }
-    template.insert("data".into(), Value::Map(data));
-    let target = object([
-        ("name", Value::from(credential.secret.as_str())),
-        ("creationPolicy", Value::from("Orphan")),
-        ("deletionPolicy", Value::from("Retain")),
-        ("template", Value::Map(template)),
-    ]);
-    let spec = object([
-        ("refreshPolicy", Value::from("CreatedOnce")),
-        ("target", target),
-        ("dataFrom", Value::List(from.collect())),
-    ]);
-    objects.push(made(
-        &external_secrets_api(lowering),
-        "ExternalSecret",
-        &credential.namespace,
-        &credential.secret,
-        [("spec", spec)],
-        instance.span,
-    ));
-}
-
-/// The account, right and store through which Secrets of a namespace are read from others.
-fn copies(
-    lowering: &Lowering<'_>,
-    namespace: &str,
-    secrets: &BTreeSet<String>,
-    readers: &BTreeSet<String>,
-    span: Span,
-) -> Vec<super::Lowered> {
-    let name = "lakegen-secret-reader";
-    let texts = |list: &BTreeSet<String>| Value::from(list.iter().map(String::as_str).collect::<Vec<_>>());
-    let rule = object([
-        ("apiGroups", Value::from(vec![""])),
-        ("resources", Value::from(vec!["secrets"])),
-        ("resourceNames", texts(secrets)),
-        ("verbs", Value::from(vec!["get"])),
-    ]);
-    let subject = object([
-        ("kind", Value::from("ServiceAccount")),
-        ("name", Value::from(name)),
-        ("namespace", Value::from(namespace)),
-    ]);
-    let role = object([
-        ("apiGroup", Value::from("rbac.authorization.k8s.io")),
-        ("kind", Value::from("Role")),
-        ("name", Value::from(name)),
-    ]);
-    let ca = object([
-        ("type", Value::from("ConfigMap")),
-        ("name", Value::from("kube-root-ca.crt")),
-        ("namespace", Value::from(namespace)),
-        ("key", Value::from("ca.crt")),
-    ]);
-    let account = object([("name", Value::from(name)), ("namespace", Value::from(namespace))]);
-    let kubernetes = object([
-        ("remoteNamespace", Value::from(namespace)),
-        ("server", object([("caProvider", ca)])),
-        ("auth", object([("serviceAccount", account)])),
-    ]);
-    let spec = object([
-        ("conditions", Value::List(vec![object([("namespaces", texts(readers))])])),
-        ("provider", object([("kubernetes", kubernetes)])),
-    ]);
-    let rbac = "rbac.authorization.k8s.io/v1";
-    vec![
-        made("v1", "ServiceAccount", namespace, name, [("automountServiceAccountToken", Value::Bool(false))], span),
-        made(rbac, "Role", namespace, name, [("rules", Value::List(vec![rule]))], span),
-        made(rbac, "RoleBinding", namespace, name, [("roleRef", role), ("subjects", Value::List(vec![subject]))], span),
-        made(&external_secrets_api(lowering), "ClusterSecretStore", "", &copy_store(namespace), [("spec", spec)], span),
-    ]
 }

@@ -12,14 +12,9 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
     const NOT_YET: &[(&[&str], &str, &str)] = &[
         (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["argocd", "form"], "applicationset", "render ApplicationSets"),
         (&["images", "rewrite"], "", "rewrite the images inside of charts"),
         (&["images", "pins"], "", "pin the images inside of charts"),
         (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
-        (&["secrets", "scope"], "namespace", "make a store per namespace"),
-        (&["secrets", "copy"], "reflector", "copy Secrets with reflector"),
-        (&["secrets", "sops"], "", "write SOPS settings"),
-        (&["secrets", "files"], "", "take Secrets from a folder"),
     ];
     let mut said = BTreeSet::new();
     let mut say = |at: Span, what: &str| {

@@ -312,17 +312,22 @@ fn toleration(written: &str) -> Value {
     Value::Map(map)
 }
 
-/// Returns the annotations that bind service accounts to a cloud role.
+/// Returns the annotation that binds a service account to a role of a cloud.
 ///
 /// Keys: docs.aws.amazon.com/eks (IRSA), cloud.google.com/kubernetes-engine (Workload Identity),
 /// azure.github.io/azure-workload-identity.
+pub fn identity_key(cloud: &str) -> Option<&'static str> {
+    match cloud {
+        "aws" => Some("eks.amazonaws.com/role-arn"),
+        "gcp" => Some("iam.gke.io/gcp-service-account"),
+        "azure" => Some("azure.workload.identity/client-id"),
+        _ => None,
+    }
+}
+
+/// Returns the annotations that bind service accounts to a cloud role.
 fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
-    let key = match lowering.target.ground.cloud.as_str() {
-        "aws" => "eks.amazonaws.com/role-arn",
-        "gcp" => "iam.gke.io/gcp-service-account",
-        "azure" => "azure.workload.identity/client-id",
-        _ => return Value::Map(Map::default()),
-    };
+    let Some(key) = identity_key(&lowering.target.ground.cloud) else { return Value::Map(Map::default()) };
     let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
     let fill = |text: &str| {
         let late = lowering.late_of(instance);

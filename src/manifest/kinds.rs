@@ -43,6 +43,16 @@ pub fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// Says whether `api` (`group/version`, or `group/version/Kind` where several share a group) brings a kind.
+pub fn brings(api: &str, wanted: &str, kind: &str) -> bool {
+    group(api) == wanted && kind_of(api).is_none_or(|only| only == kind)
+}
+
+/// Returns the kind of `group/version/Kind`.
+pub fn kind_of(api: &str) -> Option<&str> {
+    api.split('/').nth(2)
+}
+
 /// Returns what is known of a kind, one entry per version; empty for unknown kinds.
 pub fn versions(api_version: &str, kind: &str) -> &'static [Kind] {
     table().get(group(api_version)).and_then(|kinds| kinds.get(kind)).map_or(&[], Vec::as_slice)

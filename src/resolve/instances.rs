@@ -295,6 +295,7 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
         "namespaces" => Some("the namespaces themselves"),
         "externals" => Some("the Services of externals"),
         "edges" => Some("the Gateways of edges"),
+        "stores" => Some("the secret stores of namespaces"),
         _ => None,
     } {
         let message = format!("`{name}` is the unit that lakegen makes for {what}");

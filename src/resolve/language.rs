@@ -177,6 +177,14 @@ fn flux() -> Shape {
 }
 
 fn secrets() -> Shape {
+    // The names are those of SOPS's own configuration (getsops.io/docs, `.sops.yaml`).
+    let sops = Keys::new("`sops`")
+        .key("age", texts(Format::Any), "age recipients (public keys)")
+        .key("pgp", texts(Format::Any), "Fingerprints of PGP keys")
+        .key("kms", texts(Format::Any), "ARNs of AWS KMS keys")
+        .key("gcp_kms", texts(Format::Any), "Resource names of GCP KMS keys")
+        .key("azure_kv", texts(Format::Any), "URLs of Azure Key Vault keys")
+        .key("vault", texts(Format::Any), "URIs of Vault transit keys");
     Keys::new("`[secrets]`")
         .key(
             "provider",
@@ -199,11 +207,16 @@ fn secrets() -> Shape {
         .key("cluster", TEXT, "Cluster whose identity is used (GCP)")
         .key("ca", TEXT, "ConfigMap with the server's CA in External Secrets' namespace")
         .key("secret", TEXT, "Secret with the token, made by hand in External Secrets' namespace")
+        .key(
+            "generate",
+            Shape::Bool,
+            "Passwords are made in the cluster and written to the store, unless they are there (default false)",
+        )
         .key("scope", words(&["cluster", "namespace"]), "Cluster-wide store, or one per namespace")
         .key("refresh", Shape::Text(Format::Duration), "How often secrets are read again (default 1h)")
         .key("copy", words(&["external-secrets", "reflector"]), "How Secrets made in one namespace reach another")
         .key("files", Shape::Text(Format::Path), "Folder of secrets kept by people (sealed, sops)")
-        .key("sops", Shape::Any, "SOPS settings")
+        .key("sops", sops.shape(), "Who can read files that SOPS encrypted; each must name them all")
         .shape()
 }
 

@@ -390,6 +390,7 @@ fn store(frame: &Frame) -> Store {
         key: table.text("key").unwrap_or("${component.name}/${secret.name}").into(),
         refresh: table.text("refresh").unwrap_or("1h").into(),
         component: component.map(String::from),
+        namespaced: table.text("scope") == Some("namespace"),
         provider,
         span: entry.key,
     }

@@ -199,6 +199,8 @@ pub struct Store {
     pub refresh: String,
     /// Component that runs the store, when it is one of the platform.
     pub component: Option<String>,
+    /// A store per namespace instead of one for the cluster.
+    pub namespaced: bool,
     pub span: Span,
 }
 
@@ -255,8 +257,9 @@ impl Target {
     pub fn apis(&self) -> BTreeMap<String, String> {
         let mut apis = BTreeMap::new();
         for api in self.instances.values().flat_map(|i| &i.apis).chain(&self.ground.apis) {
-            if let Some((group, _)) = api.split_once('/') {
-                apis.entry(group.to_string()).or_insert_with(|| api.clone());
+            if let Some((group, rest)) = api.split_once('/') {
+                let version = rest.split('/').next().unwrap_or(rest);
+                apis.entry(group.to_string()).or_insert_with(|| format!("{group}/{version}"));
             }
         }
         apis

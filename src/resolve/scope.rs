@@ -352,8 +352,8 @@ impl<'a> Late<'a> {
             (["components", name, field @ ..], _) => self.component(name, field),
             (["buckets", name, field], _) => self.bucket(name, field).and_then(|v| text(&v)),
             (["claim", field], _) => self.claim(field).and_then(|v| text(&v)),
-            (["item", property], _) => self.item_property(property),
-            (["item"], _) => self.item_property(""),
+            // A property may have dots in its name, as a file name has.
+            (["item", property @ ..], _) => self.item_property(&property.join(".")),
             (["each", "name"], _) if self.each.is_some() => text(self.each.map_or("", |(name, _)| name)),
             (["each", field], _) if self.each.is_some() => {
                 let (_, binding) = self.each.expect("asked just before");

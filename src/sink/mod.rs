@@ -8,6 +8,7 @@
 mod apply; //        the plan on disk: journal, temporary files, renames, index
 pub mod commit; //   tree → commit on a branch
 mod edits; //        hand edits as diffs
+pub mod file; //     one file of the user's, replaced at once
 mod hands; //        the primitive operations, one by one, so that tests can stop after each
 mod index; //        owned files and their digests
 mod lock; //         one writer at a time

@@ -305,6 +305,10 @@ impl<'a> Flux<'a> {
                 spec.insert("ignore".into(), Value::List(ignored));
             }
         }
+        let checks = self.checks(unit, step);
+        if !checks.is_empty() {
+            spec.insert("healthCheckExprs".into(), Value::List(checks));
+        }
         if step.substitutes {
             let from =
                 object([("kind", Value::from("Secret")), ("name", Value::from(secret::substitutes(self.target)))]);
@@ -319,6 +323,39 @@ impl<'a> Flux<'a> {
             ("metadata", self.metadata(&name(self.target, &step.name))),
             ("spec", Value::Map(spec)),
         ])
+    }
+
+    /// Returns how to tell that kinds are ready which say it in words of their own
+    /// (fluxcd.io/flux/components/kustomize/kustomizations, "Health check expressions").
+    fn checks(&self, unit: &UnitId, step: &Step) -> Vec<Value> {
+        let stage = match step.what {
+            What::Folder(stage) => stage,
+            What::Chart { with_objects: true } => Stage::Release,
+            _ => return vec![],
+        };
+        let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let kinds: BTreeMap<String, (&str, &str)> = objects
+            .into_iter()
+            .flatten()
+            .map(|l| (format!("{}_{}", l.object.group(), l.object.kind()), (l.object.api_version(), l.object.kind())))
+            .collect();
+        let shared = self.shared.map(|(target, _)| target);
+        let all = || std::iter::once(self.target).chain(shared).flat_map(|t| t.instances.values());
+        kinds
+            .into_iter()
+            .filter_map(|(key, (api, kind))| {
+                let (current, failed) = all().find_map(|i| i.definition.ready.get(&key))?;
+                let mut map = Map::from_iter([
+                    (Arc::from("apiVersion"), Value::from(api)),
+                    ("kind".into(), Value::from(kind)),
+                    ("current".into(), Value::from(current.as_str())),
+                ]);
+                if let Some(failed) = failed {
+                    map.insert("failed".into(), Value::from(failed.as_str()));
+                }
+                Some(Value::Map(map))
+            })
+            .collect()
     }
 
     /// Returns how files encrypted with SOPS are read (fluxcd.io/flux/components/kustomize/kustomizations, Decryption).

@@ -1,0 +1,65 @@
+//! `lakegen secrets`: what people must put into the secret store.
+
+use clap::{Args, ValueEnum};
+
+use super::project::{self, Project};
+use super::select::Selection;
+use super::{Code, DONE, Failure, Session};
+use crate::emit::secrets;
+
+/// List the secrets that people must make, and commands that make them
+///
+/// Lists every item that must be in the secret store: its properties, who reads them, whether losing it is losing data,
+/// and how to make a good value. What External Secrets or an operator makes in the cluster is listed apart.
+///
+/// `--format commands` prints a shell script for the store in use (Vault, 1Password, AWS, Google, Azure, Kubernetes,
+/// Sealed Secrets, SOPS). It asks for each value when it runs; no value is ever in it, and what is there already stays
+/// as it is.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Examples:\n  lakegen secrets\n  lakegen secrets -e prod --format commands > make-secrets.sh; sh \
+                             make-secrets.sh\n  lakegen secrets --format json | jq '.targets[].items[].item'"
+)]
+pub struct Secrets {
+    /// Only these environments or targets
+    #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
+    environments: Vec<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Commands,
+}
+
+impl Secrets {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
+        let project = Project::find(session)?;
+        let compiled = project::compile(session, &project.world(), &project.request())?;
+        let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
+        let selection = Selection::new(platform, &self.environments)?;
+        let targets = platform.targets.iter().zip(&compiled.manifests.targets);
+        let lists: Vec<secrets::List<'_>> = targets
+            .filter(|(target, _)| selection.has(&target.name))
+            .map(|(target, lowered)| secrets::list(target, lowered))
+            .collect();
+        let text = match self.format {
+            Format::Text => secrets::text(&lists),
+            Format::Json => secrets::json(&lists),
+            Format::Commands => secrets::commands(&lists),
+        };
+        if text.is_empty() {
+            session.out.summary("nothing has to be made");
+        }
+        session.out.data(&text)?;
+        Ok(DONE)
+    }
+}

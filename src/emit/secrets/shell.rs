@@ -1,0 +1,302 @@
+//! A shell script that asks for the values of a target's secrets and gives them to the store.
+//!
+//! No value is in the script, on a command line or in a file: values come from the terminal (or from a file that the
+//! person names), stay in the shell's environment for one item and go to the provider's program through a pipe. An item
+//! that is there already is never changed. Everything from the platform is quoted for the shell and for jq.
+//!
+//! Facts: `vault kv put` (developer.hashicorp.com/vault/docs/commands/kv/put: `-cas=0` only writes what is not there,
+//! `-` reads JSON); `op item create -` (developer.1password.com/docs/cli/item-create, JSON template on stdin);
+//! `aws secretsmanager create-secret`, `aws ssm put-parameter` (`file:///dev/stdin`, AWS CLI parameter files);
+//! `gcloud secrets create --data-file=-`; `az keyvault secret set --file`; `kubectl create -f -`;
+//! `kubeseal --format yaml` (bitnami-labs/sealed-secrets); `sops encrypt --filename-override` (getsops.io).
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::{Item, List};
+use crate::lower::kept::Kept;
+use crate::parse::node::Lookup;
+
+/// Returns the script for some targets; empty when there is nothing to make.
+pub fn commands(lists: &[List<'_>]) -> String {
+    let lists: Vec<&List<'_>> = lists.iter().filter(|l| !l.items.is_empty() || !l.kept.is_empty()).collect();
+    if lists.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from(HEAD);
+    for list in lists {
+        let title = format!("\n# --- {} ---\n", list.target.name);
+        out.push_str(&comment(&title));
+        out.push_str(&setting(list));
+        for item in &list.items {
+            one(&mut out, list, item);
+        }
+        for (namespace, name, kept) in &list.kept {
+            keep(&mut out, list, namespace, name, kept);
+        }
+    }
+    out
+}
+
+const HEAD: &str = r#"#!/bin/sh
+# Asks for the secrets of the platform and puts them into its store. There is no value in this file.
+# Wants jq, openssl and the store's own program, logged in. What is there already stays as it is.
+# A value is one line, or @FILE for what a file holds; where it says so, an empty one becomes random.
+set -eu
+trap 'stty echo 2>/dev/null || :' EXIT
+ask() { # variable, what to ask, whether empty may become random
+  printf '%s%s: ' "$2" "${3:+ (empty: random)}" >&2
+  stty -echo 2>/dev/null || :
+  IFS= read -r value || :
+  stty echo 2>/dev/null || :
+  printf '\n' >&2
+  case $value in
+    @*) value=$(cat -- "${value#@}") ;;
+    '') [ -n "${3:-}" ] || { echo 'nothing given' >&2; exit 1; }; value=$(openssl rand -hex 24) ;;
+  esac
+  export "$1=$value"
+}
+"#;
+
+/// Quotes a text for the shell: in single quotes nothing is special but the quote itself.
+pub fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Keeps text of the platform inside of comment lines.
+fn comment(text: &str) -> String {
+    crate::diag::escape::lines(text).into_owned()
+}
+
+fn store_setting<'a>(list: &'a List<'_>, key: &str) -> Option<&'a str> {
+    list.target.table.table("secrets").and_then(|t| t.text(key))
+}
+
+/// Returns what a provider's program wants to know first.
+fn setting(list: &List<'_>) -> String {
+    let at = store_setting(list, "at").filter(|at| at.contains("://"));
+    match (list.provider, at) {
+        ("vault", at) => {
+            let address = at.map(|at| format!("VAULT_ADDR={}\nexport VAULT_ADDR\n", quote(at)));
+            let tenant = store_setting(list, "tenant")
+                .map(|t| format!("VAULT_NAMESPACE={}\nexport VAULT_NAMESPACE\n", quote(t)));
+            let unknown =
+                || ": \"${VAULT_ADDR:?say where Vault is, for example behind kubectl port-forward}\"\n".to_string();
+            format!("{}{}", address.unwrap_or_else(unknown), tenant.unwrap_or_default())
+        }
+        _ => String::new(),
+    }
+}
+
+/// The words of one provider for one item.
+struct Words {
+    /// Says whether the item is there.
+    there: String,
+    /// Takes the content from its standard input.
+    create: String,
+    /// What makes the content from the JSON object with all properties.
+    filter: Option<String>,
+    /// Characters that a name may have beside letters and digits; `None` for any.
+    name: Option<&'static str>,
+}
+
+fn words(list: &List<'_>, item: &str) -> Option<Words> {
+    let setting = |key: &str| store_setting(list, key);
+    let flag = |name: &str, key: &str| setting(key).map_or_else(String::new, |v| format!(" --{name}={}", quote(v)));
+    let q = quote(item);
+    let plain = |there: String, create: String| Words { there, create, filter: None, name: None };
+    Some(match list.provider {
+        "vault" => {
+            let mount = quote(setting("mount").unwrap_or("kv"));
+            let once = if setting("version") == Some("v1") { "" } else { " -cas=0" };
+            plain(format!("vault kv get -mount={mount} {q}"), format!("vault kv put{once} -mount={mount} {q} -"))
+        }
+        "onepassword" => {
+            let vault = flag("vault", "vault");
+            // A secure note has no field of its own that could carry a property's name a second time.
+            let filter = format!(
+                "{{title: {}, category: \"SECURE_NOTE\", fields: [to_entries[] | {{label: .key, type: \"CONCEALED\", value: .value}}]}}",
+                json!(item)
+            );
+            let words = plain(format!("op item get{vault} {q}"), format!("op item create{vault} -"));
+            Words { filter: Some(filter), ..words }
+        }
+        "aws" if setting("service") == Some("ParameterStore") => {
+            let region = flag("region", "region");
+            plain(
+                format!("aws ssm get-parameter{region} --name={q}"),
+                format!("aws ssm put-parameter{region} --name={q} --type=SecureString --value=file:///dev/stdin"),
+            )
+        }
+        "aws" => {
+            let region = flag("region", "region");
+            plain(
+                format!("aws secretsmanager describe-secret{region} --secret-id={q}"),
+                format!("aws secretsmanager create-secret{region} --name={q} --secret-string=file:///dev/stdin"),
+            )
+        }
+        "gcp" => {
+            let project = flag("project", "project");
+            let words = plain(
+                format!("gcloud secrets describe{project} {q}"),
+                format!("gcloud secrets create{project} {q} --replication-policy=automatic --data-file=-"),
+            );
+            Words { name: Some("-_"), ..words }
+        }
+        "azure" => {
+            let host = setting("at").and_then(|at| at.split("://").nth(1)).and_then(|host| host.split('.').next());
+            let vault = quote(setting("vault").or(host).unwrap_or("VAULT"));
+            let words = plain(
+                format!("az keyvault secret show --vault-name={vault} --name={q}"),
+                format!(
+                    "az keyvault secret set --vault-name={vault} --name={q} --file=/dev/stdin --encoding=utf-8 --output=none"
+                ),
+            );
+            Words { name: Some("-"), ..words }
+        }
+        "kubernetes" => {
+            let namespace = setting("vault").unwrap_or("secrets");
+            let filter = format!(
+                "{{apiVersion: \"v1\", kind: \"Secret\", metadata: {{name: {}, namespace: {}}}, stringData: .}}",
+                json!(item),
+                json!(namespace)
+            );
+            let words = plain(
+                format!("kubectl --namespace={} get secret {q}", quote(namespace)),
+                "kubectl create -f -".to_string(),
+            );
+            Words { filter: Some(filter), name: Some("-."), ..words }
+        }
+        _ => return None,
+    })
+}
+
+fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
+    let Some(words) = words(list, item.name) else { return };
+    let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
+    let readers: Vec<&str> = item.readers().into_iter().collect();
+    line(&comment(&format!("\n# {}: read by {}", one_line(item.name), readers.join(", "))));
+    if !item.how.is_empty() {
+        line(&comment(&format!("# how: {}", one_line(&item.how))));
+    }
+    if item.precious {
+        line("# precious: losing it is losing data, so keep a copy apart");
+    }
+    if let Some(allowed) = words.name
+        && !item.name.chars().all(|c| c.is_ascii_alphanumeric() || allowed.contains(c))
+    {
+        line(&comment(&format!(
+            "# this store takes only letters, digits and `{allowed}` in names: change `key` under [secrets], for example to \
+             \"${{component.name}}-${{secret.name}}\""
+        )));
+    }
+    line(&format!("if {} >/dev/null 2>&1; then", words.there));
+    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{} is there already", item.name))));
+    line("else");
+    let whole = matches!(item.properties.as_slice(), [("", _)]);
+    let mut names = Vec::new();
+    for (index, (property, _)) in item.properties.iter().enumerate().filter(|(_, (p, _))| whole || !p.is_empty()) {
+        let asked = if whole { item.name.to_string() } else { format!("{} {property}", item.name) };
+        let random = if item.free && !is_name(property) { " random" } else { "" };
+        line(&format!("  ask V{} {}{random}", index + 1, quote(&asked)));
+        names.push((index + 1, *property));
+    }
+    let content = if whole && words.filter.is_none() {
+        "printf '%s' \"$V1\"".to_string()
+    } else {
+        let pairs =
+            names.iter().map(|(n, property)| format!("{}: env.V{n}", json!(if whole { "value" } else { property })));
+        let object = format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "));
+        jq(&words.filter.map_or(object.clone(), |filter| format!("{object} | {filter}")))
+    };
+    line(&format!("  {content} | {}", words.create));
+    line(&format!("  unset value{}", names.iter().map(|(n, _)| format!(" V{n}")).collect::<String>()));
+    line("fi");
+}
+
+/// Says whether a property is a name rather than a secret: nobody wants a random user.
+fn is_name(property: &str) -> bool {
+    let property = property.to_lowercase();
+    ["user", "login", "email", "access_key", "access-key", "accesskey"].iter().any(|word| property.contains(word))
+        && !property.contains("password")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn jq(program: &str) -> String {
+    format!("jq --null-input {}", quote(program))
+}
+
+fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &Kept) {
+    let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
+    let readers: Vec<&str> = kept.readers.iter().map(String::as_str).collect();
+    line(&comment(&format!("\n# Secret {namespace}/{name}: read by {}", readers.join(", "))));
+    if let Some(hint) = &kept.hint {
+        line(&comment(&format!("# how: {}", one_line(hint))));
+    }
+    if kept.precious {
+        line("# precious: losing it is losing data, so keep a copy apart");
+    }
+    let file = quote(&format!("{}.{namespace}.{name}.yaml", list.target.name));
+    let (there, create) = match list.provider {
+        "sealed" => (format!("test -e {file}"), format!("kubeseal --format=yaml >{file}")),
+        "sops" => (
+            format!("test -e {file}"),
+            format!("sops encrypt --input-type=json --output-type=yaml --filename-override={file} /dev/stdin >{file}"),
+        ),
+        _ => (
+            format!("kubectl --namespace={} get secret {}", quote(namespace), quote(name)),
+            "kubectl create -f -".to_string(),
+        ),
+    };
+    line(&format!("if {there} >/dev/null 2>&1; then"));
+    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{namespace}/{name} is there already"))));
+    line("else");
+    let mut pairs = Vec::new();
+    let mut variables = String::new();
+    for (index, (key, form)) in kept.keys.iter().enumerate() {
+        if form.contains('<') {
+            let asked = if *form == format!("<{key}>") { key.clone() } else { format!("{key}, as {form}") };
+            line(&format!("  ask V{} {}", index + 1, quote(&format!("{namespace}/{name} {}", one_line(&asked)))));
+            variables.push_str(&format!(" V{}", index + 1));
+            pairs.push(format!("{}: env.V{}", json!(key), index + 1));
+        } else {
+            pairs.push(format!("{}: {}", json!(key), json!(form)));
+        }
+    }
+    let labels = if kept.labels.is_empty() { String::new() } else { format!(", labels: {}", json!(kept.labels)) };
+    let program = format!(
+        "{{apiVersion: \"v1\", kind: \"Secret\", metadata: {{name: {}, namespace: {}{labels}}}, type: {}, stringData: {{{}}}}}",
+        json!(name),
+        json!(namespace),
+        json!(if kept.kind.is_empty() { "Opaque" } else { &kept.kind }),
+        pairs.join(", ")
+    );
+    line(&format!("  {} | {create}", jq(&program)));
+    if !variables.is_empty() {
+        line(&format!("  unset value{variables}"));
+    }
+    line("fi");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_escapes_the_quotes() {
+        assert_eq!(quote("app/airflow"), "app/airflow");
+        assert_eq!(quote("a b"), "'a b'");
+        assert_eq!(quote("x'; rm -rf ~ #"), r"'x'\''; rm -rf ~ #'");
+        assert_eq!(quote("$(id)"), "'$(id)'");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("a\nb"), "'a\nb'");
+    }
+}

@@ -1,0 +1,167 @@
+//! Secrets that people keep in files of the repository: sealed ones, and ones that SOPS encrypted (`secrets.files`).
+//!
+//! Each file is checked against what its reader wants, names and keys, and goes with the component that reads it. Nothing
+//! is decrypted here.
+//!
+//! Facts: bitnami-labs/sealed-secrets v0.32 (SealedSecret v1alpha1); getsops.io/docs (file format, `sops` member);
+//! fluxcd.io/flux/components/kustomize/kustomizations, "Decryption".
+
+use std::collections::BTreeSet;
+
+use super::{KEPT_SECRET, Lowered, Lowering, TargetManifests, take};
+use crate::catalog::Stage;
+use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::manifest::object::Object;
+use crate::manifest::value::Value;
+use crate::parse::node::Lookup;
+use crate::parse::{INVALID_VALUE, Table};
+use crate::resolve::Engine;
+
+/// Takes in the files, and reports what is missing or does not fit.
+pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
+    let Some(table) = lowering.target.table.table("secrets") else { return };
+    let Some(node) = table.node("files") else { return };
+    let provider = lowering.target.store.provider.as_str();
+    if !matches!(provider, "sealed" | "sops") {
+        let message = format!("`files` is for Secrets that people keep, and they come from `{provider}` here");
+        let help = "remove it, or write `provider = \"sealed\"` or `provider = \"sops\"`";
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, "").help(help));
+        return;
+    }
+    if provider == "sops" {
+        decryption(lowering, table, node.span, found);
+    }
+    let mut there: BTreeSet<(String, String)> = BTreeSet::new();
+    for (path, source, text) in lowering.files.get(node.as_str().unwrap_or_default()) {
+        let documents = match crate::manifest::yaml::read(text) {
+            Ok(documents) => documents,
+            Err(error) => {
+                let at = super::line_of(text, source, error.line);
+                let message = format!("`{path}` is not YAML: {}", error.message);
+                found.push(Diagnostic::error(&super::BAD_OBJECT, message).at(at, "").at(node.span, "used here"));
+                continue;
+            }
+        };
+        for document in documents {
+            let at = super::line_of(text, source, document.line);
+            let origin = super::Origin { file: path.into(), line: document.line, span: node.span, template: Some(at) };
+            let mut lowered = Vec::new();
+            take(document.value, &origin, &mut lowered, found);
+            for one in lowered {
+                if let Some(id) = place(lowering, one, at, table, out, found) {
+                    there.insert(id);
+                }
+            }
+        }
+    }
+    for ((namespace, name), kept) in std::mem::take(&mut out.kept) {
+        if there.contains(&(namespace.clone(), name.clone())) {
+            continue;
+        }
+        let who = kept.readers.first().map(|r| format!(", which `{r}` reads")).unwrap_or_default();
+        let message = format!("no file in `{}` holds Secret `{namespace}/{name}`{who}", node.as_str().unwrap_or(""));
+        let wanted = quoted_list(kept.keys.keys().map(String::as_str), "and");
+        found.push(Diagnostic::error(&KEPT_SECRET, message).at(node.span, "").note(format!("its keys are {wanted}")));
+    }
+}
+
+/// Reports engines that could not decrypt.
+fn decryption(lowering: &Lowering<'_>, secrets: &Table, at: Span, found: &mut Vec<Diagnostic>) {
+    let flux = lowering.platform.engine == Engine::Flux;
+    let set = lowering.target.table.table("flux").is_some_and(|t| t.contains_key("decrypt"));
+    let (message, help) = match (flux, set) {
+        (false, _) => (
+            "Argo CD cannot decrypt what SOPS encrypted",
+            "use `provider = \"sealed\"`, a secret store, or `engine = \"flux\"`",
+        ),
+        (true, false) => (
+            "Flux is not told how to decrypt what SOPS encrypted",
+            "add `decrypt = { secret = \"sops-keys\" }` under `[flux]`",
+        ),
+        (true, true) => return,
+    };
+    let at = secrets.get("provider").map_or(at, |e| e.node.span);
+    found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+}
+
+/// Checks one object and gives it to its reader. Returns its namespace and name when it is a Secret in some form.
+fn place(
+    lowering: &Lowering<'_>,
+    lowered: Lowered,
+    at: Span,
+    settings: &Table,
+    out: &mut TargetManifests,
+    found: &mut Vec<Diagnostic>,
+) -> Option<(String, String)> {
+    let object = &lowered.object;
+    let id = (object.namespace().to_string(), object.name().to_string());
+    let keys: Vec<&str> = match object.kind() {
+        "SealedSecret" => members(object, &["spec", "encryptedData"]),
+        "Secret" => {
+            encrypted(object, at, settings, found)?;
+            [members(object, &["data"]), members(object, &["stringData"])].concat()
+        }
+        kind => {
+            let message = format!("`{kind}/{}` is no Secret in any form", object.name());
+            let help = "the folder holds SealedSecrets, or Secrets that SOPS encrypted; other manifests go to a component's `manifests`";
+            found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));
+            return None;
+        }
+    };
+    let reader = out.kept.get(&id).and_then(|kept| kept.readers.first().cloned());
+    if let Some(kept) = out.kept.get(&id) {
+        let missing: Vec<&str> = kept.keys.keys().map(String::as_str).filter(|key| !keys.contains(key)).collect();
+        if !missing.is_empty() {
+            let lacks = quoted_list(missing, "and");
+            let reader = reader.as_deref().unwrap_or("its reader");
+            let message = format!("Secret `{}/{}` lacks {lacks}, which `{reader}` reads", id.0, id.1);
+            let note = format!("it has {}", quoted_list(keys, "and"));
+            found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").note(note));
+        }
+    }
+    // One that nobody is known to read is somebody's own: it goes with whoever lives there.
+    let near = || lowering.target.instances.values().find(|i| i.namespace == id.0).map(|i| i.name.clone());
+    let Some(owner) = reader.or_else(near) else {
+        let message = format!("nobody lives in namespace `{}`, so Secret `{}` is left out", id.0, id.1);
+        found.push(Diagnostic::warning(&KEPT_SECRET, message).at(at, ""));
+        return Some(id);
+    };
+    if let Some(unit) = out.units.get_mut(&owner) {
+        unit.stages.entry(Stage::Prepare).or_default().push(lowered);
+    }
+    Some(id)
+}
+
+fn members<'o>(object: &'o Object, path: &[&str]) -> Vec<&'o str> {
+    let map = object.value().at(path).and_then(Value::as_map);
+    map.into_iter().flatten().map(|(key, _)| &**key).collect()
+}
+
+/// Checks that SOPS encrypted every value of a Secret, for everybody that the platform names.
+fn encrypted(object: &Object, at: Span, settings: &Table, found: &mut Vec<Diagnostic>) -> Option<()> {
+    if !is_encrypted(object.value()) {
+        let message = format!("Secret `{}` is not encrypted", object.name());
+        let help = "encrypt it: `sops encrypt --in-place --encrypted-regex '^(data|stringData)$' <file>`";
+        let note = "if it was ever committed, it is known: change it";
+        found.push(Diagnostic::error(&KEPT_SECRET, message).hidden().at(at, "").help(help).note(note));
+        return None;
+    }
+    for (kind, member) in [("age", "recipient"), ("pgp", "fp"), ("kms", "arn"), ("gcp_kms", "resource_id")] {
+        let wanted = settings.table("sops").map(|t| t.texts(kind)).unwrap_or_default();
+        let list = object.value().at(&["sops", kind]).and_then(Value::as_list).unwrap_or(&[]);
+        let has = |who: &str| list.iter().any(|r| r.get(member).and_then(Value::as_str) == Some(who));
+        for who in wanted.into_iter().filter(|who| !has(who)) {
+            let message = format!("Secret `{}` is not encrypted for `{who}`", object.name());
+            let help = "run `sops updatekeys` on the file, with that recipient in `.sops.yaml`";
+            found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));
+        }
+    }
+    Some(())
+}
+
+/// Says whether a Secret is one that SOPS encrypted: it says so, and every value is a ciphertext.
+pub fn is_encrypted(value: &Value) -> bool {
+    let values = ["data", "stringData"].into_iter().filter_map(|key| value.get(key)?.as_map());
+    let mut texts = values.flat_map(|map| map.iter().map(|(_, v)| v));
+    value.at(&["sops", "mac"]).is_some() && texts.all(|v| v.as_str().is_some_and(|s| s.starts_with("ENC[")))
+}
