@@ -15,6 +15,7 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
+mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
@@ -50,6 +51,7 @@ pub static CODES: &[&Code] = &[
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
     &UNSUPPORTED,
+    &OTHER_ENGINE,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
     &KEPT_SECRET,
@@ -102,6 +104,14 @@ code!(
     "a promise that cannot be kept is said, never passed over",
     "output = \"manifests\"",
     "output = \"values\""
+);
+code!(
+    OTHER_ENGINE,
+    "other-engine",
+    "something is said for the engine that is not used",
+    "it would silently do nothing",
+    "engine = \"flux\"\n\n[argocd]\nproject = \"data\"",
+    "engine = \"argocd\"\n\n[argocd]\nproject = \"data\""
 );
 code!(
     DEPENDENCY_CYCLE,
@@ -173,6 +183,13 @@ pub struct Needed {
     pub generated: BTreeSet<String>,
 }
 
+impl Needed {
+    /// Whether people have to put something into the item.
+    pub fn by_hand(&self) -> bool {
+        self.properties.keys().any(|property| !self.generated.contains(property))
+    }
+}
+
 /// Everything of one target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetManifests {
@@ -202,6 +219,7 @@ pub struct Manifests {
 pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     unsupported::report(platform, &mut found);
+    engines::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
@@ -385,10 +403,10 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context.jinja()) {
+        let documents = match self.engine.documents(template, context.jinja(), instance) {
             Ok(documents) => documents,
             Err(diagnostic) => {
-                found.push(diagnostic.at(instance.span, "used here"));
+                found.push(*diagnostic);
                 return vec![];
             }
         };

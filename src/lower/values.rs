@@ -56,7 +56,7 @@ pub fn stepwise(
     if let Some(template) = &instance.definition.values {
         let inputs = context.inputs(lowering.engine.reads(&template.name));
         let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
-            match lowering.engine.documents(template, context.jinja()) {
+            match lowering.engine.documents(template, context.jinja(), instance) {
                 Ok(documents) => {
                     let mut merged = Value::Map(Map::default());
                     for document in documents {
@@ -66,7 +66,7 @@ pub fn stepwise(
                     Some((Arc::new(merged), asked))
                 }
                 Err(diagnostic) => {
-                    found.push(diagnostic.at(instance.span, "used here"));
+                    found.push(*diagnostic);
                     None
                 }
             }
