@@ -12,8 +12,8 @@ use serde_json::{Value as Json, json};
 
 pub use shell::commands;
 
+use crate::lower::TargetManifests;
 use crate::lower::kept::Kept;
-use crate::lower::{Needed, TargetManifests};
 use crate::resolve::{Origin, Target};
 
 /// Everything secret of one target.
@@ -25,11 +25,11 @@ pub struct List<'a> {
     /// Such as `vault`; empty without a store.
     pub provider: &'a str,
     pub items: Vec<Item<'a>>,
+    /// Items of the store that the cluster makes and writes by itself: name, properties, readers.
+    pub written: Vec<(&'a str, Vec<&'a str>, BTreeSet<&'a str>)>,
     /// Secrets that people keep in files or make by hand: namespace, name, content.
     pub kept: Vec<(&'a str, &'a str, &'a Kept)>,
     pub made: Vec<Made<'a>>,
-    /// Properties of items that the cluster makes and writes to the store, unless they are there.
-    pub written: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// An item of the store.
@@ -76,8 +76,7 @@ enum Source<'a> {
 /// Lists what is secret in a target.
 pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
     let sources = sources(target);
-    let by_people = |n: &&Needed| n.properties.keys().any(|p| !n.generated.contains(p));
-    let items = lowered.needed.values().filter(by_people).map(|needed| {
+    let items = lowered.needed.values().filter(|needed| needed.by_hand()).map(|needed| {
         let source = sources.get(needed.item.as_str());
         let how = match (&needed.hint, source) {
             (Some(hint), _) => hint.clone(),
@@ -105,14 +104,19 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         store: &target.store.name,
         provider: &target.store.provider,
         items: items.collect(),
-        kept: lowered.kept.iter().map(|((namespace, name), kept)| (namespace.as_str(), name.as_str(), kept)).collect(),
-        made: made(target),
         written: lowered
             .needed
             .values()
             .filter(|needed| !needed.generated.is_empty())
-            .map(|needed| (needed.item.as_str(), needed.generated.iter().map(String::as_str).collect()))
+            .map(|needed| {
+                let made = needed.properties.iter().filter(|(name, _)| needed.generated.contains(*name));
+                let (properties, readers): (Vec<_>, Vec<_>) =
+                    made.map(|(name, readers)| (name.as_str(), readers)).unzip();
+                (needed.item.as_str(), properties, readers.into_iter().flatten().map(String::as_str).collect())
+            })
             .collect(),
+        kept: lowered.kept.iter().map(|((namespace, name), kept)| (namespace.as_str(), name.as_str(), kept)).collect(),
+        made: made(target),
     }
 }
 
@@ -164,7 +168,7 @@ fn target_text(list: &List<'_>) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("a string takes all");
     line(&format!("# {}", list.target.name));
-    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() && list.written.is_empty() {
+    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() {
         line("no secret is needed");
     }
     if !list.items.is_empty() {
@@ -203,12 +207,6 @@ fn target_text(list: &List<'_>) -> String {
         if let Some(hint) = &kept.hint {
             line(&format!("    how: {hint}"));
         }
-    }
-    if !list.written.is_empty() {
-        line("\nMade in the cluster and written to the store, unless it is there; nothing to do:");
-    }
-    for (item, properties) in &list.written {
-        line(&format!("  {item} ({})", properties.join(", ")));
     }
     if !list.made.is_empty() {
         line("\nMade in the cluster, nothing to do:");
@@ -259,10 +257,5 @@ fn target_json(list: &List<'_>) -> Json {
         "items": items.collect::<Vec<_>>(),
         "kept": kept.collect::<Vec<_>>(),
         "made_in_cluster": made.collect::<Vec<_>>(),
-        "written_by_cluster": list
-            .written
-            .iter()
-            .map(|(item, properties)| json!({"item": item, "properties": properties}))
-            .collect::<Vec<_>>(),
     })
 }

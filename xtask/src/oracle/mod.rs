@@ -81,7 +81,8 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
             }
             let here = folder.path().join(format!("{number}-{other_engine}"));
             match Rendered::new(path, &here, other_engine) {
-                Ok(one) => {
+                Ok(None) => {}
+                Ok(Some(one)) => {
                     tally.check(&format!("render {}", one.name), &[]);
                     rendered.push(one);
                 }
