@@ -18,6 +18,8 @@ mod large_object; //            large-object
 mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod unknown_issuer; //          unknown-issuer
+mod runtime_download; //        runtime-download
+mod bucket_claim_setting; //    bucket-claim-setting
 
 use std::collections::BTreeSet;
 
@@ -43,6 +45,8 @@ pub static CODES: &[&Code] = &[
     &broken_secret_reference::BROKEN_SECRET_REFERENCE,
     &abandoned_component::ABANDONED_COMPONENT,
     &unknown_issuer::UNKNOWN_ISSUER,
+    &runtime_download::RUNTIME_DOWNLOAD,
+    &bucket_claim_setting::BUCKET_CLAIM_SETTING,
     &UNUSED_EXCEPTION,
 ];
 
@@ -59,6 +63,8 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     broken_secret_reference::check,
     abandoned_component::check,
     unknown_issuer::check,
+    runtime_download::check,
+    bucket_claim_setting::check,
 ];
 
 code!(
