@@ -20,6 +20,7 @@ mod abandoned_component; //     abandoned-component
 mod unknown_issuer; //          unknown-issuer
 mod runtime_download; //        runtime-download
 mod bucket_claim_setting; //    bucket-claim-setting
+mod unapplied_bucket_setting; // unapplied-bucket-setting
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,7 @@ pub static CODES: &[&Code] = &[
     &unknown_issuer::UNKNOWN_ISSUER,
     &runtime_download::RUNTIME_DOWNLOAD,
     &bucket_claim_setting::BUCKET_CLAIM_SETTING,
+    &unapplied_bucket_setting::UNAPPLIED_BUCKET_SETTING,
     &UNUSED_EXCEPTION,
 ];
 
@@ -65,6 +67,7 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_issuer::check,
     runtime_download::check,
     bucket_claim_setting::check,
+    unapplied_bucket_setting::check,
 ];
 
 code!(
