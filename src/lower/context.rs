@@ -433,6 +433,8 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
             entry.entry("role".into()).or_insert_with(|| Value::from(claim.consumer.as_str()));
             entry.insert("consumer".into(), Value::from(claim.consumer.as_str()));
             entry.insert("namespace".into(), Value::from(claim.namespace.as_str()));
+            let published = lowering.visible(&claim.consumer).and_then(|consumer| consumer.hosts.get("main"));
+            entry.insert("url".into(), published.map_or(Value::Null, |main| Value::from(main.url())));
             entry.insert(
                 "secret".into(),
                 claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())),
