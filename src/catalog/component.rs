@@ -293,6 +293,8 @@ pub struct Component {
     pub operator_filled: Vec<Filled>,
     pub data: Vec<String>,
     pub health: IndexMap<String, String>,
+    /// `<group>_<Kind>` → CEL expressions that are true when it is ready, and when it has failed (Flux).
+    pub ready: IndexMap<String, (String, Option<String>)>,
     pub values: Option<Template>,
     pub templates: IndexMap<Stage, Vec<Template>>,
     /// What a user's table of this component may hold.
@@ -424,6 +426,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         operator_filled: filled(engine),
         data: strings(engine, "data"),
         health: text_map(engine.table("health")),
+        ready: ready(engine),
         values: None,
         templates: IndexMap::new(),
         keys,
@@ -611,6 +614,16 @@ pub fn alert(t: &Table) -> Alert {
         severity: owned(t, "severity").unwrap_or_else(|| "warning".into()),
         summary: owned(t, "summary").unwrap_or_default(),
     }
+}
+
+fn ready(engine: &Table) -> IndexMap<String, (String, Option<String>)> {
+    let entries = engine.table("ready").into_iter().flatten();
+    entries
+        .filter_map(|(kind, entry)| {
+            let table = entry.node.as_table()?;
+            Some((kind.to_string(), (table.text("current")?.to_string(), table.text("failed").map(String::from))))
+        })
+        .collect()
 }
 
 fn filled(engine: &Table) -> Vec<Filled> {

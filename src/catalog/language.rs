@@ -160,11 +160,13 @@ fn engine() -> Keys {
         .key("kind", TEXT, "")
         .key("pointers", list(TEXT), "")
         .key("jq", list(TEXT), "");
+    let ready = Keys::new("`ready`").key("current", TEXT, "").key("failed", TEXT, "");
     Keys::new("`[engine]`")
         .key("server_side", Shape::Bool, "")
         .key("operator_filled", list(filled.shape()), "")
         .key("data", list(TEXT), "")
         .key("health", free_map(TEXT), "")
+        .key("ready", Shape::Map(Format::Any, ready.shape().into()), "")
 }
 
 /// Checks what a component says against itself and against the capabilities there are.
