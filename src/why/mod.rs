@@ -123,13 +123,42 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn answer(&self, subject: &Subject) -> Diagnostic {
-        match subject {
+        let answer = match subject {
             Subject::Component { target, component } => self.component(subject, *target, component),
             Subject::Value { target, component, path } => self.value(subject, *target, component, path),
             Subject::Object { target, component, stage, id, path } => {
                 self.object(subject, *target, component, (*stage, id), path)
             }
             Subject::Line { file, path, line } => self.line(subject, file, path.as_deref(), *line),
+        };
+        self.elsewhere(answer, subject)
+    }
+
+    /// Says in which of the other targets the same is made, and where it is something else.
+    fn elsewhere(&self, answer: Diagnostic, subject: &Subject) -> Diagnostic {
+        let (Subject::Value { target: own, .. } | Subject::Object { target: own, .. }) = subject else { return answer };
+        let manifests = &self.asked.compiled.manifests;
+        let look = |index: usize| match subject {
+            Subject::Value { component, path, .. } => {
+                manifests.targets[index].units.get(component)?.values.as_ref()?.within(path)
+            }
+            Subject::Object { component, stage, id, path, .. } => {
+                let all = manifests.targets[index].units.get(component)?.stages.get(stage)?;
+                all.iter().find(|one| one.object.id() == *id)?.object.value().within(path)
+            }
+            _ => None,
+        };
+        let others =
+            self.asked.targets().map(|(index, ..)| index).filter(|index| index != own && look(*index).is_some());
+        let (same, differs): (Vec<usize>, Vec<usize>) = others.partition(|index| look(*index) == look(*own));
+        let names = |all: &[usize]| quoted_list(all.iter().map(|index| self.target(*index).name.as_str()), "and");
+        let answer = if same.is_empty() { answer } else { answer.note(format!("it is the same in {}", names(&same))) };
+        match differs.first() {
+            None => answer,
+            Some(first) => {
+                let example = &self.target(*first).name;
+                answer.note(format!("it differs in {}: ask with `-e {example}`", names(&differs)))
+            }
         }
     }
 
@@ -405,7 +434,7 @@ impl Question<'_> {
         let name = of.map_or("", |(_, instance)| instance.name.as_str());
         let answer = effects.iter().take(MOST).fold(answer, |answer, effect| {
             let at = if effect.value.end - effect.value.start > 200 { effect.key } else { effect.value };
-            place(answer, at, &says(effect, name))
+            place(answer, at, &says(effect, name, whole || values))
         });
         if more > 0 { answer.note(format!("and {more} more keys of platform.toml shape it")) } else { answer }
     }
@@ -442,8 +471,12 @@ fn layer(path: &[Arc<str>]) -> (Option<String>, &[Arc<str>]) {
     }
 }
 
-fn says(effect: &Effect, component: &str) -> String {
-    let what = if effect.makes { MAKES } else { "this decides it" };
+fn says(effect: &Effect, component: &str, whole: bool) -> String {
+    let what = match (effect.makes, whole) {
+        (true, _) => MAKES,
+        (false, true) => "this shapes it",
+        (false, false) => "this decides it",
+    };
     let (layer, rest) = layer(&effect.path);
     let mut from: Vec<String> = layer.into_iter().collect();
     match rest {
