@@ -39,6 +39,7 @@ pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) 
         .key("default", TEXT, "")
         .key("type", words(&["string", "int", "bool"]), "")
         .key("secret", Shape::Bool, "")
+        .key("unless", TEXT, "")
         .key("optional", Shape::Bool, "")
         .key("doc", TEXT, "");
     let keys = Keys::new(format!("capability `{name}`"))

@@ -242,7 +242,8 @@ fn summarize(
     let shown = output.display();
     let mut stores: BTreeMap<&str, usize> = BTreeMap::new();
     for (target, lowered) in targets() {
-        *stores.entry(target.store.name.as_str()).or_default() += lowered.needed.len();
+        *stores.entry(target.store.name.as_str()).or_default() +=
+            lowered.needed.values().filter(|needed| needed.by_hand()).count();
     }
     session.out.summary("next:");
     for (store, count) in stores.into_iter().filter(|(_, count)| *count > 0) {

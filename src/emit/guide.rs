@@ -142,6 +142,20 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
             line(text, format_args!("| `{}` | {} | {readers} | {how} |", cell(item.name), properties.join(", ")));
         }
     }
+    if !list.written.is_empty() {
+        line(
+            text,
+            format_args!(
+                "\n### Secrets that make themselves\n\nThe cluster draws these once and writes them to the store `{}`, where nothing that is there is overwritten.\n\n| item | properties | read by |\n|---|---|---|",
+                list.store
+            ),
+        );
+        for (item, properties, readers) in &list.written {
+            let properties = properties.iter().map(|p| format!("`{}`", cell(p))).collect::<Vec<_>>().join(", ");
+            let readers = readers.iter().copied().collect::<Vec<_>>().join(", ");
+            line(text, format_args!("| `{}` | {properties} | {readers} |", cell(item)));
+        }
+    }
     if !list.kept.is_empty() {
         line(
             text,

@@ -183,6 +183,13 @@ pub struct Needed {
     pub generated: BTreeSet<String>,
 }
 
+impl Needed {
+    /// Whether people have to put something into the item.
+    pub fn by_hand(&self) -> bool {
+        self.properties.keys().any(|property| !self.generated.contains(property))
+    }
+}
+
 /// Everything of one target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetManifests {
@@ -238,6 +245,32 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
         targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
+}
+
+/// Returns the Helm values of one component after each step that made them; for `lakegen why` alone.
+pub fn value_steps(
+    world: &dyn World,
+    platform: &Platform,
+    (index, name): (usize, &str),
+    sources: &mut Sources,
+) -> Vec<(values::Step, Value)> {
+    let mut found = Vec::new();
+    let engine = Engine::new(&platform.catalogue);
+    let mut files = Files::new(world);
+    files.preload(platform, sources, &mut found);
+    let memo = Memos::default();
+    let known = Known { sources, catalogue: &platform.catalogue };
+    let target = &platform.targets[index];
+    let (engine, files, memo) = (&engine, &files, &memo);
+    let lowering = Lowering { platform, target, index, engine, known, files, apis: target.apis(), memo };
+    let Some(instance) = target.instances.get(name) else { return vec![] };
+    let shared = context::Shared::new(&lowering, &mut found);
+    let own = secrets::Secrets::default().of(&lowering, instance, &mut Unit::default(), &mut found);
+    let context = context::of(&lowering, instance, &shared, &own, &mut found);
+    let mut steps = Vec::new();
+    let mut seen = |step: &dyn Fn() -> values::Step, value: &Value| steps.push((step(), value.clone()));
+    values::stepwise(&lowering, instance, &context, &own, &mut seen, &mut found);
+    steps
 }
 
 /// Returns the place of a line (from 1) of a file.
@@ -370,10 +403,10 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context.jinja()) {
+        let documents = match self.engine.documents(template, context.jinja(), instance) {
             Ok(documents) => documents,
             Err(diagnostic) => {
-                found.push(diagnostic.at(instance.span, "used here"));
+                found.push(*diagnostic);
                 return vec![];
             }
         };

@@ -25,6 +25,8 @@ pub struct List<'a> {
     /// Such as `vault`; empty without a store.
     pub provider: &'a str,
     pub items: Vec<Item<'a>>,
+    /// Items of the store that the cluster makes and writes by itself: name, properties, readers.
+    pub written: Vec<(&'a str, Vec<&'a str>, BTreeSet<&'a str>)>,
     /// Secrets that people keep in files or make by hand: namespace, name, content.
     pub kept: Vec<(&'a str, &'a str, &'a Kept)>,
     pub made: Vec<Made<'a>>,
@@ -74,7 +76,7 @@ enum Source<'a> {
 /// Lists what is secret in a target.
 pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
     let sources = sources(target);
-    let items = lowered.needed.values().map(|needed| {
+    let items = lowered.needed.values().filter(|needed| needed.by_hand()).map(|needed| {
         let source = sources.get(needed.item.as_str());
         let how = match (&needed.hint, source) {
             (Some(hint), _) => hint.clone(),
@@ -86,7 +88,12 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         };
         Item {
             name: &needed.item,
-            properties: needed.properties.iter().map(|(name, readers)| (name.as_str(), readers.as_slice())).collect(),
+            properties: needed
+                .properties
+                .iter()
+                .filter(|(name, _)| !needed.generated.contains(*name))
+                .map(|(name, readers)| (name.as_str(), readers.as_slice()))
+                .collect(),
             precious: needed.precious,
             how,
             free: needed.hint.is_none() && matches!(source, Some(Source::Ours)),
@@ -97,6 +104,17 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         store: &target.store.name,
         provider: &target.store.provider,
         items: items.collect(),
+        written: lowered
+            .needed
+            .values()
+            .filter(|needed| !needed.generated.is_empty())
+            .map(|needed| {
+                let made = needed.properties.iter().filter(|(name, _)| needed.generated.contains(*name));
+                let (properties, readers): (Vec<_>, Vec<_>) =
+                    made.map(|(name, readers)| (name.as_str(), readers)).unzip();
+                (needed.item.as_str(), properties, readers.into_iter().flatten().map(String::as_str).collect())
+            })
+            .collect(),
         kept: lowered.kept.iter().map(|((namespace, name), kept)| (namespace.as_str(), name.as_str(), kept)).collect(),
         made: made(target),
     }

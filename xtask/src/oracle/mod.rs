@@ -9,6 +9,7 @@ mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
 mod kustomize; //   base and patches against the complete objects
 mod platforms; //   what is judged
+mod sets; //        Applications, also those that an ApplicationSet makes
 mod schemas; //     OpenAPI and CRDs → schemas as kubeconform wants them
 mod tools; //       where the binaries are, and many processes at once
 
