@@ -261,6 +261,7 @@ impl Question<'_> {
                 Some(node) => place(answer, node.span, "the user's `values`"),
                 None => answer,
             },
+            Step::Images(at) => place(answer, *at, "the platform's `[images]`"),
         }
     }
 
@@ -488,6 +489,7 @@ fn describe(step: &Step) -> String {
         Step::Metrics => "the general feature `metrics`: something here brings monitoring".into(),
         Step::File(file, _) => format!("the user's `values_files`: `{file}`"),
         Step::User => "the user's `values`".into(),
+        Step::Images(_) => "the platform's `[images]`".into(),
     }
 }
 
