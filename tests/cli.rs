@@ -2,6 +2,9 @@
 //!
 //! Nothing here needs the network or another program; what needs a system's feature says so when it is skipped.
 
+#[cfg(unix)]
+#[path = "cli/answers.rs"]
+mod answers;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 #[path = "cli/commits.rs"]

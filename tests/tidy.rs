@@ -27,10 +27,11 @@ const STAGES: &[(&str, &[&str])] = &[
     ("emit", &["parse", "catalog", "resolve", "lower", "emit"]),
     ("sink", &["world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
+    ("why", &["world", "parse", "catalog", "resolve", "lower", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit", "edit"];
+const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit", "why", "edit"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;

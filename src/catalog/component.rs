@@ -293,6 +293,8 @@ pub struct Component {
     pub operator_filled: Vec<Filled>,
     pub data: Vec<String>,
     pub health: IndexMap<String, String>,
+    /// `<group>_<Kind>` → CEL expressions that are true when it is ready, and when it has failed (Flux).
+    pub ready: IndexMap<String, (String, Option<String>)>,
     pub values: Option<Template>,
     pub templates: IndexMap<Stage, Vec<Template>>,
     /// What a user's table of this component may hold.
@@ -307,6 +309,8 @@ pub struct Field {
     /// For externals that do not say: a string with `${claim.…}`.
     pub default: Option<String>,
     pub secret: bool,
+    /// A field of the claim: when it is true, this one does not exist.
+    pub unless: Option<String>,
     pub optional: bool,
     /// `string`, `int` or `bool`: what templates see.
     pub kind: String,
@@ -422,6 +426,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         operator_filled: filled(engine),
         data: strings(engine, "data"),
         health: text_map(engine.table("health")),
+        ready: ready(engine),
         values: None,
         templates: IndexMap::new(),
         keys,
@@ -451,6 +456,20 @@ pub fn text_map(table: Option<&Table>) -> IndexMap<String, String> {
         .flatten()
         .filter_map(|(key, entry)| entry.node.as_str().map(|text| (key.to_string(), text.to_string())))
         .collect()
+}
+
+/// Reads what a slot claims: texts, numbers, booleans, and lists of them joined by commas.
+fn claim_map(table: Option<&Table>) -> IndexMap<String, String> {
+    fn text(value: &Value) -> String {
+        match value {
+            Value::Str(text) => text.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Int(number) => number.to_string(),
+            Value::List(list) => list.iter().map(text).collect::<Vec<_>>().join(","),
+            _ => String::new(),
+        }
+    }
+    table.into_iter().flatten().map(|(key, entry)| (key.to_string(), text(&entry.node.to_value()))).collect()
 }
 
 fn entries<T>(table: Option<&Table>, read: impl Fn(&str, &Table, Span) -> T) -> IndexMap<String, T> {
@@ -496,7 +515,7 @@ fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
 fn slot(name: &str, t: &Table, span: Span) -> Slot {
     Slot {
         capabilities: strings(t, "capability"),
-        claim: text_map(t.table("claim")),
+        claim: claim_map(t.table("claim")),
         optional: t.flag("optional").unwrap_or(false),
         wait: t.flag("wait").unwrap_or(true),
         identity: t.flag("identity").unwrap_or(false),
@@ -597,6 +616,16 @@ pub fn alert(t: &Table) -> Alert {
     }
 }
 
+fn ready(engine: &Table) -> IndexMap<String, (String, Option<String>)> {
+    let entries = engine.table("ready").into_iter().flatten();
+    entries
+        .filter_map(|(kind, entry)| {
+            let table = entry.node.as_table()?;
+            Some((kind.to_string(), (table.text("current")?.to_string(), table.text("failed").map(String::from))))
+        })
+        .collect()
+}
+
 fn filled(engine: &Table) -> Vec<Filled> {
     let list = engine.node("operator_filled").and_then(Node::as_list).unwrap_or(&[]);
     list.iter()
@@ -624,6 +653,7 @@ pub fn read_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) -
         fields: entries(table.table("fields"), |_, t, _| Field {
             default: owned(t, "default"),
             secret: t.flag("secret").unwrap_or(false),
+            unless: owned(t, "unless"),
             kind: owned(t, "type").unwrap_or_else(|| "string".into()),
             optional: t.flag("optional").unwrap_or(false),
             doc: owned(t, "doc").unwrap_or_default(),

@@ -39,6 +39,7 @@ pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) 
         .key("default", TEXT, "")
         .key("type", words(&["string", "int", "bool"]), "")
         .key("secret", Shape::Bool, "")
+        .key("unless", TEXT, "")
         .key("optional", Shape::Bool, "")
         .key("doc", TEXT, "");
     let keys = Keys::new(format!("capability `{name}`"))
@@ -159,11 +160,13 @@ fn engine() -> Keys {
         .key("kind", TEXT, "")
         .key("pointers", list(TEXT), "")
         .key("jq", list(TEXT), "");
+    let ready = Keys::new("`ready`").key("current", TEXT, "").key("failed", TEXT, "");
     Keys::new("`[engine]`")
         .key("server_side", Shape::Bool, "")
         .key("operator_filled", list(filled.shape()), "")
         .key("data", list(TEXT), "")
         .key("health", free_map(TEXT), "")
+        .key("ready", Shape::Map(Format::Any, ready.shape().into()), "")
 }
 
 /// Checks what a component says against itself and against the capabilities there are.

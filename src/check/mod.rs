@@ -17,6 +17,8 @@ mod number_in_string; //        number-in-string
 mod large_object; //            large-object
 mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
+mod abandoned_source; //        abandoned-chart, abandoned-image
+mod foreign_annotation; //      foreign-annotation
 mod unknown_issuer; //          unknown-issuer
 mod runtime_download; //        runtime-download
 mod bucket_claim_setting; //    bucket-claim-setting
@@ -45,6 +47,9 @@ pub static CODES: &[&Code] = &[
     &large_object::LARGE_OBJECT,
     &broken_secret_reference::BROKEN_SECRET_REFERENCE,
     &abandoned_component::ABANDONED_COMPONENT,
+    &abandoned_source::ABANDONED_CHART,
+    &abandoned_source::ABANDONED_IMAGE,
+    &foreign_annotation::FOREIGN_ANNOTATION,
     &unknown_issuer::UNKNOWN_ISSUER,
     &runtime_download::RUNTIME_DOWNLOAD,
     &bucket_claim_setting::BUCKET_CLAIM_SETTING,
@@ -64,6 +69,8 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     large_object::check,
     broken_secret_reference::check,
     abandoned_component::check,
+    abandoned_source::check,
+    foreign_annotation::check,
     unknown_issuer::check,
     runtime_download::check,
     bucket_claim_setting::check,

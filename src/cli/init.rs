@@ -38,7 +38,7 @@ pub struct Init {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(EXAMPLES.map(|(name, _)| name)))]
     from: Option<String>,
     /// The GitOps engine
-    #[arg(long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(["argocd"]))]
+    #[arg(long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(["argocd", "flux"]))]
     engine: Option<String>,
     /// Print what would be written, and write nothing
     #[arg(long)]
@@ -64,6 +64,10 @@ impl Init {
             }
             None => starter(&folder),
         };
+        let text = match &self.engine {
+            Some(engine) => on_engine(&text, engine),
+            None => text,
+        };
         let schema = schema::text(&MemoryWorld::default(), session)?;
         let mut written = Vec::new();
         for (name, text) in [("platform.toml", text.as_str()), (SCHEMA, &schema), (".gitattributes", ATTRIBUTES)] {
@@ -86,6 +90,11 @@ impl Init {
         }
         Ok(DONE)
     }
+}
+
+/// Returns a platform's text for an engine.
+fn on_engine(text: &str, engine: &str) -> String {
+    text.replacen("\nengine = \"argocd\"", &format!("\nengine = \"{engine}\""), 1)
 }
 
 /// Writes a file that must not be there yet.
@@ -139,6 +148,10 @@ mod tests {
             let world = MemoryWorld::from_iter([("platform.toml", format!("{SCHEMA_LINE}{text}").into_bytes())]);
             let compiled = compile(&world, &Request::default());
             assert!(compiled.is_ok(), "{name}: {:#?}", compiled.diagnostics);
+            let world = MemoryWorld::from_iter([("platform.toml", on_engine(text, "flux").into_bytes())]);
+            let compiled = compile(&world, &Request::default());
+            assert!(compiled.is_ok(), "{name} on Flux: {:#?}", compiled.diagnostics);
+            assert!(compiled.tree.files().any(|(path, _)| path.starts_with("flux/")), "{name}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod explain; //     what a finding means
 pub mod dns; //         host → address
 pub mod secrets; //     what people must put into the store
 pub mod graph; //       who waits for whom, as a picture
+pub mod why; //         what made something
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
 pub mod completions; // for shells
@@ -127,6 +128,7 @@ enum Command {
     Dns(dns::Dns),
     Secrets(secrets::Secrets),
     Graph(graph::Draw),
+    Why(why::Why),
     Image(image::Image),
     Chart(chart::Chart),
     Catalog(catalog::Catalog),
@@ -177,6 +179,7 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Dns(command) => command.run(session),
         Command::Secrets(command) => command.run(session),
         Command::Graph(command) => command.run(session),
+        Command::Why(command) => command.run(session),
         Command::Image(command) => command.run(session),
         Command::Chart(command) => command.run(session),
         Command::Catalog(command) => command.run(session),

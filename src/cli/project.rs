@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Code, ENVIRONMENT, FINDINGS, Failure, OutputFormat, Session};
 use crate::compile::{self, Compiled, Request};
-use crate::diag::{Level, render};
+use crate::diag::{Code as Known, Level, render};
 use crate::resolve::{NEWER_EDITION, Platform};
 use crate::sink::repository_of;
 use crate::world::disk::DiskWorld;
@@ -134,6 +134,25 @@ pub fn compile(session: &mut Session, world: &dyn World, request: &Request) -> R
         Some(code) => Err(Failure::reported(code)),
         None => Ok(compiled),
     }
+}
+
+/// Compiles, and lets errors of one kind pass: for a command that helps against them.
+///
+/// # Errors
+/// When the platform has other errors; all were printed.
+pub fn compile_despite(
+    session: &mut Session,
+    world: &dyn World,
+    request: &Request,
+    code: &'static Known,
+) -> Result<ManuallyDrop<Compiled>, Failure> {
+    let compiled = run(session, world, request);
+    let mut errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error);
+    if compiled.platform.is_some() && errors.all(|d| d.code == code) {
+        return Ok(compiled);
+    }
+    report(session, &compiled);
+    Err(Failure::reported(verdict(&compiled).unwrap_or(FINDINGS)))
 }
 
 /// Compiles, and says how long each stage took when the user wants to know.

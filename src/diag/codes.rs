@@ -37,6 +37,7 @@ pub fn all() -> Vec<&'static Code> {
         crate::lower::CODES,
         crate::check::CODES,
         crate::emit::CODES,
+        crate::why::CODES,
     ]
     .concat()
 }

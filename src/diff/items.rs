@@ -244,8 +244,18 @@ pub fn hunks(pair: &Pair) -> Vec<Hunk> {
 
 /// Says whether the hunks of a kustomization only follow the files beside it, which are shown themselves.
 pub fn follows_folder(hunks: &[Hunk]) -> bool {
-    const WHOLE: &[&str] =
-        &["apiVersion", "kind", "metadata", "namespace", "resources", "components", "configurations", "patches"];
+    const WHOLE: &[&str] = &[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "namespace",
+        "namePrefix",
+        "resources",
+        "components",
+        "configurations",
+        "configMapGenerator",
+        "patches",
+    ];
     let is_inline = |value: &Value| {
         let patches = value.as_list().unwrap_or(std::slice::from_ref(value));
         patches.iter().any(|patch| patch.get("path").is_none() || patch.get("patch").is_some())

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Writer, secrets};
+use crate::lower::flux::{NAMESPACE, root};
 use crate::lower::{Manifests, TargetManifests};
-use crate::resolve::{Platform, Target};
+use crate::resolve::{Engine, Platform, Target};
 
 /// Writes the guide, and a DNS list per target where addresses are known.
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
@@ -20,6 +21,9 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
     );
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         line(&mut text, format_args!("\n## {}", target.name));
+        if platform.engine == Engine::Flux {
+            coming_up(&mut text, platform, target);
+        }
         components(&mut text, target, lowered);
         hosts(&mut text, lowered);
         secrets(&mut text, target, lowered);
@@ -30,6 +34,21 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
         }
     }
     writer.file("PLATFORM.md", text);
+}
+
+/// Says how Flux brings the platform up, and where one looks.
+fn coming_up(text: &mut String, platform: &Platform, target: &Target) {
+    let (name, folder) = (root(platform, target), &target.name);
+    let first = target.shared.map(|index| &platform.targets[index].name);
+    let first = first.map_or_else(String::new, |shared| format!(" after `{shared}`, which it shares the cluster with"));
+    line(
+        text,
+        format_args!(
+            "\nThe first roll-out is in [bootstrap/{folder}/README.md](bootstrap/{folder}/README.md){first}. Then the Kustomization `{name}`\n\
+             in `{NAMESPACE}` brings up the others, each once those are ready that it depends on; one that waits for a step of\n\
+             yours tries again by itself: `flux get kustomizations --status-selector ready=false` shows where it stands."
+        ),
+    );
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -21,7 +21,7 @@ use crate::resolve::instances::version_key;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
 use crate::resolve::wire::BUCKET;
-use crate::resolve::{Binding, Instance, SlotBinding};
+use crate::resolve::{Binding, Instance, SlotBinding, Store};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
@@ -145,10 +145,37 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
             url.map_or(Value::Null, Value::from)
         }
     };
+    require_settings(store, &mut map, found);
     map.insert("name".into(), Value::from(store.name.as_str()));
     map.insert("refresh".into(), Value::from(store.refresh.as_str()));
     map.insert("server".into(), server);
     Value::Map(map)
+}
+
+/// Reports settings without which External Secrets cannot reach the store (its CRD ClusterSecretStore, `spec.provider.*`).
+fn require_settings(store: &Store, map: &mut Map, found: &mut Vec<Diagnostic>) {
+    const NEEDS: &[(&str, &str, &str)] = &[
+        ("vault", "at", "https://vault.example.com"),
+        ("onepassword", "at", "http://onepassword-connect.onepassword.svc:8080"),
+        ("onepassword", "vault", "platform"),
+        ("aws", "region", "eu-central-1"),
+        ("gcp", "project", "acme-platform"),
+        ("azure", "vault", "acme-platform"),
+    ];
+    for (_, key, example) in NEEDS.iter().filter(|(provider, ..)| *provider == store.provider) {
+        let instead = *key == "vault" && store.provider == "azure" && map.contains_key("at");
+        if map.contains_key(*key) || instead {
+            continue;
+        }
+        // One finding says it; the templates need not stumble over it too.
+        map.insert((*key).into(), Value::from(""));
+        let message = format!("the secret store `{}` cannot be reached without `{key}`", store.provider);
+        found.push(
+            Diagnostic::error(&MISSING_KEY, message)
+                .at(store.span, format!("lacks `{key}`"))
+                .help(format!("add `{key} = \"{example}\"` to `[secrets]`")),
+        );
+    }
 }
 
 fn health_checks(lowering: &Lowering<'_>) -> Value {
@@ -406,6 +433,8 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
             entry.entry("role".into()).or_insert_with(|| Value::from(claim.consumer.as_str()));
             entry.insert("consumer".into(), Value::from(claim.consumer.as_str()));
             entry.insert("namespace".into(), Value::from(claim.namespace.as_str()));
+            let published = lowering.visible(&claim.consumer).and_then(|consumer| consumer.hosts.get("main"));
+            entry.insert("url".into(), published.map_or(Value::Null, |main| Value::from(main.url())));
             entry.insert(
                 "secret".into(),
                 claim.credential.as_ref().map_or(Value::Null, |c| Value::from(c.secret.as_str())),

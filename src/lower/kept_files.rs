@@ -54,14 +54,14 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
             }
         }
     }
-    for ((namespace, name), kept) in std::mem::take(&mut out.kept) {
-        if there.contains(&(namespace.clone(), name.clone())) {
-            continue;
-        }
+    out.kept.retain(|id, _| !there.contains(id));
+    for ((namespace, name), kept) in &out.kept {
         let who = kept.readers.first().map(|r| format!(", which `{r}` reads")).unwrap_or_default();
         let message = format!("no file in `{}` holds Secret `{namespace}/{name}`{who}", node.as_str().unwrap_or(""));
         let wanted = quoted_list(kept.keys.keys().map(String::as_str), "and");
-        found.push(Diagnostic::error(&KEPT_SECRET, message).at(node.span, "").note(format!("its keys are {wanted}")));
+        let help = "run `lakegen secrets --format commands`: it prints commands that make the missing files";
+        let missing = Diagnostic::error(&KEPT_SECRET, message).at(node.span, "");
+        found.push(missing.note(format!("its keys are {wanted}")).help(help));
     }
 }
 

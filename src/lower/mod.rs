@@ -15,6 +15,7 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
+mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod features; //   routes, monitors, rules, dashboards, policies
@@ -50,6 +51,7 @@ pub static CODES: &[&Code] = &[
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
     &UNSUPPORTED,
+    &OTHER_ENGINE,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
     &KEPT_SECRET,
@@ -102,6 +104,14 @@ code!(
     "a promise that cannot be kept is said, never passed over",
     "output = \"manifests\"",
     "output = \"values\""
+);
+code!(
+    OTHER_ENGINE,
+    "other-engine",
+    "something is said for the engine that is not used",
+    "it would silently do nothing",
+    "engine = \"flux\"\n\n[argocd]\nproject = \"data\"",
+    "engine = \"argocd\"\n\n[argocd]\nproject = \"data\""
 );
 code!(
     DEPENDENCY_CYCLE,
@@ -209,6 +219,7 @@ pub struct Manifests {
 pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     unsupported::report(platform, &mut found);
+    engines::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
@@ -234,6 +245,32 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
         targets.push(lowered);
     }
     Warned { output: Manifests { targets }, diagnostics: found }
+}
+
+/// Returns the Helm values of one component after each step that made them; for `lakegen why` alone.
+pub fn value_steps(
+    world: &dyn World,
+    platform: &Platform,
+    (index, name): (usize, &str),
+    sources: &mut Sources,
+) -> Vec<(values::Step, Value)> {
+    let mut found = Vec::new();
+    let engine = Engine::new(&platform.catalogue);
+    let mut files = Files::new(world);
+    files.preload(platform, sources, &mut found);
+    let memo = Memos::default();
+    let known = Known { sources, catalogue: &platform.catalogue };
+    let target = &platform.targets[index];
+    let (engine, files, memo) = (&engine, &files, &memo);
+    let lowering = Lowering { platform, target, index, engine, known, files, apis: target.apis(), memo };
+    let Some(instance) = target.instances.get(name) else { return vec![] };
+    let shared = context::Shared::new(&lowering, &mut found);
+    let own = secrets::Secrets::default().of(&lowering, instance, &mut Unit::default(), &mut found);
+    let context = context::of(&lowering, instance, &shared, &own, &mut found);
+    let mut steps = Vec::new();
+    let mut seen = |step: &dyn Fn() -> values::Step, value: &Value| steps.push((step(), value.clone()));
+    values::stepwise(&lowering, instance, &context, &own, &mut seen, &mut found);
+    steps
 }
 
 /// Returns the place of a line (from 1) of a file.
@@ -366,10 +403,10 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context.jinja()) {
+        let documents = match self.engine.documents(template, context.jinja(), instance) {
             Ok(documents) => documents,
             Err(diagnostic) => {
-                found.push(diagnostic.at(instance.span, "used here"));
+                found.push(*diagnostic);
                 return vec![];
             }
         };

@@ -17,7 +17,7 @@ use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table};
-use crate::resolve::{Instance, Origin};
+use crate::resolve::{Instance, Origin, Target};
 
 /// A unit: what the engine syncs as one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,13 +76,26 @@ pub struct Place {
     pub wave: i64,
     /// Units that must be up first, with the reason.
     pub after: BTreeMap<UnitId, String>,
+    /// Units of the target that this one shares with others, which must be up first; a stage that is not there is part of
+    /// the component's main unit.
+    pub outside: BTreeSet<UnitId>,
 }
 
 /// Works out the order of a target.
 pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
     let owners = owners(lowering);
     let stores = stores(out);
-    let mut graph = Graph { lowering, out, owners, stores, units: IndexSet::new(), edges: BTreeMap::new() };
+    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
+    let mut graph = Graph {
+        lowering,
+        out,
+        owners,
+        stores,
+        shared,
+        units: IndexSet::new(),
+        edges: BTreeMap::new(),
+        outside: BTreeMap::new(),
+    };
     graph.nodes();
     graph.wiring(found);
     graph.kinds(found);
@@ -95,7 +108,9 @@ type Owners<'a> = BTreeMap<(&'a str, Option<&'a str>), (&'a str, Stage)>;
 /// Returns who brings each API.
 fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
     let mut owners = BTreeMap::new();
-    for instance in lowering.target.instances.values() {
+    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
+    let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
+    for instance in all {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
             owners.entry((kinds::group(api), kinds::kind_of(api))).or_insert((instance.name.as_str(), at));
@@ -128,8 +143,11 @@ struct Graph<'a> {
     owners: Owners<'a>,
     /// Store of External Secrets → who makes it, at which stage.
     stores: BTreeMap<&'a str, (&'a str, Stage)>,
+    /// The target with what the environments of this cluster share.
+    shared: Option<&'a Target>,
     units: IndexSet<UnitId>,
     edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
+    outside: BTreeMap<UnitId, BTreeSet<UnitId>>,
 }
 
 impl Graph<'_> {
@@ -153,6 +171,11 @@ impl Graph<'_> {
 
     fn edge(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
         let from = UnitId::new(from.0, from.1);
+        let here = self.lowering.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
+        if !here && self.units.contains(&from) && self.shared.is_some_and(|t| t.instances.contains_key(to.0)) {
+            self.outside.entry(from).or_default().insert(UnitId::new(to.0, to.1));
+            return;
+        }
         let mut to = UnitId::new(to.0, to.1);
         if !self.units.contains(&to) {
             to.part = Portion::Main;
@@ -179,6 +202,16 @@ impl Graph<'_> {
             self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
+            let shares = |t: &Target| t.instances.values().any(|i| i.namespace == instance.namespace);
+            if self.shared.is_some_and(shares) {
+                let namespaces = UnitId::new(namespaces::UNIT, Stage::Release);
+                for stage in Stage::ALL {
+                    let unit = UnitId::new(&instance.name, stage);
+                    if self.units.contains(&unit) {
+                        self.outside.entry(unit).or_default().insert(namespaces.clone());
+                    }
+                }
+            }
             self.bindings(instance);
             self.references(instance);
             let named =
@@ -296,7 +329,14 @@ impl Graph<'_> {
             _ => None,
         };
         let Some(store) = store else { return };
-        let Some((owner, at)) = self.stores.get(store).copied() else { return };
+        let Some((owner, at)) = self.stores.get(store).copied() else {
+            // The platform's store of a shared cluster is made beside External Secrets there.
+            let bringer = self.owners.get(&("external-secrets.io", None)).copied();
+            if let (Some((owner, _)), true) = (bringer, self.lowering.target.store.name == store) {
+                self.edge((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
+            }
+            return;
+        };
         self.edge((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;
         if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
@@ -337,7 +377,13 @@ impl Graph<'_> {
             self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
         units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
         Order {
-            units: units.into_iter().map(|(u, wave)| (u.clone(), Place { wave, after: after(u).clone() })).collect(),
+            units: units
+                .into_iter()
+                .map(|(u, wave)| {
+                    let outside = self.outside.get(u).cloned().unwrap_or_default();
+                    (u.clone(), Place { wave, after: after(u).clone(), outside })
+                })
+                .collect(),
         }
     }
 

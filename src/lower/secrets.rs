@@ -752,7 +752,8 @@ fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
     }
 }
 
-/// Fills in the keys once per entry of a slot (or of `[notify]`); entries without the field are passed over.
+/// Fills in the keys once per entry of a slot, of an option that is a map, or of `[notify]`; entries without the field are
+/// passed over.
 fn each_entries(
     lowering: &Lowering<'_>,
     instance: &Instance,
@@ -767,11 +768,19 @@ fn each_entries(
             let scope = Late { each: Some((name, binding)), ..*late };
             fill_each(&scope, keys, &mut entries);
         }
-    } else if let Some(table) = lowering.target.table.table(each) {
+        return entries;
+    }
+    // An entry of an option that names no item has a property of its own name in this secret's item.
+    let (table, common) = match each.strip_prefix("options.") {
+        Some(option) => (instance.table.table(option), late.item),
+        None => (lowering.target.table.table(each), None),
+    };
+    if let Some(table) = table {
         let nothing = Binding::bare("", "");
         for (name, entry) in table {
-            let Some(item) = entry.node.as_table().and_then(|t| t.text("secret")) else { continue };
-            let scope = Late { each: Some((name, &nothing)), item: Some(item), ..*late };
+            let own = entry.node.as_table().and_then(|t| t.text("secret")).map(String::from);
+            let Some(item) = own.or_else(|| common.map(|item| format!("{item}#{name}"))) else { continue };
+            let scope = Late { each: Some((name, &nothing)), item: Some(&item), ..*late };
             let keys =
                 keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
             fill_each(&scope, &keys, &mut entries);

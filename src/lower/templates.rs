@@ -18,7 +18,9 @@ use crate::catalog::{Catalogue, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
-use crate::parse::{string, text};
+use crate::parse::node::Lookup as _;
+use crate::parse::{INVALID_VALUE, string, text};
+use crate::resolve::Instance;
 
 /// Instructions that one template may run: about a second of work. A store or database with hundreds of claims needs
 /// some millions, so the limit lies well above.
@@ -76,8 +78,17 @@ impl Engine {
     ///
     /// # Errors
     /// `template-error` with file and line: of the template, or of the YAML that it printed.
-    pub fn documents(&self, template: &Template, context: &Jinja) -> Result<Vec<yaml::Document>, Box<Diagnostic>> {
-        let printed = self.print(template, context)?;
+    /// `invalid-value` at what the user wrote, when the template says `fail(…)`.
+    pub fn documents(
+        &self,
+        template: &Template,
+        context: &Jinja,
+        instance: &Instance,
+    ) -> Result<Vec<yaml::Document>, Box<Diagnostic>> {
+        let printed = self.print(template, context).map_err(|failure| match failure {
+            Failure::Refused(refusal) => Box::new(refusal.diagnostic(instance)),
+            Failure::Broken(diagnostic) => Box::new(diagnostic.at(instance.span, "used here")),
+        })?;
         yaml::read(&printed).map_err(|error| {
             let line = printed.lines().nth(error.line.saturating_sub(1)).unwrap_or("").trim();
             let line: String = line.chars().take(100).collect();
@@ -88,24 +99,88 @@ impl Engine {
                     format!("what this template printed is not YAML: {}", error.message),
                 )
                 .at(span, "")
+                .at(instance.span, "used here")
                 .note(format!("line {} of what it printed: `{line}`", error.line)),
             )
         })
     }
 
-    fn print(&self, template: &Template, context: &Jinja) -> Result<String, Box<Diagnostic>> {
+    fn print(&self, template: &Template, context: &Jinja) -> Result<String, Failure> {
         if let Some(diagnostic) = self.broken.get(&template.name) {
-            return Err(Box::new(diagnostic.clone()));
+            return Err(Failure::Broken(diagnostic.clone()));
         }
         let _budget = budget::limit(&template.name);
-        let compiled = self.environment.get_template(&template.name).map_err(|e| Box::new(diagnostic(&e, template)))?;
-        let printed = compiled.render(context).map_err(|e| Box::new(diagnostic(&e, template)))?;
+        let broken = |error: &Error| match refusal(error) {
+            Some(refusal) => Failure::Refused(refusal.clone()),
+            None => Failure::Broken(diagnostic(error, template)),
+        };
+        let compiled = self.environment.get_template(&template.name).map_err(|e| broken(&e))?;
+        let printed = compiled.render(context).map_err(|e| broken(&e))?;
         if printed.len() > MAX_TEXT {
             let message = format!("this template prints more than {} MiB", MAX_TEXT >> 20);
-            return Err(Box::new(Diagnostic::error(&super::TEMPLATE_LIMIT, message).at(start_of(template), "")));
+            return Err(Failure::Broken(Diagnostic::error(&super::TEMPLATE_LIMIT, message).at(start_of(template), "")));
         }
         Ok(printed)
     }
+}
+
+/// Why a template gave nothing.
+enum Failure {
+    /// What the user wrote cannot be, says the template.
+    Refused(Refusal),
+    Broken(Diagnostic),
+}
+
+/// What `fail(message, key)` says: the user's settings contradict each other.
+#[derive(Clone, Debug)]
+struct Refusal {
+    message: String,
+    /// The option, or the way to it: `["topics", "events", "replicas"]`.
+    path: Vec<String>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// Points at the deepest part of the path that the user wrote, or at the component.
+    fn diagnostic(&self, instance: &Instance) -> Diagnostic {
+        let mut span = instance.span;
+        let mut table = Some(&instance.table);
+        for key in &self.path {
+            let Some(node) = table.and_then(|t| t.node(key)) else { break };
+            span = node.span;
+            table = node.as_table();
+        }
+        Diagnostic::error(&INVALID_VALUE, self.message.clone()).at(span, "")
+    }
+}
+
+/// Returns the `fail(…)` behind an error, which a macro or include may have wrapped.
+fn refusal(error: &Error) -> Option<&Refusal> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return Some(refusal);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// `fail(message, key)`: stops, and shows the user the message at the option (a name, or a list of names on the way to it).
+fn fail(message: String, key: Option<Jinja>) -> Result<Jinja, Error> {
+    let path = match key {
+        None => vec![],
+        Some(key) if key.kind() == ValueKind::Seq => key.try_iter()?.map(|part| scalar(&part)).collect(),
+        Some(key) => vec![scalar(&key)],
+    };
+    Err(Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Refusal { message, path }))
 }
 
 /// Makes printing inside `{% set x %}…{% endset %}` raw: such a block builds one text that is printed whole later.
@@ -216,6 +291,7 @@ fn functions(environment: &mut Environment<'static>) {
     environment.add_filter("digest", |value: &Jinja| digest(value));
     environment.add_filter("replace", replace);
     environment.add_function("range", range);
+    environment.add_function("fail", fail);
 }
 
 fn refuse(filter: &str, value: &str, what: &str) -> Error {

@@ -16,6 +16,21 @@ use crate::resolve::instances::named;
 use crate::resolve::scope::Late;
 use crate::resolve::{Instance, Origin, unknown_name};
 
+/// What lays something over the Helm values, in the order of being laid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The component's `values.yaml.j2`.
+    Template,
+    /// A general feature of a kind of pod: the pod's name and which (`replicas`, `resources`, …).
+    Pod(String, &'static str),
+    /// The component's `[metrics]`, because something here brings monitoring.
+    Metrics,
+    /// A file that the user names in `values_files`, and where.
+    File(String, Span),
+    /// The user's `values`.
+    User,
+}
+
 /// Puts together the Helm values of a component; `None` without a chart.
 pub fn values(
     lowering: &Lowering<'_>,
@@ -24,12 +39,24 @@ pub fn values(
     own: &Own,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Value> {
+    stepwise(lowering, instance, context, own, &mut |_, _| {}, found)
+}
+
+/// [`values`], with a call of `seen` after each step that there is.
+pub fn stepwise(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    context: &Context,
+    own: &Own,
+    seen: &mut dyn FnMut(&dyn Fn() -> Step, &Value),
+    found: &mut Vec<Diagnostic>,
+) -> Option<Value> {
     instance.chart.as_ref()?;
     let mut values = Value::Map(Map::default());
     if let Some(template) = &instance.definition.values {
         let inputs = context.inputs(lowering.engine.reads(&template.name));
         let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
-            match lowering.engine.documents(template, context.jinja()) {
+            match lowering.engine.documents(template, context.jinja(), instance) {
                 Ok(documents) => {
                     let mut merged = Value::Map(Map::default());
                     for document in documents {
@@ -39,7 +66,7 @@ pub fn values(
                     Some((Arc::new(merged), asked))
                 }
                 Err(diagnostic) => {
-                    found.push(diagnostic.at(instance.span, "used here"));
+                    found.push(*diagnostic);
                     None
                 }
             }
@@ -51,20 +78,25 @@ pub fn values(
             }
         }
     }
+    seen(&|| Step::Template, &values);
     for (name, pod) in &instance.definition.pods {
-        place_pod(lowering, instance, name, pod, own, &mut values, found);
+        place_pod(lowering, instance, name, pod, own, &mut values, seen, found);
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         for (path, value) in &instance.definition.metrics_values {
             set(&mut values, path, value.clone());
         }
+        seen(&|| Step::Metrics, &values);
     }
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     for node in nodes(&instance.table, "values_files") {
         for (path, source, text) in node.as_str().map(|p| lowering.files.get(p)).unwrap_or_default() {
             match yaml::read_one(text) {
                 Ok(Value::Null) => {}
-                Ok(value) => values.merge(value),
+                Ok(value) => {
+                    values.merge(value);
+                    seen(&|| Step::File(path.to_string(), Span::new(source, 0, 0)), &values);
+                }
                 Err(error) => {
                     let at = Span::new(source, 0, 0);
                     let message = format!("`{path}` is not YAML: {} (line {})", error.message, error.line);
@@ -75,6 +107,7 @@ pub fn values(
     }
     if let Some(node) = instance.table.node("values") {
         values.merge(late.fill_node(node, found));
+        seen(&|| Step::User, &values);
     }
     Some(values)
 }
@@ -119,6 +152,7 @@ fn append(values: &mut Value, path: &str, items: Vec<Value>) {
     values.set(&keys, Value::List(list));
 }
 
+#[allow(clippy::too_many_arguments, reason = "one pod needs its definition, what the user says and where it goes")]
 fn place_pod(
     lowering: &Lowering<'_>,
     instance: &Instance,
@@ -126,24 +160,27 @@ fn place_pod(
     pod: &Pod,
     own: &Own,
     values: &mut Value,
+    seen: &mut dyn FnMut(&dyn Fn() -> Step, &Value),
     found: &mut Vec<Diagnostic>,
 ) {
     let facts = pod_facts(lowering, instance, name, pod, own, found);
-    let put = |values: &mut Value, path: &Option<String>, value: &Value| {
+    let mut put = |values: &mut Value, path: &Option<String>, value: &Value, feature: &'static str| {
         if let Some(path) = path
             && !value.is_empty()
         {
             merge(values, path, value.clone());
+            seen(&|| Step::Pod(name.into(), feature), values);
         }
     };
-    put(values, &pod.replicas, &facts.replicas);
-    put(values, &pod.resources, &facts.resources);
-    put(values, &pod.placement, &facts.placement());
-    put(values, &pod.identity, &facts.identity);
+    put(values, &pod.replicas, &facts.replicas, "replicas");
+    put(values, &pod.resources, &facts.resources, "resources");
+    put(values, &pod.placement, &facts.placement(), "placement");
+    put(values, &pod.identity, &facts.identity, "identity");
     if let (Some(path), Value::List(list)) = (&pod.env, &facts.env)
         && !list.is_empty()
     {
         append(values, path, list.clone());
+        seen(&|| Step::Pod(name.into(), "env"), values);
     }
     if let (Some((volumes, mounts)), Value::List(list), Value::List(mounted)) =
         (&pod.volumes, &facts.volumes, &facts.mounts)
@@ -151,6 +188,7 @@ fn place_pod(
     {
         append(values, volumes, list.clone());
         append(values, mounts, mounted.clone());
+        seen(&|| Step::Pod(name.into(), "files"), values);
     }
 }
 

@@ -90,6 +90,14 @@ impl Value {
         path.iter().try_fold(self, |value, key| value.get(key))
     }
 
+    /// Returns the value at a path of map keys and list indexes.
+    pub fn within<S: AsRef<str>>(&self, path: &[S]) -> Option<&Value> {
+        path.iter().try_fold(self, |value, key| match value {
+            Self::List(list) => list.get(key.as_ref().parse::<usize>().ok()?),
+            _ => value.get(key.as_ref()),
+        })
+    }
+
     /// Says whether this is an empty map, an empty list or null.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -101,8 +101,9 @@ pub struct Sides<'a> {
 
 /// Decides the credential of a claim; `None` when the capability has no secret fields.
 pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> Option<Arc<Credential>> {
-    let secret_fields: Vec<&String> =
-        sides.capability.fields.iter().filter(|(_, f)| f.secret).map(|(name, _)| name).collect();
+    let absent = |name: &String| sides.claim.get(name).is_some_and(|value| value == "true");
+    let fields = sides.capability.fields.iter().filter(|(_, f)| f.secret && !f.unless.as_ref().is_some_and(absent));
+    let secret_fields: Vec<&String> = fields.map(|(name, _)| name).collect();
     if secret_fields.is_empty() {
         return None;
     }

@@ -57,12 +57,17 @@ pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     let mut edges = IndexMap::new();
     for (name, entry) in frame.table.table("edges").unwrap_or(&empty) {
         let Some(table) = entry.node.as_table() else { continue };
+        let tls = table.node("tls");
+        let tls_table = tls.and_then(Node::as_table).unwrap_or(&empty);
+        // Each cluster may have a certificate of its own.
+        let certmap = tls_table.node("certmap").and_then(|node| {
+            let written = node.as_str()?;
+            Some(early_text(frame, None, written, node.span, context.sources, found))
+        });
         let mut text = |key: &str| {
             let node = table.node(key)?;
             Some(early_text(frame, None, node.as_str()?, node.span, context.sources, found))
         };
-        let tls = table.node("tls");
-        let tls_table = tls.and_then(Node::as_table).unwrap_or(&empty);
         let class = text("class");
         let edge = Edge {
             name: name.to_string(),
@@ -74,7 +79,7 @@ pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
             issuer: tls_table.text("issuer").map(String::from),
             wildcard: tls_table.flag("wildcard").unwrap_or(false),
             secret: tls_table.text("secret").map(String::from),
-            certmap: tls_table.text("certmap").map(String::from),
+            certmap,
             tls: tls.is_some_and(|node| node.as_bool() != Some(false)),
             annotations: crate::catalog::component::text_map(table.table("annotations")),
             default: table.flag("default").unwrap_or(false),

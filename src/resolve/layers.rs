@@ -384,10 +384,15 @@ fn store(frame: &Frame) -> Store {
     let Some(entry) = frame.table.get("secrets") else { return Store::default() };
     let Some(table) = entry.node.as_table() else { return Store::default() };
     let provider = table.text("provider").unwrap_or_default().to_string();
+    // Names of these stores' items may hold no slash (GCP: Secret Manager, resource names; Azure: Key Vault, object names).
+    let convention = match provider.as_str() {
+        "gcp" | "azure" | "kubernetes" => "${component.name}-${secret.name}",
+        _ => "${component.name}/${secret.name}",
+    };
     let component = table.text("at").filter(|at| frame.table.table("components").is_some_and(|c| c.contains_key(*at)));
     Store {
         name: table.text("name").unwrap_or(&provider).into(),
-        key: table.text("key").unwrap_or("${component.name}/${secret.name}").into(),
+        key: table.text("key").unwrap_or(convention).into(),
         refresh: table.text("refresh").unwrap_or("1h").into(),
         component: component.map(String::from),
         namespaced: table.text("scope") == Some("namespace"),

@@ -172,6 +172,12 @@ impl Flux<'_> {
                 &format!("flux create secret git {secret} --namespace {NAMESPACE} \\\n  --url {url} {credentials}"),
             );
         }
+        if let Some(name) = self.settings().and_then(|t| t.table("decrypt")).and_then(|t| t.text("secret")) {
+            add(
+                "Bring the key with which files are decrypted.",
+                &format!("kubectl -n {NAMESPACE} create secret generic {name} --from-file age.agekey=<file>"),
+            );
+        }
         if self.install() == "bootstrap" && self.leads() {
             add(
                 "Fetch what Flux committed, and see the platform come up.",
@@ -190,12 +196,6 @@ impl Flux<'_> {
             add(
                 "See it come up.",
                 &format!("flux get kustomizations --watch --label-selector lakegen.dev/target={}", self.target.name),
-            );
-        }
-        if let Some(name) = self.settings().and_then(|t| t.table("decrypt")).and_then(|t| t.text("secret")) {
-            add(
-                "Bring the key with which files are decrypted.",
-                &format!("kubectl -n {NAMESPACE} create secret generic {name} --from-file age.agekey=<file>"),
             );
         }
         text.push_str(&format!(

@@ -13,14 +13,14 @@ pub use release::values_kustomization;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Writer;
 use super::layout::{All, Paths, kustomization};
+use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
 use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, namespaces};
+use crate::lower::{Manifests, TargetManifests, demand, namespaces};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::{Node, Table, text};
@@ -40,7 +40,8 @@ pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &m
     }
     let mut names: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
-        let out = Flux { platform, target, lowered, paths };
+        let shared = target.shared.map(|index| (&platform.targets[index], &manifests.targets[index]));
+        let out = Flux { platform, target, lowered, paths, shared };
         for name in out.write(writer) {
             if let Some(other) = names.insert((&target.cluster, name.clone()), &target.name) {
                 let message = format!(
@@ -61,6 +62,8 @@ struct Flux<'a> {
     target: &'a Target,
     lowered: &'a TargetManifests,
     paths: &'a All,
+    /// The target with what the environments of this cluster share.
+    shared: Option<(&'a Target, &'a TargetManifests)>,
 }
 
 /// What a Kustomization applies.
@@ -72,6 +75,8 @@ enum What {
     Chart { with_objects: bool },
     /// A folder of somebody's repository.
     Source,
+    /// The folder of the runs of a job on demand.
+    Runs,
 }
 
 /// A Kustomization on its way.
@@ -82,6 +87,7 @@ struct Step {
     /// Relative to the tree's root, or to the source's.
     path: String,
     source: String,
+    /// Whole names of the Kustomizations to wait for.
     after: Vec<String>,
     substitutes: bool,
 }
@@ -182,13 +188,33 @@ impl<'a> Flux<'a> {
         if let Some(path) = objects {
             plan.push((What::Folder(stage), objects_name, self.in_repository(path)));
         }
+        if let Some(job) = self.instance(unit).filter(|i| unit.part == Portion::Main && demand::is_on_demand(i)) {
+            let path = self.in_repository(&jobs::runs(&self.target.name, &job.name));
+            plan.push((What::Runs, format!("{}-runs", unit.name()), path));
+        }
         plan
+    }
+
+    /// Returns the Kustomization of a unit that comes last: who waits for the unit waits for it. Nobody waits for runs.
+    fn last(&self, unit: &UnitId) -> String {
+        let mut plan = self.plan(unit);
+        plan.retain(|(what, ..)| *what != What::Runs);
+        plan.pop().map_or_else(|| format!("{}-runs", unit.name()), |(_, name, _)| name)
     }
 
     /// Splits a unit into Kustomizations.
     fn steps(&self, unit: &UnitId, place: &Place, sources: &mut sources::Sources) -> Vec<Step> {
-        let last = |unit: &UnitId| self.plan(unit).pop().map_or_else(|| unit.name(), |(_, name, _)| name);
-        let mut after: Vec<String> = place.after.keys().map(last).collect();
+        let mut after: Vec<String> = place.after.keys().map(|u| name(self.target, &self.last(u))).collect();
+        if let Some((target, lowered)) = self.shared {
+            let there = Flux { target, lowered, shared: None, ..*self };
+            let units = place.outside.iter().filter_map(|unit| {
+                let main = UnitId { part: Portion::Main, ..unit.clone() };
+                [unit.clone(), main].into_iter().find(|u| lowered.order.units.contains_key(u))
+            });
+            after.extend(units.map(|u| name(target, &there.last(&u))));
+        }
+        after.sort();
+        after.dedup();
         let substituted = |stage| self.lowered.substituted.contains(&(unit.component.clone(), stage));
         let mut steps = Vec::new();
         for (what, step_name, path) in self.plan(unit) {
@@ -202,11 +228,11 @@ impl<'a> Flux<'a> {
                 what,
                 path,
                 source: source.unwrap_or_else(|| root(self.platform, self.target)),
-                after: std::mem::replace(&mut after, vec![step_name]),
+                after: std::mem::replace(&mut after, vec![name(self.target, &step_name)]),
                 substitutes: match what {
                     What::Folder(stage) => substituted(stage),
                     What::Chart { .. } => substituted(Stage::Release),
-                    What::Source => false,
+                    What::Source | What::Runs => false,
                 },
             });
         }
@@ -246,7 +272,7 @@ impl<'a> Flux<'a> {
             |key: &str, default: bool| instance.and_then(|i| sync(i, key)).and_then(Node::as_bool).unwrap_or(default);
         let mut spec = Map::default();
         if !step.after.is_empty() {
-            let names = step.after.iter().map(|n| object([("name", Value::from(name(self.target, n)))]));
+            let names = step.after.iter().map(|n| object([("name", Value::from(n.as_str()))]));
             spec.insert("dependsOn".into(), Value::List(names.collect()));
         }
         spec.insert("interval".into(), self.duration("interval", INTERVAL));
@@ -265,7 +291,8 @@ impl<'a> Flux<'a> {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
         }
-        spec.insert("wait".into(), Value::Bool(true));
+        // A run that fails is no reason to hold the next one back.
+        spec.insert("wait".into(), Value::Bool(step.what != What::Runs));
         if let (What::Source, Some(instance)) = (step.what, instance) {
             spec.insert("targetNamespace".into(), Value::from(instance.namespace.as_str()));
         }
@@ -277,6 +304,10 @@ impl<'a> Flux<'a> {
             if !ignored.is_empty() {
                 spec.insert("ignore".into(), Value::List(ignored));
             }
+        }
+        let checks = self.checks(unit, step);
+        if !checks.is_empty() {
+            spec.insert("healthCheckExprs".into(), Value::List(checks));
         }
         if step.substitutes {
             let from =
@@ -292,6 +323,39 @@ impl<'a> Flux<'a> {
             ("metadata", self.metadata(&name(self.target, &step.name))),
             ("spec", Value::Map(spec)),
         ])
+    }
+
+    /// Returns how to tell that kinds are ready which say it in words of their own
+    /// (fluxcd.io/flux/components/kustomize/kustomizations, "Health check expressions").
+    fn checks(&self, unit: &UnitId, step: &Step) -> Vec<Value> {
+        let stage = match step.what {
+            What::Folder(stage) => stage,
+            What::Chart { with_objects: true } => Stage::Release,
+            _ => return vec![],
+        };
+        let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let kinds: BTreeMap<String, (&str, &str)> = objects
+            .into_iter()
+            .flatten()
+            .map(|l| (format!("{}_{}", l.object.group(), l.object.kind()), (l.object.api_version(), l.object.kind())))
+            .collect();
+        let shared = self.shared.map(|(target, _)| target);
+        let all = || std::iter::once(self.target).chain(shared).flat_map(|t| t.instances.values());
+        kinds
+            .into_iter()
+            .filter_map(|(key, (api, kind))| {
+                let (current, failed) = all().find_map(|i| i.definition.ready.get(&key))?;
+                let mut map = Map::from_iter([
+                    (Arc::from("apiVersion"), Value::from(api)),
+                    ("kind".into(), Value::from(kind)),
+                    ("current".into(), Value::from(current.as_str())),
+                ]);
+                if let Some(failed) = failed {
+                    map.insert("failed".into(), Value::from(failed.as_str()));
+                }
+                Some(Value::Map(map))
+            })
+            .collect()
     }
 
     /// Returns how files encrypted with SOPS are read (fluxcd.io/flux/components/kustomize/kustomizations, Decryption).

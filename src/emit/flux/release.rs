@@ -112,9 +112,6 @@ impl Flux<'_> {
         if let Some(history) = sync(instance, "revision_history").and_then(Node::as_int) {
             spec.insert("maxHistory".into(), Value::from(history));
         }
-        if sync(instance, "automated").and_then(Node::as_bool) == Some(false) {
-            spec.insert("suspend".into(), Value::Bool(true));
-        }
         if !maps.is_empty() {
             let from =
                 maps.iter().map(|n| object([("kind", Value::from("ConfigMap")), ("name", Value::from(n.as_str()))]));

@@ -44,6 +44,7 @@ const HEAD: &str = r#"#!/bin/sh
 # Wants jq, openssl and the store's own program, logged in. What is there already stays as it is.
 # A value is one line, or @FILE for what a file holds; where it says so, an empty one becomes random.
 set -eu
+[ -f "$0" ] || { echo 'write this to a file and run that: it reads the answers where it would read itself' >&2; exit 1; }
 trap 'stty echo 2>/dev/null || :' EXIT
 ask() { # variable, what to ask, whether empty may become random
   printf '%s%s: ' "$2" "${3:+ (empty: random)}" >&2
@@ -234,6 +235,29 @@ fn jq(program: &str) -> String {
     format!("jq --null-input {}", quote(program))
 }
 
+/// Returns the call of SOPS with the recipients that the platform names; without any, `.sops.yaml` says who.
+fn sops(list: &List<'_>, file: &str) -> String {
+    let settings = list.target.table.table("secrets").and_then(|t| t.table("sops"));
+    let flags = [
+        ("age", "age"),
+        ("pgp", "pgp"),
+        ("kms", "kms"),
+        ("gcp_kms", "gcp-kms"),
+        ("azure_kv", "azure-kv"),
+        ("vault", "hc-vault-transit"),
+    ]
+    .into_iter()
+    .filter_map(|(key, flag)| {
+        let all = settings?.texts(key).join(",");
+        (!all.is_empty()).then(|| format!(" --{flag}={}", quote(&all)))
+    });
+    format!(
+        "sops encrypt{} --encrypted-regex='^(data|stringData)$' --input-type=json --output-type=yaml \
+         --filename-override={file} /dev/stdin",
+        flags.collect::<String>()
+    )
+}
+
 fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &Kept) {
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
     let readers: Vec<&str> = kept.readers.iter().map(String::as_str).collect();
@@ -244,18 +268,19 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
     if kept.precious {
         line("# precious: losing it is losing data, so keep a copy apart");
     }
-    let file = quote(&format!("{}.{namespace}.{name}.yaml", list.target.name));
+    let folder = store_setting(list, "files").unwrap_or(".").trim_end_matches('/');
+    let path = format!("{folder}/{}.{namespace}.{name}.yaml", list.target.name);
+    let (file, half) = (quote(&path), quote(&format!("{path}.tmp")));
+    let in_file = format!("mkdir -p -- {}", quote(folder));
     let (there, create) = match list.provider {
-        "sealed" => (format!("test -e {file}"), format!("kubeseal --format=yaml >{file}")),
-        "sops" => (
-            format!("test -e {file}"),
-            format!("sops encrypt --input-type=json --output-type=yaml --filename-override={file} /dev/stdin >{file}"),
-        ),
+        "sealed" => (format!("test -e {file}"), format!("kubeseal --format=yaml >{half}")),
+        "sops" => (format!("test -e {file}"), format!("{} >{half}", sops(list, &file))),
         _ => (
             format!("kubectl --namespace={} get secret {}", quote(namespace), quote(name)),
             "kubectl create -f -".to_string(),
         ),
     };
+    let is_file = matches!(list.provider, "sealed" | "sops");
     line(&format!("if {there} >/dev/null 2>&1; then"));
     line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{namespace}/{name} is there already"))));
     line("else");
@@ -279,7 +304,13 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
         json!(if kept.kind.is_empty() { "Opaque" } else { &kept.kind }),
         pairs.join(", ")
     );
+    if is_file {
+        line(&format!("  {in_file}"));
+    }
     line(&format!("  {} | {create}", jq(&program)));
+    if is_file {
+        line(&format!("  mv -- {half} {file}"));
+    }
     if !variables.is_empty() {
         line(&format!("  unset value{variables}"));
     }
@@ -289,6 +320,80 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every provider with an item whose name and properties want to get out of their quotes.
+    #[test]
+    fn every_provider_has_its_commands() {
+        for (settings, create) in [
+            ("provider = \"vault\"\nat = \"https://v.example.com\"", "vault kv put -cas=0 -mount=kv 'it'\\''s $(x)' -"),
+            ("provider = \"vault\"\nat = \"https://v.example.com\"\nversion = \"v1\"", "vault kv put -mount=kv 'it"),
+            ("provider = \"onepassword\"\nvault = \"lake\"", "op item create --vault=lake -"),
+            ("provider = \"aws\"\nregion = \"eu-1\"", "aws secretsmanager create-secret --region=eu-1 --name='it"),
+            ("provider = \"aws\"\nservice = \"ParameterStore\"", "aws ssm put-parameter --name='it"),
+            ("provider = \"gcp\"\nproject = \"p\"", "gcloud secrets create --project=p 'it"),
+            (
+                "provider = \"azure\"\nat = \"https://kv1.vault.azure.net\"",
+                "az keyvault secret set --vault-name=kv1 --name='it",
+            ),
+            ("provider = \"kubernetes\"", "kubectl create -f -"),
+            ("provider = \"sealed\"", "kubeseal --format=yaml >./t.one.x.yaml.tmp"),
+            (
+                "provider = \"sops\"\nfiles = \"s/\"\nsops.age = [\"age1\"]",
+                "sops encrypt --age=age1 --encrypted-regex='^(data|stringData)$'",
+            ),
+            ("provider = \"none\"", "kubectl create -f -"),
+        ] {
+            let mut found = Vec::new();
+            let id = crate::diag::Sources::default().add("", "");
+            let table = crate::parse::toml::parse(id, &format!("[secrets]\n{settings}\n"), &mut found);
+            let provider = table.table("secrets").and_then(|t| t.text("provider")).unwrap_or("").to_string();
+            let target = target(table);
+            let readers = ["one".to_string()];
+            let item = Item {
+                name: "it's $(x)",
+                properties: vec![("a\"b\\(1)", &readers), ("user", &readers)],
+                precious: true,
+                how: "`x`\nsecond".into(),
+                free: true,
+            };
+            let mut kept = Kept { kind: "Opaque".into(), ..Kept::default() };
+            kept.keys.insert("url".into(), "pg://u:<password>@h".into());
+            kept.keys.insert("user".into(), "it's".into());
+            let by_people = matches!(provider.as_str(), "sealed" | "sops" | "none");
+            let list = List {
+                target: &target,
+                store: "s",
+                provider: &provider,
+                items: if by_people { vec![] } else { vec![item] },
+                kept: if by_people { vec![("one", "x", &kept)] } else { vec![] },
+                made: vec![],
+            };
+            let text = commands(&[list]);
+            assert!(text.contains(create), "no `{create}` in:\n{text}");
+            assert!(!text.contains("\nsecond"), "{text}");
+            parses(&text);
+        }
+    }
+
+    fn target(table: crate::parse::Table) -> crate::resolve::Target {
+        let mut out = crate::diag::Sources::default();
+        let world: crate::world::memory::MemoryWorld =
+            [("p", "[platform]\nname = \"t\"\n[git]\nurl = \"https://g.example.com/a.git\"\n".as_bytes())]
+                .into_iter()
+                .collect();
+        let syntax = crate::parse::parse(&world, "p", &mut out);
+        let platform = crate::resolve::resolve(&world, &syntax.output, &mut out).output.expect("a platform");
+        crate::resolve::Target { table, name: "t".into(), ..platform.targets[0].clone() }
+    }
+
+    /// Lets the shell read the script without running it, where there is one.
+    fn parses(script: &str) {
+        use std::io::Write as _;
+        let shell = std::process::Command::new("sh").arg("-n").stdin(std::process::Stdio::piped()).spawn();
+        let Ok(mut shell) = shell else { return };
+        shell.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("the shell reads");
+        assert!(shell.wait().expect("the shell ends").success(), "{script}");
+    }
 
     #[test]
     fn nothing_escapes_the_quotes() {

@@ -10,6 +10,7 @@ use lakegen::manifest::yaml;
 use lakegen::resolve::{Engine, Target};
 
 use super::platforms::Rendered;
+use super::sets::{Application, applications};
 use super::{Options, Tally, kustomize, tools};
 
 /// A chart that only shows its values; quoted, so that nothing in them can look like a manifest.
@@ -65,12 +66,13 @@ pub fn judge(program: &Path, options: &Options, rendered: &[Rendered], tally: &m
 fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
     let platform = one.platform();
     let mut releases = Vec::new();
+    let applications = applications(&one.compiled);
     for (target, manifests) in platform.targets.iter().zip(&one.compiled.manifests.targets) {
         for (name, unit) in &manifests.units {
             let Unit { values: Some(wanted), .. } = unit else { continue };
-            let path = format!("argocd/{}/{name}.yaml", target.name);
-            let bytes = one.compiled.tree.get(&path).with_context(|| format!("no {path}"))?;
-            let application = yaml::read_one(std::str::from_utf8(bytes)?)?;
+            let application = applications.iter().find(|a| a.target == target.name && a.unit == *name);
+            let Application { path, value: application, .. } =
+                application.with_context(|| format!("no Application of {name} in {}", target.name))?;
             let sources = application.at(&["spec", "sources"]).and_then(Value::as_list).unwrap_or(&[]);
             let Some(source) = sources.iter().find(|source| source.get("chart").is_some()) else {
                 bail!("{path} has values and no chart");

@@ -10,6 +10,7 @@ use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
 use super::platforms::Rendered;
+use super::sets::{Application, applications};
 use super::{Options, Tally, tools};
 
 /// A folder to build, and what must come out.
@@ -60,11 +61,11 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
 /// Returns the folders that the engine looks for and that are not there.
 fn dangling(one: &Rendered) -> Vec<String> {
     let mut wrong = Vec::new();
-    let engine = one.platform().engine.name();
-    for (file, bytes) in one.compiled.tree.files().filter(|(path, _)| path.starts_with(&format!("{engine}/"))) {
-        let Some(object) = std::str::from_utf8(bytes).ok().and_then(|text| yaml::read_one(text).ok()) else {
-            continue;
-        };
+    let read = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| yaml::read_one(text).ok());
+    let flux = one.compiled.tree.files().filter(|(path, _)| path.starts_with("flux/"));
+    let flux = flux.filter_map(|(path, bytes)| Some((path.to_string(), read(bytes)?)));
+    let all = applications(&one.compiled).into_iter().map(|Application { path, value, .. }| (path, value)).chain(flux);
+    for (file, object) in all {
         // An Application has sources; a Kustomization of Flux has one path, in the platform's own repository or another.
         let sources = object.at(&["spec", "sources"]).and_then(Value::as_list).unwrap_or(&[]);
         let own = format!("{}-", one.platform().name);

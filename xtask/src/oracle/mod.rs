@@ -9,6 +9,7 @@ mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
 mod kustomize; //   base and patches against the complete objects
 mod platforms; //   what is judged
+mod sets; //        Applications, also those that an ApplicationSet makes
 mod schemas; //     OpenAPI and CRDs → schemas as kubeconform wants them
 mod tools; //       where the binaries are, and many processes at once
 
@@ -80,7 +81,8 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
             }
             let here = folder.path().join(format!("{number}-{other_engine}"));
             match Rendered::new(path, &here, other_engine) {
-                Ok(one) => {
+                Ok(None) => {}
+                Ok(Some(one)) => {
                     tally.check(&format!("render {}", one.name), &[]);
                     rendered.push(one);
                 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use lakegen::compile::{Compiled, Request, compile};
 use lakegen::diag::render::{Format, Style, render};
+use lakegen::diag::{Diagnostic, Level};
+use lakegen::lower::OTHER_ENGINE;
 use lakegen::resolve::Platform;
 use lakegen::world::disk::DiskWorld;
 use lakegen::world::{ReadError, World};
@@ -19,7 +21,9 @@ pub struct Rendered {
 
 impl Rendered {
     /// Compiles the file, for the other engine than it says when asked to, and writes the tree.
-    pub fn new(file: &Path, folder: &Path, other_engine: bool) -> anyhow::Result<Self> {
+    ///
+    /// Nothing when the platform says things that only its own engine can do.
+    pub fn new(file: &Path, folder: &Path, other_engine: bool) -> anyhow::Result<Option<Self>> {
         let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let request = Request { file: file.file_name().context("not a file")?.to_string_lossy().into_owned() };
         let disk = DiskWorld::new(parent);
@@ -32,6 +36,10 @@ impl Rendered {
         } else {
             compile(&disk, &request)
         };
+        let bound = |d: &Diagnostic| d.level == Level::Error && d.code.slug == OTHER_ENGINE.slug;
+        if other_engine && compiled.diagnostics.iter().any(bound) {
+            return Ok(None);
+        }
         if !compiled.is_ok() {
             let style = Style { color: false, width: 120 };
             bail!("{}", render(&compiled.diagnostics, &compiled.sources, Format::Full, style));
@@ -41,7 +49,7 @@ impl Rendered {
             std::fs::create_dir_all(path.parent().context("a file stands in a folder")?)?;
             std::fs::write(path, bytes)?;
         }
-        Ok(Self { name, folder: folder.to_path_buf(), compiled })
+        Ok(Some(Self { name, folder: folder.to_path_buf(), compiled }))
     }
 
     /// Returns the platform.

@@ -1,0 +1,85 @@
+//! `foreign-annotation`: settings of one ingress controller on an ingress of another.
+
+use super::{Context, Findings, Made, at_key};
+use crate::code;
+use crate::diag::Diagnostic;
+use crate::manifest::value::Value;
+use crate::parse::node::Lookup;
+use crate::resolve::Instance;
+
+code!(
+    FOREIGN_ANNOTATION,
+    "foreign-annotation",
+    "an ingress has an annotation that its controller does not read",
+    "the controller passes it over: a redirect, a certificate or a limit that one relies on is not there",
+    "[edges.web]\nkind = \"ingress\"\nclass = \"nginx\"\nannotations = { \"alb.ingress.kubernetes.io/scheme\" = \"internal\" }",
+    "[edges.web]\nkind = \"ingress\"\nclass = \"alb\"\nannotations = { \"alb.ingress.kubernetes.io/scheme\" = \"internal\" }"
+);
+
+/// Annotation prefix, the component that reads it, the class that it usually has.
+const READERS: &[(&str, &str, &str)] = &[
+    ("alb.ingress.kubernetes.io/", "aws-load-balancer-controller", "alb"),
+    ("nginx.ingress.kubernetes.io/", "ingress-nginx", "nginx"),
+    ("traefik.ingress.kubernetes.io/", "traefik", "traefik"),
+    ("haproxy-ingress.github.io/", "haproxy-ingress", "haproxy"),
+    ("haproxy.org/", "haproxy", "haproxy"),
+    ("appgw.ingress.kubernetes.io/", "application-gateway", "azure-application-gateway"),
+    ("networking.gke.io/", "gke", "gce"),
+];
+
+/// Checks the annotations of every Ingress whose controller is known.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    for made in context.made() {
+        for lowered in made.objects().filter(|l| l.object.kind() == "Ingress") {
+            let value = lowered.object.value();
+            let Some(class) = value.at(&["spec", "ingressClassName"]).and_then(Value::as_str) else { continue };
+            let Some(controller) = controller(context, &made, class) else { continue };
+            let annotations = value.at(&["metadata", "annotations"]).and_then(Value::as_map).into_iter().flatten();
+            for (key, _) in annotations {
+                let Some((_, reader, usual)) = READERS.iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
+                    continue;
+                };
+                if controller == *usual {
+                    continue;
+                }
+                let name = lowered.object.name();
+                let message =
+                    format!("ingress `{name}` has the class `{class}`, whose controller does not read `{key}`");
+                let edge = edge_of(&made, name).and_then(|edge| made.target.edges.get(edge));
+                let asked = edge.filter(|edge| edge.annotations.contains_key(&**key));
+                let diagnostic = Diagnostic::warning(&FOREIGN_ANNOTATION, message);
+                let diagnostic = match asked {
+                    Some(edge) => diagnostic.at(edge.span, "said of this edge"),
+                    None => at_key(context, diagnostic, lowered, key),
+                };
+                let help = format!("remove it, or publish through an edge whose class belongs to `{reader}`");
+                findings.object(&made, lowered, diagnostic.help(help));
+            }
+        }
+    }
+}
+
+/// Returns the edge that a component's ingress was made for.
+fn edge_of<'a>(made: &Made<'a>, ingress: &str) -> Option<&'a str> {
+    let instance = made.instance?;
+    let endpoint = ingress.strip_prefix(&instance.name).map(|rest| rest.trim_start_matches('-'))?;
+    let endpoint = if endpoint.is_empty() { "main" } else { endpoint };
+    instance.hosts.get(endpoint).map(|published| published.edge.as_str())
+}
+
+/// Returns the usual class of the controller that serves a class; none when it is not known.
+fn controller(context: &Context<'_>, made: &Made<'_>, class: &str) -> Option<&'static str> {
+    let shared = made.target.shared.map(|index| &context.platform.targets[index]);
+    let mut all = made.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
+    let serving = all.find(|i| i.definition.provides.contains_key("ingress") && class_of(i).as_deref() == Some(class));
+    let by_component = serving.map(|i| READERS.iter().find(|(_, reader, _)| *reader == i.definition.name));
+    match by_component {
+        Some(known) => known.map(|(.., usual)| *usual),
+        None => READERS.iter().find(|(.., usual)| *usual == class).map(|(.., usual)| *usual),
+    }
+}
+
+fn class_of(instance: &Instance) -> Option<String> {
+    let default = || instance.definition.options.get("class").and_then(|def| def.default.as_ref()?.as_str());
+    instance.table.text("class").or_else(default).map(String::from)
+}
