@@ -297,7 +297,8 @@ impl<'a> Flux<'a> {
         }
         let named = self.named_checks(unit, step);
         // A run that fails is no reason to hold the next one back.
-        spec.insert("wait".into(), Value::Bool(step.what != What::Runs && named.is_empty()));
+        let waits = step.what != What::Runs && unit.component != UNIT;
+        spec.insert("wait".into(), Value::Bool(waits && named.is_empty()));
         if !named.is_empty() {
             spec.insert("healthChecks".into(), Value::List(named));
         }
@@ -347,19 +348,16 @@ impl<'a> Flux<'a> {
     /// Returns what is waited for one by one where Flux cannot read the state of an object: it would wait in vain for all.
     fn named_checks(&self, unit: &UnitId, step: &Step) -> Vec<Value> {
         let objects = self.objects(unit, step);
+        if unit.component == UNIT {
+            // Others wait for the values that are replaced, not for somebody's token.
+            let name = secret::substitutes(self.target);
+            let substitutes = objects.iter().filter(|l| l.object.name() == name);
+            return substitutes.map(|l| check(l.object.api_version(), l.object.kind(), NAMESPACE, &name)).collect();
+        }
         let readable = |l: &&Lowered| !UNREADABLE.contains(&(l.object.group(), l.object.kind()));
         if objects.iter().all(|l| readable(&l)) {
             return vec![];
         }
-        let check = |api: &str, kind: &str, namespace: &str, name: &str| {
-            let mut map =
-                Map::from_iter([(Arc::from("apiVersion"), Value::from(api)), ("kind".into(), Value::from(kind))]);
-            map.insert("name".into(), Value::from(name));
-            if !namespace.is_empty() {
-                map.insert("namespace".into(), Value::from(namespace));
-            }
-            Value::Map(map)
-        };
         let release = matches!(step.what, What::Chart { .. })
             .then(|| check("helm.toolkit.fluxcd.io/v2", "HelmRelease", NAMESPACE, &name(self.target, &unit.name())));
         let objects = objects
@@ -439,6 +437,16 @@ impl<'a> Flux<'a> {
         }
         writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
     }
+}
+
+/// Returns an entry of `healthChecks`.
+fn check(api: &str, kind: &str, namespace: &str, name: &str) -> Value {
+    let mut map = Map::from_iter([(Arc::from("apiVersion"), Value::from(api)), ("kind".into(), Value::from(kind))]);
+    map.insert("name".into(), Value::from(name));
+    if !namespace.is_empty() {
+        map.insert("namespace".into(), Value::from(namespace));
+    }
+    Value::Map(map)
 }
 
 /// Returns a `sync` setting of a component.
