@@ -20,6 +20,9 @@ mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image
 mod foreign_annotation; //      foreign-annotation
 mod unknown_issuer; //          unknown-issuer
+mod runtime_download; //        runtime-download
+mod bucket_claim_setting; //    bucket-claim-setting
+mod unapplied_bucket_setting; // unapplied-bucket-setting
 
 use std::collections::BTreeSet;
 
@@ -48,6 +51,9 @@ pub static CODES: &[&Code] = &[
     &abandoned_source::ABANDONED_IMAGE,
     &foreign_annotation::FOREIGN_ANNOTATION,
     &unknown_issuer::UNKNOWN_ISSUER,
+    &runtime_download::RUNTIME_DOWNLOAD,
+    &bucket_claim_setting::BUCKET_CLAIM_SETTING,
+    &unapplied_bucket_setting::UNAPPLIED_BUCKET_SETTING,
     &UNUSED_EXCEPTION,
 ];
 
@@ -66,6 +72,9 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     abandoned_source::check,
     foreign_annotation::check,
     unknown_issuer::check,
+    runtime_download::check,
+    bucket_claim_setting::check,
+    unapplied_bucket_setting::check,
 ];
 
 code!(

@@ -1,0 +1,204 @@
+//! `runtime-download`: a program that fetches parts of itself each time it starts.
+
+use super::{Clean, Context, Findings, at_key, walk};
+use crate::code;
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::object::Object;
+use crate::manifest::value::Value;
+use crate::resolve::Instance;
+
+code!(
+    RUNTIME_DOWNLOAD,
+    "runtime-download",
+    "a program downloads packages each time it starts",
+    "the same commit runs other code on another day, and nothing starts while the place of download is away",
+    "conf.\"spark.jars.packages\" = \"org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0\"",
+    "image = \"ghcr.io/acme/spark-iceberg:3.5.5-1\"      # with the JARs in /opt/spark/jars"
+);
+
+const HELP: &str =
+    "put it into an image of one's own, with its version and checksum in the Dockerfile, and name that image";
+
+/// Settings that make Spark resolve Maven coordinates (spark.apache.org/docs/latest/configuration.html).
+const PACKAGES: &str = "spark.jars.packages";
+
+/// Settings that may name files on a web server (the same page).
+const FILES: &[&str] = &["spark.jars", "spark.files", "spark.submit.pyFiles", "spark.archives"];
+
+/// What package managers are told to install with.
+const INSTALLERS: &[&str] = &[
+    "pip install",
+    "pip3 install",
+    "apt-get install",
+    "apt install",
+    "apk add",
+    "yum install",
+    "dnf install",
+    "npm install",
+];
+
+/// Something that is downloaded: the key that it stands under, what is fetched, and the user's own text of it.
+struct Download<'a> {
+    key: &'a str,
+    what: String,
+    text: &'a str,
+}
+
+/// Checks every workload, every Spark application and every ConfigMap with Spark's settings.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let mut clean = Clean::default();
+    for made in context.made() {
+        for lowered in made.objects() {
+            let value = lowered.object.value();
+            clean.unless_clean(value, findings, |findings| {
+                for download in downloads(&lowered.object) {
+                    let (kind, name) = (lowered.object.kind(), lowered.object.name());
+                    let verb = if kind == "ConfigMap" { "makes Spark download" } else { "downloads" };
+                    let message = format!("{kind} `{name}` {verb} {} at each start", download.what);
+                    let diagnostic = Diagnostic::warning(&RUNTIME_DOWNLOAD, message);
+                    let diagnostic = match made.instance.and_then(|i| written(i, download.text)) {
+                        Some(span) => diagnostic.at(span, ""),
+                        None => at_key(context, diagnostic, lowered, download.key),
+                    };
+                    findings.object(&made, lowered, diagnostic.help(HELP));
+                }
+            });
+        }
+    }
+}
+
+fn downloads(object: &Object) -> Vec<Download<'_>> {
+    let mut found = Vec::new();
+    match (object.group(), object.kind()) {
+        ("sparkoperator.k8s.io", _) => {
+            for spec in [&["spec"][..], &["spec", "template"]].iter().filter_map(|path| object.value().at(path)) {
+                spark(spec, &mut found);
+            }
+        }
+        ("", "ConfigMap") => {
+            for value in object.value().at(&["data"]).and_then(Value::as_map).into_iter().flat_map(|data| data.values())
+            {
+                let text = value.as_str().map_or("", |text| text);
+                let line = text.lines().map(str::trim).find(|line| setting(line) == Some(PACKAGES));
+                found.extend(line.map(|line| Download {
+                    key: PACKAGES,
+                    what: "Maven packages".into(),
+                    text: line[PACKAGES.len()..].trim_start_matches([' ', '\t', '=', ':']),
+                }));
+            }
+        }
+        ("" | "apps" | "batch", _) => containers(object.value(), &mut found),
+        _ => {}
+    }
+    found
+}
+
+/// Returns the name of the setting in a line of spark-defaults.conf.
+fn setting(line: &str) -> Option<&str> {
+    line.split([' ', '\t', '=', ':']).next().filter(|name| !name.is_empty())
+}
+
+fn spark<'a>(spec: &'a Value, found: &mut Vec<Download<'a>>) {
+    let list =
+        |key: &str| spec.at(&["deps", key]).and_then(Value::as_list).into_iter().flatten().filter_map(Value::as_str);
+    for package in list("packages") {
+        found.push(Download { key: "packages", what: format!("Maven package `{package}`"), text: package });
+    }
+    for key in ["jars", "files", "pyFiles", "archives"] {
+        for file in list(key).filter(|file| on_the_web(file)) {
+            found.push(Download { key: "deps", what: format!("`{file}`"), text: file });
+        }
+    }
+    let conf = spec.at(&["sparkConf"]).and_then(Value::as_map);
+    for (name, value) in conf.into_iter().flatten() {
+        let Some(text) = value.as_str() else { continue };
+        if &**name == PACKAGES {
+            found.push(Download { key: PACKAGES, what: format!("Maven package `{text}`"), text });
+        } else if FILES.contains(&&**name) && text.split(',').any(on_the_web) {
+            found.push(Download { key: "sparkConf", what: format!("`{text}`"), text });
+        }
+    }
+}
+
+fn on_the_web(file: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| file.trim_start().starts_with(scheme))
+}
+
+/// Looks at the commands of all containers: maps with an image, wherever a workload keeps them.
+fn containers<'a>(value: &'a Value, found: &mut Vec<Download<'a>>) {
+    match value {
+        Value::Map(map) => {
+            if map.contains_key("image") {
+                let words: Vec<&'a str> = ["command", "args"]
+                    .iter()
+                    .filter_map(|key| map.get(*key).and_then(Value::as_list))
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
+                if let Some(what) = fetched(&words.join(" ")) {
+                    let longest = words.iter().copied().max_by_key(|word| word.len()).unwrap_or_default();
+                    found.push(Download { key: "args", what: what.into(), text: longest });
+                }
+            }
+            map.values().for_each(|inner| containers(inner, found));
+        }
+        Value::List(list) => list.iter().for_each(|inner| containers(inner, found)),
+        _ => {}
+    }
+}
+
+/// Says what a command line fetches before it does its work.
+fn fetched(command: &str) -> Option<&'static str> {
+    let program = |name: &str| {
+        command
+            .split(|c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c)))
+            .any(|word| word.rsplit('/').next() == Some(name))
+    };
+    if (program("curl") || program("wget")) && command.contains(".jar") {
+        return Some("JARs");
+    }
+    if command.contains("--packages ") && command.contains("spark") {
+        return Some("Maven packages");
+    }
+    INSTALLERS.iter().any(|installer| command.contains(installer)).then_some("packages")
+}
+
+/// Returns where the user wrote a text, when it is the user's.
+fn written(instance: &Instance, text: &str) -> Option<Span> {
+    let mut place = None;
+    for (_, entry) in instance.table.iter() {
+        walk::strings(&entry.node, "", "", &mut |_, _, string, span| {
+            if string.trim() == text.trim() {
+                place.get_or_insert(span);
+            }
+        });
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fetched;
+
+    #[test]
+    fn downloads_are_told_from_requests() {
+        for command in [
+            "/bin/sh -c curl -L -o /opt/spark/jars/iceberg.jar https://repo1.maven.org/x.jar",
+            "/bin/sh -c set -e\n/usr/bin/wget https://x/y.jar",
+            "spark-submit --packages org.apache.iceberg:x:1 main.py",
+            "/bin/sh -c pip install dbt-core && dbt run",
+            "sh -c apk add --no-cache curl",
+        ] {
+            assert!(fetched(command).is_some(), "{command}");
+        }
+        for command in [
+            "curl -f https://hooks.example.com/done",
+            "java -jar /app/app.jar",
+            "/opt/curly/bin/run app.jar",
+            "pg_dump --format=plain",
+            "spark-submit /opt/jobs/daily.py",
+        ] {
+            assert_eq!(fetched(command), None, "{command}");
+        }
+    }
+}

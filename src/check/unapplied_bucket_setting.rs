@@ -1,0 +1,35 @@
+//! `unapplied-bucket-setting`: a setting of a bucket that lies outside of the platform.
+
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::Diagnostic;
+
+code!(
+    UNAPPLIED_BUCKET_SETTING,
+    "unapplied-bucket-setting",
+    "a setting of a bucket is applied by nobody, because its store lies outside of the platform",
+    "the bucket would keep everything, or have no limit, although the platform's file says otherwise",
+    "[buckets.raw]\nstore = \"s3\"            # an [external.s3]\nexpire_days = 30",
+    "[buckets.raw]\nstore = \"s3\"            # who makes the bucket sets the rule there"
+);
+
+/// Settings that somebody has to apply to the bucket itself.
+const SETTINGS: &[&str] = &["expire_days", "noncurrent_expire_days", "versioned", "max_size", "max_objects"];
+
+/// Checks every bucket of an external store.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    for (index, target) in context.platform.targets.iter().enumerate() {
+        let outside = target.buckets.values().filter(|bucket| target.external.contains_key(bucket.store.as_str()));
+        for bucket in outside {
+            for (key, entry) in SETTINGS.iter().filter_map(|key| Some((key, bucket.table.get(*key)?))) {
+                let message = format!(
+                    "bucket `{}`: nobody applies `{key}`, because `{}` lies outside of the platform",
+                    bucket.name, bucket.store
+                );
+                let diagnostic = Diagnostic::warning(&UNAPPLIED_BUCKET_SETTING, message).at(entry.key, "");
+                let help = format!("remove it, and set the rule where bucket `{}` is made", bucket.bucket);
+                findings.component(index, &bucket.store, diagnostic.help(help));
+            }
+        }
+    }
+}
