@@ -166,7 +166,7 @@ fn fetched(command: &str) -> Option<&'static str> {
 /// Returns where the user wrote a text, when it is the user's.
 fn written(instance: &Instance, text: &str) -> Option<Span> {
     let mut place = None;
-    for (_, entry) in instance.table.iter() {
+    for (_, entry) in &instance.table {
         walk::strings(&entry.node, "", "", &mut |_, _, string, span| {
             if string.trim() == text.trim() {
                 place.get_or_insert(span);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn downloads_are_told_from_requests() {
         for command in [
-            "/bin/sh -c curl -L -o /opt/spark/jars/iceberg.jar https://repo1.maven.org/x.jar",
+            "/bin/sh -c curl -L -o /opt/spark/jars/iceberg.jar https://maven.example.com/x.jar",
             "/bin/sh -c set -e\n/usr/bin/wget https://x/y.jar",
             "spark-submit --packages org.apache.iceberg:x:1 main.py",
             "/bin/sh -c pip install dbt-core && dbt run",
