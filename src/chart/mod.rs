@@ -6,7 +6,9 @@
 
 pub mod check; // values against facts
 pub mod facts; // what is known of each chart, embedded
+mod images; //     where values name images
 mod near; //      which known value an unknown one most likely meant
 
 pub use check::Problem;
 pub use facts::{ChartFacts, Known, Release, Status, facts, known};
+pub use images::{ChartImage, images};

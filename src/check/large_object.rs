@@ -6,6 +6,7 @@ use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
+use crate::resolve::Engine;
 
 code!(
     LARGE_OBJECT,
@@ -21,6 +22,10 @@ const LIMIT: usize = 256 << 10;
 
 /// Checks the size of every object.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    // Flux applies everything by the server.
+    if context.platform.engine == Engine::Flux {
+        return;
+    }
     for made in context.made() {
         let defaults =
             made.target.table.table("argocd").and_then(|t| t.table("sync")).and_then(|t| t.flag("server_side"));

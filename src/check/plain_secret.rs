@@ -166,6 +166,10 @@ fn secret(key: &str, above: &str, text: &str) -> Option<&'static str> {
     {
         return Some("a password");
     }
+    // Hadoop's and Spark's settings, such as `fs.s3a.secret.key`: no name of anything ends so.
+    if ends_with(key, &[".secret.key", ".session.token"]) && !is_word_for_none(text) {
+        return Some("a secret key");
+    }
     (ends_with(
         key,
         &[

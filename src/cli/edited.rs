@@ -100,9 +100,12 @@ fn say(session: &mut Session, wish: &Wish<'_>, change: &Change, shown: &str) {
     session.out.summary(&format!("{}:{}: {verb} `{shown}` to `{}`{was}", change.file, change.line, wish.value));
 }
 
+/// A file's bytes before and after.
+type Bytes = (Vec<u8>, Vec<u8>);
+
 /// Returns the file's bytes before and after; a byte order mark is no part of the text, and stays. Nothing when the file
 /// is not what the change was made from.
-fn changed(world: &dyn World, change: &Change) -> Result<Option<(Vec<u8>, Vec<u8>)>, Failure> {
+fn changed(world: &dyn World, change: &Change) -> Result<Option<Bytes>, Failure> {
     let old = world.read(&change.file).map_err(|error| {
         Failure::environment(format!("cannot read `{}`: {}", change.file, crate::parse::read_reason(&error)))
     })?;

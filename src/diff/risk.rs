@@ -167,6 +167,21 @@ fn removal(change: &Subject) -> Option<Finding> {
             ),
             _ => (Level::Caution, format!("`{}` is removed: what it manages stays, unmanaged", id.name)),
         }),
+        // https://argo-cd.readthedocs.io/en/release-3.1/operator-manual/applicationset/Application-Deletion/
+        ("argoproj.io", "ApplicationSet") => {
+            let kept = at(&["spec", "syncPolicy", "preserveResourcesOnDeletion"]) == Some(&Value::Bool(true));
+            Some(if kept {
+                (
+                    Level::Caution,
+                    format!("`{}` is removed with its Applications: what they manage stays, unmanaged", id.name),
+                )
+            } else {
+                (
+                    Level::DataLoss,
+                    format!("`{}` is removed with its Applications: Argo CD deletes all that they manage", id.name),
+                )
+            })
+        }
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#garbage-collection
         ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(match at(&["spec", "prune"]) {
             Some(Value::Bool(false)) => {

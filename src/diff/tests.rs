@@ -263,6 +263,14 @@ fn risks_are_read_off_kinds_and_paths() {
         ("v1", "ConfigMap", "", None, None),
         ("v1", "PersistentVolumeClaim", "", None, Some((DataLoss, "volume"))),
         ("argoproj.io/v1alpha1", "Application", "spec: {}", None, Some((Caution, "stays"))),
+        ("argoproj.io/v1alpha1", "ApplicationSet", "spec: {}", None, Some((DataLoss, "deletes all that they manage"))),
+        (
+            "argoproj.io/v1alpha1",
+            "ApplicationSet",
+            "spec: {syncPolicy: {preserveResourcesOnDeletion: true}}",
+            None,
+            Some((Caution, "stays")),
+        ),
         (
             "kustomize.toolkit.fluxcd.io/v1",
             "Kustomization",

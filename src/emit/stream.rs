@@ -54,7 +54,9 @@ fn engine(out: &mut String, platform: &Platform, target: &Target, tree: &Tree) {
         for (path, bytes) in tree.files() {
             let is_object = path.ends_with(".yaml") && !KUSTOMIZE.iter().any(|file| path.ends_with(file));
             let is_done = folders[..n].iter().any(|before| path.starts_with(before));
-            if is_object && path.starts_with(folder) && !is_done {
+            // The Secrets that Flux reads are a unit like others, and stand above.
+            let is_unit = path.starts_with(&format!("flux/{}/secrets/", target.name));
+            if is_object && !is_unit && path.starts_with(folder) && !is_done {
                 document(out, path, &String::from_utf8_lossy(bytes));
             }
         }

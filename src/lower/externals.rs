@@ -75,8 +75,8 @@ fn address_service(
     // The capability's own port counts where the external says none.
     let capabilities = &lowering.platform.catalogue.capabilities;
     let usual = || {
-        let known = table.texts("provides").into_iter().filter_map(|c| capabilities.get(c));
-        known.filter_map(|c| c.fields.get("port")?.default.as_ref()?.parse().ok()).next()
+        let mut known = table.texts("provides").into_iter().filter_map(|c| capabilities.get(c));
+        known.find_map(|c| c.fields.get("port")?.default.as_ref()?.parse().ok())
     };
     let written = table.node("port");
     let port = written.map_or_else(usual, |node| node.as_int().or_else(|| node.as_str()?.parse().ok()));

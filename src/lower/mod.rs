@@ -13,6 +13,7 @@ pub mod stores; //     the platform's store, once per namespace
 pub mod kept; //       Secrets that people keep
 pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
+pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
 mod unsupported; //    what is said instead of passed over
 mod engines; //        what is said for the engine that is not used
@@ -327,6 +328,7 @@ impl<'a> Lowering<'a> {
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
+        images::pull_secrets(self, &mut secrets, &mut out);
         flux::secrets(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
@@ -482,9 +484,13 @@ impl<'a> Lowering<'a> {
     fn finish(&self, name: &str, unit: &mut Unit) {
         let instance = self.target.instances.get(name);
         unit.stages.retain(|_, objects| !objects.is_empty());
+        let images = images::Images::of(self.target);
         for objects in unit.stages.values_mut() {
             for lowered in objects.iter_mut() {
                 self.dress(instance, lowered);
+                if let Some(images) = &images {
+                    images.object(&mut lowered.object);
+                }
             }
             objects.sort_by_cached_key(|lowered| lowered.object.id());
         }

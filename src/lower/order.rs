@@ -306,7 +306,7 @@ impl Graph<'_> {
                     }
                     let kind = lowered.object.kind();
                     let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
-                    if !self.brings(name, *stage, group, Some(kind)) && !there {
+                    if (!self.brings(name, *stage, group, Some(kind)) && !there) || is_misplaced(api, kind) {
                         missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
@@ -448,12 +448,21 @@ fn collect(table: &Table, named: &mut BTreeSet<String>) {
     table.values().for_each(|entry| node(&entry.node, named));
 }
 
+/// Says whether a kind of Kubernetes itself stands under a group that is known and has no such kind.
+fn is_misplaced(api: &str, kind: &str) -> bool {
+    !kinds::is_builtin(api)
+        && !kinds::kinds_of(api).is_empty()
+        && kinds::versions(api, kind).is_empty()
+        && kinds::groups_of(kind).into_iter().any(kinds::is_builtin)
+}
+
 fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
     let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
     let at = lowered.origin.template.unwrap_or(lowered.origin.span);
     let known = kinds::versions(api, kind);
-    if kinds::is_builtin(api) {
-        let message = format!("Kubernetes has no kind `{kind}` in `{api}`");
+    if kinds::is_builtin(api) || is_misplaced(api, kind) {
+        let whose = if kinds::is_builtin(api) { "Kubernetes has" } else { "there is" };
+        let message = format!("{whose} no kind `{kind}` in `{api}`");
         let diagnostic = Diagnostic::error(&UNKNOWN_KIND, message).at(at, "");
         let elsewhere = kinds::groups_of(kind);
         let close = near(kind, kinds::kinds_of(api));

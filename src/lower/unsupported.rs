@@ -10,12 +10,7 @@ use crate::resolve::Platform;
 /// Says plainly what the language promises and this version does not do yet.
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     // Path in the merged table, the word that is meant (any value when empty), what cannot be done.
-    const NOT_YET: &[(&[&str], &str, &str)] = &[
-        (&["platform", "output"], "manifests", "render charts to manifests"),
-        (&["images", "rewrite"], "", "rewrite the images inside of charts"),
-        (&["images", "pins"], "", "pin the images inside of charts"),
-        (&["images", "pull_secret"], "", "give the pods of charts a pull secret"),
-    ];
+    const NOT_YET: &[(&[&str], &str, &str)] = &[(&["platform", "output"], "manifests", "render charts to manifests")];
     let mut said = BTreeSet::new();
     let mut say = |at: Span, what: &str| {
         if said.insert((at, what.to_string())) {

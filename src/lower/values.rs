@@ -29,6 +29,8 @@ pub enum Step {
     File(String, Span),
     /// The user's `values`.
     User,
+    /// The platform's `[images]`.
+    Images(Span),
 }
 
 /// Puts together the Helm values of a component; `None` without a chart.
@@ -108,6 +110,11 @@ pub fn stepwise(
     if let Some(node) = instance.table.node("values") {
         values.merge(late.fill_node(node, found));
         seen(&|| Step::User, &values);
+    }
+    if let Some(images) = super::images::Images::of(lowering.target) {
+        images.values(instance, &mut values);
+        let at = lowering.target.table.get("images").map_or(instance.span, |e| e.key);
+        seen(&|| Step::Images(at), &values);
     }
     Some(values)
 }

@@ -295,6 +295,7 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
         "namespaces" => Some("the namespaces themselves"),
         "externals" => Some("the Services of externals"),
         "edges" => Some("the Gateways of edges"),
+        "pull-secrets" => Some("pull secrets"),
         "stores" => Some("the secret stores of namespaces"),
         _ => None,
     } {

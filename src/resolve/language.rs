@@ -293,9 +293,17 @@ fn external() -> Shape {
 
 fn images() -> Shape {
     Keys::new("`[images]`")
-        .key("rewrite", free_map(TEXT), "Registry → registry")
+        .key(
+            "rewrite",
+            free_map(TEXT),
+            "Registry or its folder → another, for example `\"docker.io\" = \"mirror.example.com/hub\"`",
+        )
         .key("pins", free_map(TEXT), "Image → `tag@digest`")
-        .key("pull_secret", TEXT, "Secret for pulling images")
+        .key(
+            "pull_secret",
+            TEXT,
+            "Item of the store that holds a `.dockerconfigjson`, or the name of a Secret that every namespace has",
+        )
         .shape()
 }
 

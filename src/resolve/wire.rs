@@ -249,11 +249,11 @@ fn register(index: usize, targets: &mut [Target], consumer: &str, bindings: &Ind
 fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
     for (name, table) in &target.external {
         let at = |key: &str| table.get(key).map(|e| e.node.span);
-        if let Some(node) = table.node("service") {
-            if let Err(what) = Format::Name.check(node.as_str().unwrap_or_default()) {
-                let message = format!("`service` of external `{name}` is not {what}");
-                found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
-            }
+        if let Some(node) = table.node("service")
+            && let Err(what) = Format::Name.check(node.as_str().unwrap_or_default())
+        {
+            let message = format!("`service` of external `{name}` is not {what}");
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
         }
         let Some(entry) = table.get("provides") else {
             let span = table.values().next().map_or(Span::default(), |e| e.key);

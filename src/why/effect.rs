@@ -49,24 +49,24 @@ impl Trial<'_> {
         let mut effects: Vec<Effect> = leaves
             .into_iter()
             .take(MOST)
-            .filter_map(|(path, key, node)| self.effect(&before, path, key, &node))
+            .filter_map(|(path, key, node)| self.effect(before.as_ref(), &path, key, &node))
             .collect();
         effects.sort_by_key(|e| (e.key.source, e.key.start));
         effects
     }
 
-    fn effect(&self, before: &Option<Value>, path: Vec<Arc<str>>, key: Span, node: &Node) -> Option<Effect> {
-        let changed = |after: Option<Option<Value>>| after.filter(|after| after != before);
+    fn effect(&self, before: Option<&Value>, path: &[Arc<str>], key: Span, node: &Node) -> Option<Effect> {
+        let changed = |after: Option<Option<Value>>| after.filter(|after| after.as_ref() != before);
         let makes = |after: &Option<Value>| after.is_none();
-        let without = changed(self.run(&self.with(&path, None)));
-        let effect = |makes| Effect { path: path.clone(), key, value: node.span, makes };
+        let without = changed(self.run(&self.with(path, None)));
+        let effect = |makes| Effect { path: path.to_vec(), key, value: node.span, makes };
         if let Some(after) = &without {
             return Some(effect(makes(after)));
         }
         let other = others(node).into_iter().find_map(|kind| {
             let other = Node { kind, span: node.span };
             // The first change that the platform can take decides.
-            self.run(&self.with(&path, Some(&other))).map(|after| changed(Some(after)).is_some())
+            self.run(&self.with(path, Some(&other))).map(|after| changed(Some(after)).is_some())
         });
         other.filter(|differs| *differs).map(|_| effect(false))
     }

@@ -261,6 +261,7 @@ impl Question<'_> {
                 Some(node) => place(answer, node.span, "the user's `values`"),
                 None => answer,
             },
+            Step::Images(at) => place(answer, *at, "the platform's `[images]`"),
         }
     }
 
@@ -291,35 +292,8 @@ impl Question<'_> {
             answer = place(answer, lowered.origin.span, "asked for here");
         }
         match instance {
-            Some(instance) => self.made(answer, instance, stage, lowered, path),
+            Some(instance) => made(answer, instance, stage, lowered, path),
             None => answer.note(feature(id)),
-        }
-    }
-
-    /// Adds the template, file or feature that made an object.
-    fn made(
-        &self,
-        answer: Diagnostic,
-        instance: &Instance,
-        stage: Stage,
-        lowered: &Lowered,
-        path: &[String],
-    ) -> Diagnostic {
-        let origin = &lowered.origin;
-        if let [.., key] = path
-            && ["app.kubernetes.io/managed-by", "app.kubernetes.io/part-of"].contains(&key.as_str())
-        {
-            return answer.note("lakegen puts this label on every object");
-        }
-        let templates = instance.definition.templates.get(&stage);
-        if let Some(template) = templates.and_then(|all| all.iter().find(|t| t.name == origin.file)) {
-            let found = template::line(&template.text, origin.line, Some(lowered.object.kind()), path);
-            let answer = answer.at(lower::templates::line_span(template, found.line), found.says());
-            return defaults(answer, instance, &template.text, found.line);
-        }
-        match origin.template {
-            Some(span) => answer.at(span, "in this file of the platform"),
-            None => answer.note(feature(&lowered.object.id())),
         }
     }
 
@@ -515,6 +489,27 @@ fn describe(step: &Step) -> String {
         Step::Metrics => "the general feature `metrics`: something here brings monitoring".into(),
         Step::File(file, _) => format!("the user's `values_files`: `{file}`"),
         Step::User => "the user's `values`".into(),
+        Step::Images(_) => "the platform's `[images]`".into(),
+    }
+}
+
+/// Adds the template, file or feature that made an object.
+fn made(answer: Diagnostic, instance: &Instance, stage: Stage, lowered: &Lowered, path: &[String]) -> Diagnostic {
+    let origin = &lowered.origin;
+    if let [.., key] = path
+        && ["app.kubernetes.io/managed-by", "app.kubernetes.io/part-of"].contains(&key.as_str())
+    {
+        return answer.note("lakegen puts this label on every object");
+    }
+    let templates = instance.definition.templates.get(&stage);
+    if let Some(template) = templates.and_then(|all| all.iter().find(|t| t.name == origin.file)) {
+        let found = template::line(&template.text, origin.line, Some(lowered.object.kind()), path);
+        let answer = answer.at(lower::templates::line_span(template, found.line), found.says());
+        return defaults(answer, instance, &template.text, found.line);
+    }
+    match origin.template {
+        Some(span) => answer.at(span, "in this file of the platform"),
+        None => answer.note(feature(&lowered.object.id())),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
 use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, demand, namespaces};
+use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::{Node, Table, text};
@@ -32,6 +32,10 @@ const INTERVAL: &str = "10m";
 const RETRY: &str = "1m";
 /// How long it waits for a unit: a first roll-out pulls large images and makes volumes.
 const TIMEOUT: &str = "15m";
+
+/// Kinds whose `status.observedGeneration` is a string, which Flux takes for no status (fluxcd/flux2#4632;
+/// argo-rollouts 2.41.0, CRD of Rollout).
+const UNREADABLE: &[(&str, &str)] = &[("argoproj.io", "Rollout")];
 
 /// Writes the engine's folder and the bootstrap of every target.
 pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &mut Writer) {
@@ -291,8 +295,13 @@ impl<'a> Flux<'a> {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
         }
+        let named = self.named_checks(unit, step);
         // A run that fails is no reason to hold the next one back.
-        spec.insert("wait".into(), Value::Bool(step.what != What::Runs));
+        let waits = step.what != What::Runs && unit.component != UNIT;
+        spec.insert("wait".into(), Value::Bool(waits && named.is_empty()));
+        if !named.is_empty() {
+            spec.insert("healthChecks".into(), Value::List(named));
+        }
         if let (What::Source, Some(instance)) = (step.what, instance) {
             spec.insert("targetNamespace".into(), Value::from(instance.namespace.as_str()));
         }
@@ -325,18 +334,45 @@ impl<'a> Flux<'a> {
         ])
     }
 
+    /// Returns the objects of the component that a Kustomization applies.
+    fn objects(&self, unit: &UnitId, step: &Step) -> &'a [Lowered] {
+        let stage = match step.what {
+            What::Folder(stage) => stage,
+            What::Chart { with_objects: true } if unit.part == Portion::Crds => Stage::Crds,
+            What::Chart { with_objects: true } => Stage::Release,
+            _ => return &[],
+        };
+        self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns what is waited for one by one where Flux cannot read the state of an object: it would wait in vain for all.
+    fn named_checks(&self, unit: &UnitId, step: &Step) -> Vec<Value> {
+        let objects = self.objects(unit, step);
+        if unit.component == UNIT {
+            // Others wait for the values that are replaced, not for somebody's token.
+            let name = secret::substitutes(self.target);
+            let substitutes = objects.iter().filter(|l| l.object.name() == name);
+            return substitutes.map(|l| check(l.object.api_version(), l.object.kind(), NAMESPACE, &name)).collect();
+        }
+        let readable = |l: &&Lowered| !UNREADABLE.contains(&(l.object.group(), l.object.kind()));
+        if objects.iter().all(|l| readable(&l)) {
+            return vec![];
+        }
+        let release = matches!(step.what, What::Chart { .. })
+            .then(|| check("helm.toolkit.fluxcd.io/v2", "HelmRelease", NAMESPACE, &name(self.target, &unit.name())));
+        let objects = objects
+            .iter()
+            .filter(readable)
+            .map(|l| check(l.object.api_version(), l.object.kind(), l.object.namespace(), l.object.name()));
+        release.into_iter().chain(objects).collect()
+    }
+
     /// Returns how to tell that kinds are ready which say it in words of their own
     /// (fluxcd.io/flux/components/kustomize/kustomizations, "Health check expressions").
     fn checks(&self, unit: &UnitId, step: &Step) -> Vec<Value> {
-        let stage = match step.what {
-            What::Folder(stage) => stage,
-            What::Chart { with_objects: true } => Stage::Release,
-            _ => return vec![],
-        };
-        let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let objects = self.objects(unit, step);
         let kinds: BTreeMap<String, (&str, &str)> = objects
-            .into_iter()
-            .flatten()
+            .iter()
             .map(|l| (format!("{}_{}", l.object.group(), l.object.kind()), (l.object.api_version(), l.object.kind())))
             .collect();
         let shared = self.shared.map(|(target, _)| target);
@@ -401,6 +437,16 @@ impl<'a> Flux<'a> {
         }
         writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
     }
+}
+
+/// Returns an entry of `healthChecks`.
+fn check(api: &str, kind: &str, namespace: &str, name: &str) -> Value {
+    let mut map = Map::from_iter([(Arc::from("apiVersion"), Value::from(api)), ("kind".into(), Value::from(kind))]);
+    map.insert("name".into(), Value::from(name));
+    if !namespace.is_empty() {
+        map.insert("namespace".into(), Value::from(namespace));
+    }
+    Value::Map(map)
 }
 
 /// Returns a `sync` setting of a component.

@@ -12,7 +12,7 @@ use crate::lower::order::UnitId;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
-use crate::parse::string::slug;
+use crate::parse::string::{digest, slug};
 use crate::resolve::instances::named;
 
 /// How often a Git server is asked for new commits.
@@ -23,6 +23,17 @@ const POLL: &str = "1m";
 pub struct Sources(BTreeMap<String, Value>);
 
 impl Sources {
+    /// Returns the name, or one with a digest when another address has it already: `a.b/c` and `a-b/c` read the same.
+    fn free(&self, kind: &str, base: String, url: &str) -> String {
+        let taken = self.0.get(&format!("{kind}-{base}")).and_then(|v| v.at(&["spec", "url"])).and_then(Value::as_str);
+        match taken {
+            Some(other) if other.trim_end_matches('/') != url.trim_end_matches('/') => {
+                format!("{base}-{}", &digest(url.as_bytes())[..6])
+            }
+            _ => base,
+        }
+    }
+
     /// Writes the folder; says whether there is anything in it.
     pub fn write(self, folder: &str, writer: &mut Writer) -> bool {
         let files: Vec<String> = self.0.keys().map(|file| format!("{file}.yaml")).collect();
@@ -85,7 +96,7 @@ impl Flux<'_> {
             return ("chartRef", reference);
         }
         let host = chart.repository.split_once("://").map_or(chart.repository.as_str(), |(_, rest)| rest);
-        let base = slug(host.trim_end_matches('/'));
+        let base = sources.free("helm", slug(host.trim_end_matches('/')), &chart.repository);
         let source_name = name(self.target, &base);
         let spec = Map::from_iter([("url".into(), Value::from(chart.repository.as_str()))]);
         let value = self.source(API, "HelmRepository", &source_name, spec, secret);
@@ -108,6 +119,7 @@ impl Flux<'_> {
         let place = source.url.split_once("://").map_or(source.url.as_str(), |(_, rest)| rest);
         let place = source.entry.as_deref().unwrap_or(place.trim_end_matches(".git"));
         let base = slug(&format!("{place}-{}", source.revision));
+        let base = sources.free("git", base, &git_url(&source.url));
         let source_name = name(self.target, &base);
         let secret = if source.url == git.url { self.own_secret() } else { self.credentials(&source.url) };
         let value = self.git_repository(&source_name, &source.url, &source.revision, secret);

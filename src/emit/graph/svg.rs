@@ -63,7 +63,7 @@ pub fn svg(name: &str, graphs: &[Graph]) -> String {
             .expect("a string takes all");
         y += 16.0;
         let (right, bottom) = layout.draw(y, &mut body);
-        width = width.max(right).max(16.0 + 9.0 * title.chars().count() as f64);
+        width = width.max(right).max(16.0 + 9.0 * count(title.chars().count()));
         y = bottom + 16.0;
     }
     let (width, height) = (tenths(width + 16.0), tenths(y));
@@ -239,7 +239,7 @@ impl<'a> Layout<'a> {
         for (index, place) in self.rows[row].iter().enumerate() {
             let one = &self.places[*place];
             if index > 0 {
-                offset += (self.places[self.rows[row][index - 1]].width + one.width) / 2.0 + GAP;
+                offset += f64::midpoint(self.places[self.rows[row][index - 1]].width, one.width) + GAP;
             }
             offsets.push(offset);
             let near: Vec<f64> = one.up.iter().chain(&one.down).map(|n| self.places[*n].x).collect();

@@ -196,6 +196,12 @@ fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
              \"${{component.name}}-${{secret.name}}\""
         )));
     }
+    if let Some((_, written, _)) = list.written.iter().find(|(name, ..)| *name == item.name) {
+        let written = one_line(&written.join(", "));
+        line(&comment(&format!(
+            "# the cluster adds {written} by itself: where it did so already, add the rest by hand"
+        )));
+    }
     line(&format!("if {} >/dev/null 2>&1; then", words.there));
     line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{} is there already", item.name))));
     line("else");
@@ -368,6 +374,7 @@ mod tests {
                 items: if by_people { vec![] } else { vec![item] },
                 kept: if by_people { vec![("one", "x", &kept)] } else { vec![] },
                 made: vec![],
+                written: vec![],
             };
             let text = commands(&[list]);
             assert!(text.contains(create), "no `{create}` in:\n{text}");

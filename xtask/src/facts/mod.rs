@@ -6,6 +6,7 @@
 
 mod defaults; // values.yaml → tree
 mod evidence; // the paths that templates read → which maps take any key
+mod images; //   values.yaml → where images are named
 mod kinds; //    OpenAPI resources and CRDs → kinds.txt
 mod schema; //   values.schema.json → tree
 mod source; //   the data folder → one tree per chart, subcharts put in
@@ -58,6 +59,7 @@ fn generate(data: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         let tree = charts.tree(chart).with_context(|| format!("chart {}", chart.component))?;
         files.insert(format!("{}.facts", chart.component), write::text(chart, &tree));
     }
+    files.insert("images.txt".into(), images::text(&charts.list)?);
     files.insert("table.rs".into(), table::text(&charts.list));
     files.insert(KINDS.into(), kinds::text(data)?);
     Ok(files)

@@ -33,6 +33,15 @@ struct Dependency {
     conditions: Vec<String>,
 }
 
+impl Chart {
+    /// Returns its default values.
+    pub fn values(&self) -> anyhow::Result<serde_yaml::Value> {
+        let path = self.folder.join("values.yaml");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))
+    }
+}
+
 /// All charts of the data folder.
 pub struct Charts {
     pub list: Vec<Chart>,
