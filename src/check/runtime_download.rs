@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn downloads_are_told_from_requests() {
         for command in [
-            "/bin/sh -c curl -L -o /opt/spark/jars/iceberg.jar https://repo1.maven.org/x.jar",
+            "/bin/sh -c curl -L -o /opt/spark/jars/iceberg.jar https://maven.example.com/x.jar",
             "/bin/sh -c set -e\n/usr/bin/wget https://x/y.jar",
             "spark-submit --packages org.apache.iceberg:x:1 main.py",
             "/bin/sh -c pip install dbt-core && dbt run",

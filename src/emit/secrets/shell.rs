@@ -370,6 +370,7 @@ mod tests {
                 target: &target,
                 store: "s",
                 provider: &provider,
+                written: Vec::new(),
                 items: if by_people { vec![] } else { vec![item] },
                 kept: if by_people { vec![("one", "x", &kept)] } else { vec![] },
                 made: vec![],
