@@ -168,7 +168,7 @@ fn target_text(list: &List<'_>) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("a string takes all");
     line(&format!("# {}", list.target.name));
-    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() {
+    if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() && list.written.is_empty() {
         line("no secret is needed");
     }
     if !list.items.is_empty() {
@@ -207,6 +207,13 @@ fn target_text(list: &List<'_>) -> String {
         if let Some(hint) = &kept.hint {
             line(&format!("    how: {hint}"));
         }
+    }
+    if !list.written.is_empty() {
+        line("\nMade in the cluster and written to the store, unless it is there; nothing to do:");
+    }
+    for (item, properties, readers) in &list.written {
+        let readers: Vec<&str> = readers.iter().copied().collect();
+        line(&format!("  {item} ({}), read by {}", properties.join(", "), readers.join(", ")));
     }
     if !list.made.is_empty() {
         line("\nMade in the cluster, nothing to do:");
@@ -257,5 +264,10 @@ fn target_json(list: &List<'_>) -> Json {
         "items": items.collect::<Vec<_>>(),
         "kept": kept.collect::<Vec<_>>(),
         "made_in_cluster": made.collect::<Vec<_>>(),
+        "written_by_cluster": list
+            .written
+            .iter()
+            .map(|(item, properties, readers)| json!({"item": item, "properties": properties, "readers": readers}))
+            .collect::<Vec<_>>(),
     })
 }

@@ -374,7 +374,6 @@ mod tests {
                 items: if by_people { vec![] } else { vec![item] },
                 kept: if by_people { vec![("one", "x", &kept)] } else { vec![] },
                 made: vec![],
-                written: vec![],
             };
             let text = commands(&[list]);
             assert!(text.contains(create), "no `{create}` in:\n{text}");
