@@ -6,7 +6,7 @@ use std::sync::Arc;
 use globset::Glob;
 use indexmap::IndexMap;
 
-use super::scope::early;
+use super::scope::{early, early_text};
 use super::{CYCLE, Engine, Git, Ground, NEWER_EDITION, Store, unknown_name};
 use crate::catalog::{Catalogue, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
@@ -264,7 +264,13 @@ fn switch(table: &mut Table, environment: &Table, key: &str, on: bool, found: &m
 }
 
 /// Reads name, engine and repository, which are the same for all targets.
-pub fn ground_rules(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> (String, Engine, Git) {
+pub fn ground_rules(
+    frame: &Frame,
+    file: Span,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> (String, Engine, Git) {
+    let table = &frame.table;
     let empty = Table::new();
     let platform = table.table("platform").unwrap_or(&empty);
     let git = table.table("git").unwrap_or(&empty);
@@ -280,12 +286,17 @@ pub fn ground_rules(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> (
     need(platform.contains_key("name"), "platform.name", "`name = \"lake\"` under `[platform]`");
     need(git.contains_key("url"), "git.url", "`url = \"https://git.example.com/acme/platform.git\"` under `[git]`");
     let engine = if platform.text("engine") == Some("flux") { Engine::Flux } else { Engine::ArgoCd };
-    let path = git.text("path").unwrap_or("gitops").trim_matches('/').trim_start_matches("./");
+    let mut filled = |key: &str| {
+        let node = git.node(key)?;
+        Some(early_text(frame, None, node.as_str()?, node.span, sources, found))
+    };
+    let path = filled("path").unwrap_or_else(|| "gitops".into());
+    let path = path.trim_matches('/').trim_start_matches("./");
     let git = Git {
-        url: git.text("url").unwrap_or_default().into(),
-        branch: git.text("branch").unwrap_or("main").into(),
+        url: filled("url").unwrap_or_default(),
+        branch: filled("branch").unwrap_or_else(|| "main".into()),
         path: if path == "." { String::new() } else { path.into() },
-        secret: git.text("secret").map(String::from),
+        secret: filled("secret"),
     };
     (platform.text("name").unwrap_or("platform").into(), engine, git)
 }

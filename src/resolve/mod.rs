@@ -278,7 +278,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     }
     let mut frames = layers::frames(world, syntax, sources, &mut found);
     let Some(base) = frames.first() else { return Warned { output: None, diagnostics: found } };
-    let (name, engine, git) = layers::ground_rules(&base.table, syntax.file, &mut found);
+    let (name, engine, git) = layers::ground_rules(base, syntax.file, sources, &mut found);
     let policy = base.table.get("policy").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
     let clusters = syntax.root.get("clusters").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
     let mut targets: Vec<Target> = Vec::new();
