@@ -291,7 +291,7 @@ impl<'a> Flux<'a> {
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
         spec.insert("prune".into(), Value::Bool(!is_namespaces && flag("prune", true)));
-        if !is_namespaces && !self.cascades(unit, instance) {
+        if !is_namespaces && !cascades(unit, instance) {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
         }
@@ -404,15 +404,6 @@ impl<'a> Flux<'a> {
         Some(Value::Map(map))
     }
 
-    /// Says whether removing the unit removes its objects; never where data lives.
-    fn cascades(&self, unit: &UnitId, instance: Option<&Instance>) -> bool {
-        if unit.part == Portion::Crds {
-            return false;
-        }
-        let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
-        instance.and_then(|i| sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
-    }
-
     /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said here.
     fn ignored(&self, unit: &UnitId, stage: Stage) -> Vec<Value> {
         let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
@@ -486,4 +477,13 @@ fn go_duration(duration: &str) -> String {
         return duration.into();
     }
     text::seconds(duration).map_or_else(|| duration.into(), |s| format!("{}h", s / 3600))
+}
+
+/// Says whether removing the unit removes its objects; never where data lives.
+fn cascades(unit: &UnitId, instance: Option<&Instance>) -> bool {
+    if unit.part == Portion::Crds {
+        return false;
+    }
+    let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
+    instance.and_then(|i| sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
 }

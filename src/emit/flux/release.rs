@@ -12,6 +12,18 @@ use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Node;
 
+/// Returns what kustomize must know to follow the ConfigMaps' names: it knows its own kinds' references only, and these names
+/// end in a digest of the values.
+fn name_reference() -> Value {
+    let field = object([("path", Value::from("spec/valuesFrom/name")), ("kind", Value::from("HelmRelease"))]);
+    let reference = object([
+        ("kind", Value::from("ConfigMap")),
+        ("version", Value::from("v1")),
+        ("fieldSpecs", Value::List(vec![field])),
+    ]);
+    object([("nameReference", Value::List(vec![reference]))])
+}
+
 impl Flux<'_> {
     /// Writes `flux/<target>/releases/<unit>/`.
     pub fn release(&self, unit: &UnitId, step: &Step, sources: &mut sources::Sources, writer: &mut Writer) {
@@ -43,22 +55,7 @@ impl Flux<'_> {
                 writer.yaml(format!("{folder}/values/kustomization.yaml"), &between);
                 resources.push("values".into());
             }
-            // Kustomize knows its own kinds' references only, and the name ends in a digest of the values.
-            let reference = object([
-                ("kind", Value::from("ConfigMap")),
-                ("version", Value::from("v1")),
-                (
-                    "fieldSpecs",
-                    Value::List(vec![object([
-                        ("path", Value::from("spec/valuesFrom/name")),
-                        ("kind", Value::from("HelmRelease")),
-                    ])]),
-                ),
-            ]);
-            writer.yaml(
-                format!("{folder}/kustomizeconfig.yaml"),
-                &object([("nameReference", Value::List(vec![reference]))]),
-            );
+            writer.yaml(format!("{folder}/kustomizeconfig.yaml"), &name_reference());
             settings.set(&["configurations"], Value::from(vec!["kustomizeconfig.yaml"]));
         }
         if let (What::Chart { with_objects: true }, Some(path)) = (
