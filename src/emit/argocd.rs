@@ -212,9 +212,10 @@ impl<'a> Applications<'a> {
     fn destination(&self, instance: Option<&Instance>) -> Value {
         let (key, server) = self.server();
         let mut map = Map::from_iter([(Arc::from(key), Value::from(server))]);
-        if let Some(instance) = instance {
-            map.insert("namespace".into(), Value::from(instance.namespace.as_str()));
-        }
+        // A project allows pairs of cluster and namespace, so even what only makes cluster-wide objects or names every
+        // namespace itself has one: Argo CD's own (argo-cd v3.4, `isDestinationMatched`).
+        let namespace = instance.map_or_else(|| self.namespace(), |i| i.namespace.clone());
+        map.insert("namespace".into(), Value::from(namespace));
         Value::Map(map)
     }
 
@@ -474,6 +475,9 @@ impl<'a> Applications<'a> {
             spaces.insert(self.namespace());
         }
         for unit in units {
+            if self.instance(unit).is_none() {
+                spaces.insert(self.namespace());
+            }
             if unit.component == namespaces::UNIT {
                 spaces.extend(self.target.instances.values().map(|i| i.namespace.clone()));
             }
@@ -647,8 +651,12 @@ impl<'a> Applications<'a> {
             add("Install Argo CD; from then on it keeps itself.", &command);
         }
         if self.platform.git.secret.is_some() {
-            let command =
-                format!("argocd --core repo add {} --username <user> --password <token>", self.platform.git.url);
+            // The name is that of the Secret that External Secrets takes over later, so that there is only one.
+            let namespace = self.namespace();
+            let command = format!(
+                "read -rsp 'token: ' token && printf %s \"$token\" | kubectl create secret generic repository-platform \\\n  --namespace {namespace} --from-literal=type=git --from-literal=url={} \\\n  --from-literal=username=<user> --from-file=password=/dev/stdin\nkubectl label secret repository-platform --namespace {namespace} argocd.argoproj.io/secret-type=repository",
+                self.platform.git.url
+            );
             add("Let Argo CD read the private repository until External Secrets brings the credentials.", &command);
         }
         add("Hand the platform over.", &format!("kubectl apply --server-side -k {}", self.in_repository(folder)));

@@ -28,6 +28,12 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
         objects.extend(route(instance, endpoint, def, published, edge, &late, found));
         objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
+        if edge.kind == "gateway" && def.protocol == "https" {
+            unit.notes.push(format!(
+                "`{}` answers with TLS only, and the Gateway `{}` speaks plain HTTP to it until a BackendTLSPolicy names the CA of its certificate.",
+                instance.name, edge.gateway
+            ));
+        }
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));

@@ -560,6 +560,7 @@ impl Secrets {
         found: &mut Vec<Diagnostic>,
     ) {
         found.append(&mut self.found);
+        self.templated(lowering, out);
         for (item, properties) in &self.pushed {
             if let Some(needed) = self.needed.get_mut(item) {
                 needed.generated.clone_from(properties);
@@ -584,6 +585,47 @@ impl Secrets {
             stores::add(lowering, &self.readers, before, out);
         }
         kept_files::add(lowering, out, found);
+    }
+
+    /// Remembers what ExternalSecrets of templates read from the platform's store; the annotation `lakegen.dev/how` says how
+    /// a good value is made.
+    fn templated(&mut self, lowering: &Lowering<'_>, out: &TargetManifests) {
+        let store = lowering.target.store.name.as_str();
+        for (name, unit) in &out.units {
+            for lowered in unit.stages.values().flatten().filter(|l| l.object.kind() == "ExternalSecret") {
+                let value = lowered.object.value();
+                let text = |path: &[&str]| value.at(path).and_then(Value::as_str);
+                let list = |key: &str| value.at(&["spec", key]).and_then(Value::as_list).unwrap_or(&[]);
+                if lowered.origin.file.is_empty() || text(&["spec", "secretStoreRef", "name"]) != Some(store) {
+                    continue;
+                }
+                let namespace = match lowered.object.namespace() {
+                    "" => lowering.target.instances.get(name).map_or("", |i| i.namespace.as_str()),
+                    namespace => namespace,
+                };
+                let wanted = Wanted {
+                    name: lowered.object.name().into(),
+                    namespace,
+                    entries: IndexMap::new(),
+                    labels: IndexMap::new(),
+                    kind: "Opaque".into(),
+                    precious: false,
+                    hint: text(&["metadata", "annotations", "lakegen.dev/how"]).map(String::from),
+                    stage: Stage::Prepare,
+                    reader: name,
+                    span: lowered.origin.span,
+                };
+                let one = |remote: Option<&Value>| {
+                    let key = |key: &str| remote?.get(key)?.as_str().map(String::from);
+                    Some(SecretValue::Item { item: key("key")?, property: key("property") })
+                };
+                let data = list("data").iter().map(|entry| one(entry.get("remoteRef")));
+                let whole = list("dataFrom").iter().map(|entry| one(entry.get("extract")));
+                for value in data.chain(whole).flatten() {
+                    self.note(&value, &wanted);
+                }
+            }
+        }
     }
 
     /// Reports a Secret of another namespace that reflector would have to give another name or other keys.

@@ -106,6 +106,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         instances.insert(name.to_string(), instance);
     }
     check_members(&frame, &instances, found);
+    check_notify(&frame, found);
     let external = externals(&frame, found);
     let edges = hosts::edges(&frame, context, found);
     let mut target = Target {
@@ -338,6 +339,19 @@ fn check_members(frame: &Frame, instances: &IndexMap<String, Instance>, found: &
                     found.push(unknown_name("component or job", text, node.span, known));
                 }
             }
+        }
+    }
+}
+
+/// Reports notifications that nobody could send: their services take a token only.
+fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
+    for (name, entry) in frame.table.table("notify").into_iter().flatten() {
+        let Some(table) = entry.node.as_table() else { continue };
+        let kind = table.text("kind").unwrap_or("webhook");
+        if matches!(kind, "slack" | "github") && !table.contains_key("secret") {
+            let message = format!("notification `{name}` has no `secret`, and {kind} takes a token");
+            let help = format!("add `secret = \"notify/{name}#token\"`, an item of the secret store");
+            found.push(Diagnostic::error(&MISSING_KEY, message).at(entry.key, "").help(help));
         }
     }
 }

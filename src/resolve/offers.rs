@@ -31,7 +31,11 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     match provider.provider {
         Provider::Instance(instance) => {
             let Some(template) = provider.offer(&binding.capability).and_then(|o| o.fields.get(field)) else {
-                return Err(no_field(late, binding, field));
+                // What was asked for is known, whether the provider repeats it or not.
+                return binding
+                    .claim
+                    .get(field)
+                    .map_or_else(|| Err(no_field(late, binding, field)), |v| text(v.clone()));
             };
             let at = late
                 .targets
