@@ -40,6 +40,7 @@ class = "nginx"
 [notify.team]
 kind = "slack"
 channel = "lake"
+secret = "argocd/slack#token"
 
 [components]
 external-secrets = {}
