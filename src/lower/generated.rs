@@ -4,7 +4,8 @@
 //! platform's store are made in the cluster too and pushed into the store, where everybody reads them: nothing that is there
 //! is ever overwritten, so a rebuilt cluster finds its old passwords.
 //!
-//! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1).
+//! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1). The 1Password Connect
+//! provider can tell whether an item exists since July 2026 (external-secrets/external-secrets#6646), which 2.9 of August follows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
