@@ -14,8 +14,8 @@ use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, MISSING_KEY, Table};
-use crate::resolve::Target;
 use crate::resolve::scope::Late;
+use crate::resolve::{Instance, Target};
 
 /// Name of the unit.
 pub const UNIT: &str = "externals";
@@ -26,6 +26,26 @@ pub fn services(target: &Target) -> impl Iterator<Item = (&str, &str, Span)> {
         let node = table.node("service")?;
         Some((name.as_str(), node.as_str()?, node.span))
     })
+}
+
+/// Says what people must make outside for a component: nothing here could.
+pub fn claims(target: &Target, instance: &Instance) -> Vec<String> {
+    let bindings = instance.bindings.values().flat_map(|bound| bound.all());
+    let outside = bindings.filter(|b| target.external.contains_key(&b.provider));
+    let notes = outside.filter_map(|binding| {
+        let real = |key: &String| target.buckets.get(key).map(|b| format!("bucket `{}`", b.bucket));
+        let known = binding.claim.iter().filter(|(_, value)| !value.is_empty() && *value != "[]");
+        let fields = known.map(|(field, value)| format!("{field} `{value}`"));
+        let wanted: Vec<String> = binding.buckets.iter().filter_map(real).chain(fields).collect();
+        (!wanted.is_empty()).then(|| {
+            format!(
+                "`{}` lies outside of the platform: make there what is claimed of it: {}.",
+                binding.provider,
+                wanted.join(", ")
+            )
+        })
+    });
+    notes.collect()
 }
 
 /// Adds the unit with the Service of every external that asks for one.

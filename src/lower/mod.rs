@@ -374,6 +374,7 @@ impl<'a> Lowering<'a> {
                 unit.notes.push(note);
             }
         }
+        unit.notes.extend(externals::claims(self.target, instance));
         (unit, asked)
     }
 
