@@ -7,13 +7,12 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Clean, Context, Findings, Made, at_key, walk};
+use super::{Context, Findings, Made, walk};
 use crate::catalog;
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
-use crate::parse::text::split_image;
+use crate::parse::text::{split_image, whole_image};
 use crate::resolve::Instance;
 
 code!(
@@ -73,30 +72,12 @@ fn known() -> &'static Known {
 
 /// Checks where charts and images come from.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
-    let mut clean = Clean::default();
     for made in context.made() {
-        let written = made.instance.map(written).unwrap_or_default();
         if let Some(instance) = made.instance {
             chart(&made, instance, findings);
         }
-        for (image, span) in &written {
-            if let Some(home) = image_home(image) {
-                findings.component(made.index, made.name, report(image, home).at(*span, ""));
-            }
-        }
-        for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
-            clean.unless_clean(lowered.object.value(), findings, |findings| {
-                walk::scalars(lowered.object.value(), "", "", &mut |key, _, value| {
-                    if let ("image" | "imageName", Value::Str(image)) = (key, value)
-                        && !written.contains_key(&**image)
-                        && let Some(home) = image_home(image)
-                    {
-                        findings.object(&made, lowered, at_key(context, report(image, home), lowered, key));
-                    }
-                });
-            });
-        }
     }
+    walk::images(context, findings, written, &|image| Some(report(image, image_home(image)?)));
 }
 
 fn chart(made: &Made<'_>, instance: &Instance, findings: &mut Findings) {
@@ -127,24 +108,13 @@ fn report(image: &str, home: &ImageHome) -> Diagnostic {
 }
 
 fn image_home(image: &str) -> Option<&'static ImageHome> {
-    let repository = split_image(image).repository;
-    // Docker's own rule: without a dot, a port or `localhost` the first part is no registry.
-    let first = repository.split('/').next().unwrap_or_default();
-    let bare = !repository.contains('/') || !(first.contains(['.', ':']) || first == "localhost");
-    let whole = if bare { format!("docker.io/{repository}") } else { repository.to_string() };
+    let whole = whole_image(split_image(image).repository);
     known().image.iter().find(|home| whole.starts_with(&home.prefix))
 }
 
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
-    let mut images = BTreeMap::new();
-    for (name, _) in instance.definition.options.iter().filter(|(_, def)| def.kind == "image") {
-        if let Some(node) = instance.table.node(name)
-            && let Some(text) = node.as_str()
-        {
-            images.insert(text.to_string(), node.span);
-        }
-    }
+    let mut images = walk::image_options(instance);
     if let Some(values) = instance.table.node("values") {
         walk::strings(values, "", "", &mut |key, _, text, span| {
             // Charts write an image as one string, or its name as `repository` beside `registry` and `tag`.

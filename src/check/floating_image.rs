@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Clean, Context, Findings, at_key, walk};
+use super::{Context, Findings, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::parse::text::split_image;
 use crate::resolve::Instance;
@@ -26,27 +25,7 @@ const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable
 
 /// Checks the images of all workloads.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
-    let mut clean = Clean::default();
-    for made in context.made() {
-        let written = made.instance.map(written).unwrap_or_default();
-        for (image, span) in &written {
-            if let Some(why) = floating(image) {
-                findings.component(made.index, made.name, report(image, why).at(*span, ""));
-            }
-        }
-        for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
-            clean.unless_clean(lowered.object.value(), findings, |findings| {
-                walk::scalars(lowered.object.value(), "", "", &mut |key, _, value| {
-                    if let ("image" | "imageName", Value::Str(image)) = (key, value)
-                        && !written.contains_key(&**image)
-                        && let Some(why) = floating(image)
-                    {
-                        findings.object(&made, lowered, at_key(context, report(image, why), lowered, key));
-                    }
-                });
-            });
-        }
-    }
+    walk::images(context, findings, written, &|image| Some(report(image, floating(image)?)));
 }
 
 fn report(image: &str, why: &str) -> Diagnostic {
@@ -70,14 +49,7 @@ fn floating(image: &str) -> Option<&'static str> {
 
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
-    let mut images = BTreeMap::new();
-    for (name, _) in instance.definition.options.iter().filter(|(_, def)| def.kind == "image") {
-        if let Some(node) = instance.table.node(name)
-            && let Some(text) = node.as_str()
-        {
-            images.insert(text.to_string(), node.span);
-        }
-    }
+    let mut images = walk::image_options(instance);
     if let Some(values) = instance.table.node("values") {
         walk::strings(values, "", "", &mut |key, above, text, span| match key {
             "image"

@@ -1,8 +1,13 @@
 //! Walks over values and over the user's tables: strings with the key they stand under, places of paths.
 
-use crate::diag::Span;
+use std::collections::BTreeMap;
+
+use super::{Clean, Context, Findings, at_key};
+use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
+use crate::parse::node::Lookup;
 use crate::parse::{Kind, Node, Table};
+use crate::resolve::Instance;
 
 /// Calls `see` with every scalar, the key that it stands under and the key above that one.
 ///
@@ -94,6 +99,45 @@ fn key_behind(text: &str, from: usize, key: &str) -> Option<(usize, usize)> {
         at = end;
     }
     None
+}
+
+/// Looks at every image: the user's where it was written, all others in the objects where they ended up.
+///
+/// `written` returns the user's images of a component with their places; `judge` says what is wrong with one.
+pub fn images(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    written: fn(&Instance) -> BTreeMap<String, Span>,
+    judge: &dyn Fn(&str) -> Option<Diagnostic>,
+) {
+    let mut clean = Clean::default();
+    for made in context.made() {
+        let written = made.instance.map(written).unwrap_or_default();
+        for (image, span) in &written {
+            if let Some(diagnostic) = judge(image) {
+                findings.component(made.index, made.name, diagnostic.at(*span, ""));
+            }
+        }
+        for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
+            clean.unless_clean(lowered.object.value(), findings, |findings| {
+                scalars(lowered.object.value(), "", "", &mut |key, _, value| {
+                    if let ("image" | "imageName", Value::Str(image)) = (key, value)
+                        && !written.contains_key(&**image)
+                        && let Some(diagnostic) = judge(image)
+                    {
+                        findings.object(&made, lowered, at_key(context, diagnostic, lowered, key));
+                    }
+                });
+            });
+        }
+    }
+}
+
+/// Returns the images that a component's options name, with their places.
+pub fn image_options(instance: &Instance) -> BTreeMap<String, Span> {
+    let options = instance.definition.options.iter().filter(|(_, def)| def.kind == "image");
+    let nodes = options.filter_map(|(name, _)| instance.table.node(name));
+    nodes.filter_map(|node| Some((node.as_str()?.to_string(), node.span))).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Secrets of one namespace that others read: through a store of their own, or copied by reflector.
 //!
-//! Facts: external-secrets.io v2.9 (provider/kubernetes); emberstack/kubernetes-reflector 10 (README, annotations).
+//! Facts: external-secrets.io v2.9 (provider/kubernetes); github.com/emberstack/kubernetes-reflector (README, annotations of the source).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::secrets::{copy_store, external_secrets_api};
+use super::external_secret::{copy_store, external_secrets_api};
 use super::templates::object;
 use super::{Lowering, TargetManifests, made};
 use crate::diag::{Diagnostic, Span};

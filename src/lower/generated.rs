@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::secrets::{external_secrets_api, store_reference};
+use super::external_secret::{external_secrets_api, store_reference};
 use super::templates::object;
 use super::{Lowered, Lowering, Unit, made};
 use crate::catalog::Stage;

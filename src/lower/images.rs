@@ -2,8 +2,6 @@
 //!
 //! Objects of ours are walked as they are. In charts, the values that name images are set; which those are, the embedded
 //! facts say (`chart::images`). What a chart writes into its templates by itself is not seen here.
-//!
-//! Facts: how an image's name without a registry is completed, distribution/reference v0.6 (`normalize.go`).
 
 use indexmap::IndexMap;
 
@@ -16,6 +14,7 @@ use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::parse::Table;
 use crate::parse::node::Lookup;
+use crate::parse::text::{split_image, whole_image};
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Instance, Target};
@@ -38,23 +37,6 @@ pub struct Images<'a> {
     pull: Option<&'a str>,
 }
 
-/// Completes an image's name: `trinodb/trino` is `docker.io/trinodb/trino`.
-fn whole(name: &str) -> String {
-    match name.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_string(),
-        Some(_) => format!("docker.io/{name}"),
-        None => format!("docker.io/library/{name}"),
-    }
-}
-
-/// Splits `registry/name:tag@digest` into the name and the rest with its sign.
-fn split_image(image: &str) -> (&str, &str) {
-    let name_end = image.find('@').unwrap_or(image.len());
-    let slash = image[..name_end].rfind('/').map_or(0, |i| i + 1);
-    let end = image[slash..name_end].find(':').map_or(name_end, |i| slash + i);
-    image.split_at(end)
-}
-
 impl<'a> Images<'a> {
     /// Reads the settings of a target; `None` when there are none.
     pub fn of(target: &'a Target) -> Option<Self> {
@@ -66,27 +48,28 @@ impl<'a> Images<'a> {
         let mut rewrite: Vec<(String, &str)> =
             pairs("rewrite").into_iter().map(|(from, to)| (from.trim_end_matches('/').to_string(), to)).collect();
         rewrite.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
-        let pins = pairs("pins").into_iter().map(|(name, tag)| (whole(name), tag)).collect();
+        let pins = pairs("pins").into_iter().map(|(name, tag)| (whole_image(name), tag)).collect();
         let pull = table.text("pull_secret").map(|text| if is_item(text) { PULL } else { text });
         Some(Self { rewrite, pins, pull })
     }
 
     /// Returns the new whole name of an image, when a rule fits.
     fn renamed(&self, name: &str) -> Option<String> {
-        let whole = whole(name);
+        let whole = whole_image(name);
         let rest = |from: &str| whole.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let (rest, to) = self.rewrite.iter().find_map(|(from, to)| Some((rest(from)?, to)))?;
         Some(format!("{}{rest}", to.trim_end_matches('/')))
     }
 
     fn pin(&self, name: &str) -> Option<&'a str> {
-        let whole = whole(name);
+        let whole = whole_image(name);
         self.pins.iter().find(|(pinned, _)| *pinned == whole).map(|(_, tag)| *tag)
     }
 
     /// Returns an image as it is pulled here, when that differs.
     fn image(&self, image: &str) -> Option<String> {
-        let (name, rest) = split_image(image);
+        let name = split_image(image).repository;
+        let rest = &image[name.len()..];
         let pin = self.pin(name).map(|tag| format!(":{tag}"));
         let renamed = self.renamed(name);
         if pin.is_none() && renamed.is_none() {
@@ -250,7 +233,7 @@ mod tests {
                 ("docker.io/library".into(), "mirror.example.com/official"),
                 ("docker.io".into(), "mirror.example.com/hub/"),
             ],
-            pins: vec![(whole("trinodb/trino"), "481@sha256:ab")],
+            pins: vec![(whole_image("trinodb/trino"), "481@sha256:ab")],
             pull: None,
         };
         assert_eq!(images.image("postgres:18").as_deref(), Some("mirror.example.com/official/postgres:18"));
@@ -259,7 +242,11 @@ mod tests {
             Some("mirror.example.com/hub/trinodb/trino:481@sha256:ab")
         );
         assert_eq!(images.image("quay.io/a/b:1"), None);
-        assert_eq!(split_image("localhost:5000/a/b"), ("localhost:5000/a/b", ""));
-        assert_eq!(split_image("a/b@sha256:cd"), ("a/b", "@sha256:cd"));
+        assert_eq!(
+            images.image("trinodb/trino@sha256:cd").as_deref(),
+            Some("mirror.example.com/hub/trinodb/trino:481@sha256:ab")
+        );
+        assert_eq!(images.image("localhost:5000/a/b"), None);
+        assert_eq!(images.image("a/b@sha256:cd").as_deref(), Some("mirror.example.com/hub/a/b@sha256:cd"));
     }
 }

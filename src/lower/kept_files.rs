@@ -3,7 +3,7 @@
 //! Each file is checked against what its reader wants, names and keys, and goes with the component that reads it. Nothing
 //! is decrypted here.
 //!
-//! Facts: bitnami-labs/sealed-secrets v0.32 (SealedSecret v1alpha1); getsops.io/docs (file format, `sops` member);
+//! Facts: github.com/bitnami-labs/sealed-secrets (README; SealedSecret v1alpha1, `spec.encryptedData`); getsops.io/docs (file format, `sops` member);
 //! fluxcd.io/flux/components/kustomize/kustomizations, "Decryption".
 
 use std::collections::BTreeSet;

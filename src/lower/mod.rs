@@ -7,6 +7,8 @@ pub mod budget; //     memory bound while templates run
 pub mod templates; //  the template engine
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
+pub mod secret_keys; // what a Secret's keys hold
+pub mod external_secret; // one ExternalSecret
 pub mod copies; //     Secrets of one namespace read from another
 pub mod generated; //  passwords made in the cluster
 pub mod stores; //     the platform's store, once per namespace
@@ -15,10 +17,12 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
+mod dress; //        namespace, labels and protection of every object
 mod unsupported; //    what is said instead of passed over
 mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
+pub mod certificates; // of routes
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
@@ -238,6 +242,7 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
             files: &files,
             apis: target.apis(),
             memo: &memo,
+            images: images::Images::of(target),
         };
         let mut lowered = lowering.target(&targets, &mut found);
         if let Some(before) = targets.last() {
@@ -263,7 +268,17 @@ pub fn value_steps(
     let known = Known { sources, catalogue: &platform.catalogue };
     let target = &platform.targets[index];
     let (engine, files, memo) = (&engine, &files, &memo);
-    let lowering = Lowering { platform, target, index, engine, known, files, apis: target.apis(), memo };
+    let lowering = Lowering {
+        platform,
+        target,
+        index,
+        engine,
+        known,
+        files,
+        apis: target.apis(),
+        memo,
+        images: images::Images::of(target),
+    };
     let Some(instance) = target.instances.get(name) else { return vec![] };
     let shared = context::Shared::new(&lowering, &mut found);
     let own = secrets::Secrets::default().of(&lowering, instance, &mut Unit::default(), &mut found);
@@ -303,6 +318,8 @@ pub struct Lowering<'a> {
     /// Served API version by group.
     pub apis: BTreeMap<String, String>,
     pub memo: &'a Memos,
+    /// `[images]`, when there is anything.
+    pub images: Option<images::Images<'a>>,
 }
 
 /// What was rendered for earlier targets.
@@ -480,64 +497,6 @@ impl<'a> Lowering<'a> {
             unit.patches.entry(stage).or_default().push(Value::Map(patch));
         }
     }
-
-    /// Gives every object its namespace, labels and protection, in a stable order.
-    fn finish(&self, name: &str, unit: &mut Unit) {
-        let instance = self.target.instances.get(name);
-        unit.stages.retain(|_, objects| !objects.is_empty());
-        let images = images::Images::of(self.target);
-        for objects in unit.stages.values_mut() {
-            for lowered in objects.iter_mut() {
-                self.dress(instance, lowered);
-                if let Some(images) = &images {
-                    images.object(&mut lowered.object);
-                }
-            }
-            objects.sort_by_cached_key(|lowered| lowered.object.id());
-        }
-    }
-
-    /// Gives an object its namespace, labels and protection; one that has them already is left alone.
-    fn dress(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
-        const MANAGED: &[&str] = &["metadata", "labels", "app.kubernetes.io/managed-by"];
-        if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
-            return;
-        }
-        let object = &lowered.object;
-        let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
-        let missing = object.namespace().is_empty();
-        let full_kind = format!("{}/{}", object.group(), object.kind());
-        let bare = full_kind.trim_start_matches('/');
-        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
-        let protect =
-            data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
-        let value = lowered.object.value_mut();
-        if let (true, true, Some(instance)) = (namespaced, missing, instance) {
-            insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
-        }
-        drop_nulls(value);
-        let mut label = |key: &str, text: &str| {
-            if value.at(&["metadata", "labels", key]).is_none() {
-                value.set(&["metadata", "labels", key], Value::from(text));
-            }
-        };
-        label("app.kubernetes.io/managed-by", "lakegen");
-        label("app.kubernetes.io/part-of", &self.platform.name);
-        for (key, text) in &self.target.ground.labels {
-            label(key, text);
-        }
-        if protect {
-            // Both engines' words, so that changing the engine changes nothing here
-            // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
-            let annotations = [
-                ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
-                ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
-            ];
-            for (key, text) in annotations {
-                value.set(&["metadata", "annotations", key], Value::from(text));
-            }
-        }
-    }
 }
 
 /// Lets equal objects and values of a target be the same ones in memory as those of the target before.
@@ -562,21 +521,6 @@ fn share(target: &mut TargetManifests, before: &TargetManifests) {
                 }
             }
         }
-    }
-}
-
-/// Kinds that hold data whoever makes them.
-const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
-
-/// Removes members without a value: the API server would, and a patch would read them as a removal.
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            map.retain(|_, inner| *inner != Value::Null);
-            map.values_mut().for_each(drop_nulls);
-        }
-        Value::List(list) => list.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
 }
 
@@ -624,14 +568,6 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
                 .at(origin.span, "used here"),
             );
         }
-    }
-}
-
-/// Puts a member of `metadata` right behind `name`.
-fn insert_after_name(value: &mut Value, key: &str, new: Value) {
-    if let Some(metadata) = value.as_map_mut().and_then(|m| m.get_mut("metadata")).and_then(Value::as_map_mut) {
-        let index = metadata.get_index_of("name").map_or(0, |i| i + 1);
-        metadata.shift_insert(index, key.into(), new);
     }
 }
 

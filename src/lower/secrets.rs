@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use indexmap::IndexMap;
 
+use super::external_secret::Wanted;
 use super::kept::Kept;
+use super::secret_keys::{by_identity, each_entries, holds, user_secret};
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
 use crate::catalog::component::text_map;
@@ -19,11 +21,11 @@ use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Node, Table, string};
+use crate::parse::{INVALID_VALUE, Table, string};
 use crate::resolve::credentials::{SecretValue, item as convention};
 use crate::resolve::hosts::frame_of;
 use crate::resolve::scope::{Filled, Late, Piece, plain};
-use crate::resolve::{Binding, Instance, Origin, SlotBinding};
+use crate::resolve::{Instance, Origin};
 
 /// The Secrets of one component, and what refers to them.
 #[derive(Clone, Debug, Default)]
@@ -82,25 +84,6 @@ pub struct Secrets {
     /// Namespaces that read the platform's store.
     readers: BTreeSet<String>,
     found: Vec<Diagnostic>,
-}
-
-/// A Secret on its way: wanted keys with what they hold.
-struct Wanted<'a> {
-    name: String,
-    namespace: &'a str,
-    entries: IndexMap<String, Filled>,
-    labels: IndexMap<String, String>,
-    kind: String,
-    precious: bool,
-    hint: Option<String>,
-    stage: Stage,
-    reader: &'a str,
-    span: Span,
-}
-
-/// Returns the name of the ClusterSecretStore that reads Secrets of a namespace.
-pub fn copy_store(namespace: &str) -> String {
-    format!("secrets-of-{namespace}")
 }
 
 impl Lowering<'_> {
@@ -459,67 +442,11 @@ impl Secrets {
         if copies::by_reflector(lowering) && self.cannot_reshape(lowering, &wanted) {
             return;
         }
-        let mut made_from = Sources::default();
-        let templates: Vec<(String, String)> =
-            wanted.entries.iter().map(|(key, filled)| (key.clone(), made_from.text(key, filled))).collect();
-        for (value, _) in &made_from.values {
+        let (object, values) = wanted.external_secret(lowering);
+        for value in &values {
             self.note(value, &wanted);
         }
-        let direct = wanted.kind == "Opaque"
-            && wanted.labels.is_empty()
-            && wanted.entries.values().all(|f| f.only_secret().is_some());
-        let store = made_from.common_store(target);
-        let mut template = Map::default();
-        if !direct {
-            template.insert("engineVersion".into(), Value::from("v2"));
-            if wanted.kind != "Opaque" {
-                template.insert("type".into(), Value::from(wanted.kind.as_str()));
-            }
-            if !wanted.labels.is_empty() {
-                let labels =
-                    wanted.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
-                template.insert("metadata".into(), object([("labels", Value::Map(labels))]));
-            }
-            let data = templates.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str()))).collect();
-            template.insert("data".into(), Value::Map(data));
-        }
-        let data: Vec<Value> = if direct {
-            wanted
-                .entries
-                .iter()
-                .filter_map(|(key, f)| Some(data_entry(key, f.only_secret()?, &store, target)))
-                .collect()
-        } else {
-            made_from.values.iter().map(|(value, variable)| data_entry(variable, value, &store, target)).collect()
-        };
-        let mut to = Map::from_iter([
-            (Arc::from("name"), Value::from(wanted.name.as_str())),
-            (Arc::from("creationPolicy"), Value::from("Owner")),
-            (Arc::from("deletionPolicy"), Value::from("Retain")),
-        ]);
-        if !template.is_empty() {
-            to.insert("template".into(), Value::Map(template));
-        }
-        let mut spec = Map::from_iter([
-            (
-                Arc::from("refreshInterval"),
-                Value::from(if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh }),
-            ),
-            (Arc::from("secretStoreRef"), store_of_name(&store, target)),
-            (Arc::from("target"), Value::Map(to)),
-        ]);
-        if !data.is_empty() {
-            spec.insert("data".into(), Value::List(data));
-        }
-        let api = external_secrets_api(lowering);
-        unit.stages.entry(wanted.stage).or_default().push(made(
-            &api,
-            "ExternalSecret",
-            wanted.namespace,
-            &wanted.name,
-            [("spec", Value::Map(spec))],
-            wanted.span,
-        ));
+        unit.stages.entry(wanted.stage).or_default().push(object);
     }
 
     /// Remembers that a value must be there.
@@ -653,115 +580,6 @@ impl Secrets {
     }
 }
 
-/// Returns the API version of External Secrets that is served here.
-pub fn external_secrets_api(lowering: &Lowering<'_>) -> String {
-    lowering.apis.get("external-secrets.io").cloned().unwrap_or_else(|| "external-secrets.io/v1".into())
-}
-
-/// The values of one Secret, each with the variable that templates know it by.
-#[derive(Default)]
-struct Sources {
-    values: Vec<(SecretValue, String)>,
-}
-
-impl Sources {
-    fn variable(&mut self, value: &SecretValue, key: &str) -> String {
-        if let Some((_, variable)) = self.values.iter().find(|(known, _)| known == value) {
-            return variable.clone();
-        }
-        let base = match value {
-            SecretValue::Item { property: Some(property), .. } => property,
-            SecretValue::Object { key, .. } => key,
-            SecretValue::Item { .. } => key,
-        };
-        let base: String = base.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let base = if base.starts_with(|c: char| c.is_ascii_digit()) { format!("_{base}") } else { base };
-        let taken = |name: &String| self.values.iter().any(|(_, v)| v == name);
-        let variable = std::iter::once(base.clone())
-            .chain((2..).map(|n| format!("{base}_{n}")))
-            .find(|name| !taken(name))
-            .unwrap_or(base);
-        self.values.push((value.clone(), variable.clone()));
-        variable
-    }
-
-    /// Writes a filled string as a template of External Secrets.
-    fn text(&mut self, key: &str, filled: &Filled) -> String {
-        let mut out = String::new();
-        for piece in &filled.0 {
-            match piece {
-                // A literal `{{` would be read as the start of an action.
-                Piece::Text(text) => out.push_str(&text.replace("{{", "{{ \"{{\" }}")),
-                Piece::Secret { value, filters } => {
-                    let mut action = format!(".{}", self.variable(value, key));
-                    for filter in filters {
-                        action.push_str(match filter.as_str() {
-                            "urlquery" => " | urlquery",
-                            "json" => " | toJson",
-                            "upper" => " | upper",
-                            _ => "",
-                        });
-                    }
-                    out.push_str(&format!("{{{{ {action} }}}}"));
-                }
-            }
-        }
-        out
-    }
-
-    /// Returns the store that most of the values come from.
-    fn common_store(&self, target: &crate::resolve::Target) -> String {
-        let first = self.values.first().map(|(value, _)| store_of(value, target));
-        let platform = target.store.name.clone();
-        if self.values.iter().any(|(value, _)| store_of(value, target) == platform) {
-            platform
-        } else {
-            first.unwrap_or(platform)
-        }
-    }
-}
-
-fn store_of(value: &SecretValue, target: &crate::resolve::Target) -> String {
-    match value {
-        SecretValue::Item { .. } => target.store.name.clone(),
-        SecretValue::Object { namespace, .. } => copy_store(namespace),
-    }
-}
-
-/// Returns a reference to a store.
-pub fn store_reference(name: &str, namespaced: bool) -> Value {
-    let kind = if namespaced { "SecretStore" } else { "ClusterSecretStore" };
-    object([("kind", Value::from(kind)), ("name", Value::from(name))])
-}
-
-/// Returns a reference to the platform's store, or to one that copies.
-fn store_of_name(name: &str, target: &crate::resolve::Target) -> Value {
-    store_reference(name, target.store.namespaced && name == target.store.name)
-}
-
-fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::resolve::Target) -> Value {
-    let mut remote = Map::default();
-    match value {
-        SecretValue::Item { item, property } => {
-            remote.insert("key".into(), Value::from(item.as_str()));
-            if let Some(property) = property {
-                remote.insert("property".into(), Value::from(property.as_str()));
-            }
-        }
-        SecretValue::Object { secret, key, .. } => {
-            remote.insert("key".into(), Value::from(secret.as_str()));
-            remote.insert("property".into(), Value::from(key.as_str()));
-        }
-    }
-    let mut entry =
-        Map::from_iter([(Arc::from("secretKey"), Value::from(key)), (Arc::from("remoteRef"), Value::Map(remote))]);
-    let store = store_of(value, target);
-    if store != common {
-        entry.insert("sourceRef".into(), object([("storeRef", store_of_name(&store, target))]));
-    }
-    Value::Map(entry)
-}
-
 /// Returns namespace, name and keys of the one Secret that already holds everything wanted.
 fn source_secret(entries: &IndexMap<String, Filled>) -> Option<(String, String, IndexMap<String, String>)> {
     let mut source: Option<(&str, &str)> = None;
@@ -776,94 +594,4 @@ fn source_secret(entries: &IndexMap<String, Filled>) -> Option<(String, String, 
     }
     let (namespace, name) = source?;
     Some((namespace.to_string(), name.to_string(), keys))
-}
-
-/// Says whether a `when` holds: a bound slot, an option that is set, a table of the platform that is not empty.
-fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
-    match when.split_once('.') {
-        Some(("requires", slot)) => instance.bindings.get(slot).is_some_and(|b| !b.all().is_empty()),
-        Some(("options", path)) => {
-            let mut keys = path.split('.');
-            let first = keys.next().unwrap_or("");
-            let def = instance.definition.options.get(first);
-            let node = instance.table.node(first).or_else(|| def.and_then(|d| d.default.as_ref()));
-            let node = keys.fold(node, |node, key| node.and_then(Node::as_table).and_then(|t| t.node(key)));
-            node.is_some_and(|n| n.as_bool() != Some(false) && !n.to_value().is_empty() && n.as_str() != Some(""))
-        }
-        _ => lowering.target.table.table(when).is_some_and(|t| !t.is_empty()),
-    }
-}
-
-/// Fills in the keys once per entry of a slot, of an option that is a map, or of `[notify]`; entries without the field are
-/// passed over.
-fn each_entries(
-    lowering: &Lowering<'_>,
-    instance: &Instance,
-    each: &str,
-    keys: &IndexMap<String, String>,
-    late: &Late<'_>,
-) -> IndexMap<String, Filled> {
-    let mut entries = IndexMap::new();
-    let slot = each.strip_prefix("requires.").unwrap_or(each);
-    if let Some(SlotBinding::Map(map)) = instance.bindings.get(slot) {
-        for (name, binding) in map {
-            let scope = Late { each: Some((name, binding)), ..*late };
-            fill_each(&scope, keys, &mut entries);
-        }
-        return entries;
-    }
-    // An entry of an option that names no item has a property of its own name in this secret's item.
-    let (table, common) = match each.strip_prefix("options.") {
-        Some(option) => (instance.table.table(option), late.item),
-        None => (lowering.target.table.table(each), None),
-    };
-    if let Some(table) = table {
-        let nothing = Binding::bare("", "");
-        for (name, entry) in table {
-            let own = entry.node.as_table().and_then(|t| t.text("secret")).map(String::from);
-            let Some(item) = own.or_else(|| common.map(|item| format!("{item}#{name}"))) else { continue };
-            let scope = Late { each: Some((name, &nothing)), item: Some(&item), ..*late };
-            let keys =
-                keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
-            fill_each(&scope, &keys, &mut entries);
-        }
-    }
-    entries
-}
-
-/// Says whether a Secret would only hold what a cloud identity stands for.
-fn by_identity(instance: &Instance, keys: &IndexMap<String, String>) -> bool {
-    instance.bindings.iter().any(|(slot, bound)| {
-        let identity = |b: &&Binding| b.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);
-        let prefix = format!("requires.{slot}.");
-        bound.all().iter().any(identity) && keys.values().any(|text| text.contains(&prefix))
-    })
-}
-
-fn fill_each(scope: &Late<'_>, keys: &IndexMap<String, String>, entries: &mut IndexMap<String, Filled>) {
-    for (key, text) in keys {
-        let mut missing = Vec::new();
-        let name = scope.fill(key, Span::default(), &mut missing).plain().unwrap_or_default();
-        let filled = scope.fill(text, Span::default(), &mut missing);
-        if missing.is_empty() {
-            entries.insert(name, filled);
-        }
-    }
-}
-
-fn user_secret(table: &Table, span: Span) -> SecretDef {
-    SecretDef {
-        name: None,
-        any_keys: false,
-        keys: IndexMap::new(),
-        labels: text_map(table.table("labels")),
-        when: None,
-        each: None,
-        precious: false,
-        generate: vec![],
-        hint: None,
-        kind: table.text("type").map(String::from),
-        stage: Stage::Prepare,
-        span,
-    }
 }

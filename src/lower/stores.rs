@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::secrets::external_secrets_api;
+use super::external_secret::external_secrets_api;
 use super::{Lowering, TargetManifests, Unit, made, values};
 use crate::catalog::Stage;
 use crate::manifest::value::{Map, Value};

@@ -111,7 +111,7 @@ pub fn stepwise(
         values.merge(late.fill_node(node, found));
         seen(&|| Step::User, &values);
     }
-    if let Some(images) = super::images::Images::of(lowering.target) {
+    if let Some(images) = &lowering.images {
         images.values(instance, &mut values);
         let at = lowering.target.table.get("images").map_or(instance.span, |e| e.key);
         seen(&|| Step::Images(at), &values);

@@ -250,6 +250,15 @@ pub fn split_image(text: &str) -> Image<'_> {
     Image { repository, tag, digest }
 }
 
+/// Completes an image's name: `trinodb/trino` is `docker.io/trinodb/trino` (distribution/reference v0.6, `normalize.go`).
+pub fn whole_image(name: &str) -> String {
+    match name.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_string(),
+        Some(_) => format!("docker.io/{name}"),
+        None => format!("docker.io/library/{name}"),
+    }
+}
+
 fn image(text: &str) -> Result<(), String> {
     let image = split_image(text);
     let plain =

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::super::Writer;
 use super::super::layout::{kustomization, values_name};
 use super::{Flux, INTERVAL, RETRY, Step, TIMEOUT, What, ignore_rule, own_ignored, sources, sync};
-use crate::catalog::Stage;
+use crate::catalog::{Chart, Stage};
 use crate::lower::flux::{NAMESPACE, name};
 use crate::lower::order::{Portion, UnitId};
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Node;
+use crate::resolve::Instance;
 
 /// Returns what kustomize must know to follow the ConfigMaps' names: it knows its own kinds' references only, and these names
 /// end in a digest of the values.
@@ -67,6 +68,25 @@ impl Flux<'_> {
         settings.set(&["resources"], Value::from(resources));
         writer.yaml(format!("{folder}/kustomization.yaml"), &settings);
 
+        let spec = self.release_spec(unit, instance, chart, &maps, sources);
+        let release = object([
+            ("apiVersion", Value::from("helm.toolkit.fluxcd.io/v2")),
+            ("kind", Value::from("HelmRelease")),
+            ("metadata", self.metadata(&name(self.target, &unit.name()))),
+            ("spec", Value::Map(spec)),
+        ]);
+        writer.yaml(format!("{folder}/release.yaml"), &release);
+    }
+
+    /// Returns `spec` of a HelmRelease whose values stand in these ConfigMaps, base first.
+    fn release_spec(
+        &self,
+        unit: &UnitId,
+        instance: &Instance,
+        chart: &Chart,
+        maps: &[String],
+        sources: &mut sources::Sources,
+    ) -> Map {
         let timeout = self.duration("timeout", TIMEOUT);
         let mut spec =
             Map::from_iter([(Arc::from("interval"), self.duration("interval", INTERVAL)), ("timeout".into(), timeout)]);
@@ -114,13 +134,7 @@ impl Flux<'_> {
                 maps.iter().map(|n| object([("kind", Value::from("ConfigMap")), ("name", Value::from(n.as_str()))]));
             spec.insert("valuesFrom".into(), Value::List(from.collect()));
         }
-        let release = object([
-            ("apiVersion", Value::from("helm.toolkit.fluxcd.io/v2")),
-            ("kind", Value::from("HelmRelease")),
-            ("metadata", self.metadata(&name(self.target, &unit.name()))),
-            ("spec", Value::Map(spec)),
-        ]);
-        writer.yaml(format!("{folder}/release.yaml"), &release);
+        spec
     }
 }
 

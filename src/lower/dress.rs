@@ -1,0 +1,88 @@
+//! What every object gets: its namespace, our labels, protection where data lives, images as the platform wants them.
+
+use super::{Lowered, Lowering, Unit};
+use crate::manifest::kinds;
+use crate::manifest::value::Value;
+use crate::resolve::Instance;
+
+impl Lowering<'_> {
+    /// Gives every object its namespace, labels and protection, in a stable order.
+    pub(super) fn finish(&self, name: &str, unit: &mut Unit) {
+        let instance = self.target.instances.get(name);
+        unit.stages.retain(|_, objects| !objects.is_empty());
+        for objects in unit.stages.values_mut() {
+            for lowered in objects.iter_mut() {
+                self.dress(instance, lowered);
+                if let Some(images) = &self.images {
+                    images.object(&mut lowered.object);
+                }
+            }
+            objects.sort_by_cached_key(|lowered| lowered.object.id());
+        }
+    }
+
+    /// Gives an object its namespace, labels and protection; one that has them already is left alone.
+    pub(super) fn dress(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
+        const MANAGED: &[&str] = &["metadata", "labels", "app.kubernetes.io/managed-by"];
+        if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
+            return;
+        }
+        let object = &lowered.object;
+        let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
+        let missing = object.namespace().is_empty();
+        let full_kind = format!("{}/{}", object.group(), object.kind());
+        let bare = full_kind.trim_start_matches('/');
+        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
+        let protect =
+            data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
+        let value = lowered.object.value_mut();
+        if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+            insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
+        }
+        drop_nulls(value);
+        let mut label = |key: &str, text: &str| {
+            if value.at(&["metadata", "labels", key]).is_none() {
+                value.set(&["metadata", "labels", key], Value::from(text));
+            }
+        };
+        label("app.kubernetes.io/managed-by", "lakegen");
+        label("app.kubernetes.io/part-of", &self.platform.name);
+        for (key, text) in &self.target.ground.labels {
+            label(key, text);
+        }
+        if protect {
+            // Both engines' words, so that changing the engine changes nothing here
+            // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
+            let annotations = [
+                ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+                ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+            ];
+            for (key, text) in annotations {
+                value.set(&["metadata", "annotations", key], Value::from(text));
+            }
+        }
+    }
+}
+
+/// Kinds that hold data whoever makes them.
+const PROTECTED: &[&str] = &["/PersistentVolumeClaim", "/Namespace", "objectbucket.io/ObjectBucketClaim"];
+
+/// Removes members without a value: the API server would, and a patch would read them as a removal.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            map.retain(|_, inner| *inner != Value::Null);
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::List(list) => list.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// Puts a member of `metadata` right behind `name`.
+fn insert_after_name(value: &mut Value, key: &str, new: Value) {
+    if let Some(metadata) = value.as_map_mut().and_then(|m| m.get_mut("metadata")).and_then(Value::as_map_mut) {
+        let index = metadata.get_index_of("name").map_or(0, |i| i + 1);
+        metadata.shift_insert(index, key.into(), new);
+    }
+}

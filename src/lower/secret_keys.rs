@@ -1,0 +1,102 @@
+//! What the keys of a wanted Secret hold: whether it is wanted at all, once or once per entry, from the catalogue or the user.
+
+use indexmap::IndexMap;
+
+use super::Lowering;
+use crate::catalog::component::text_map;
+use crate::catalog::{SecretDef, Stage};
+use crate::diag::Span;
+use crate::parse::node::Lookup;
+use crate::parse::{Node, Table};
+use crate::resolve::scope::{Filled, Late};
+use crate::resolve::{Binding, Instance, Origin, SlotBinding};
+
+/// Says whether a `when` holds: a bound slot, an option that is set, a table of the platform that is not empty.
+pub fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
+    match when.split_once('.') {
+        Some(("requires", slot)) => instance.bindings.get(slot).is_some_and(|b| !b.all().is_empty()),
+        Some(("options", path)) => {
+            let mut keys = path.split('.');
+            let first = keys.next().unwrap_or("");
+            let def = instance.definition.options.get(first);
+            let node = instance.table.node(first).or_else(|| def.and_then(|d| d.default.as_ref()));
+            let node = keys.fold(node, |node, key| node.and_then(Node::as_table).and_then(|t| t.node(key)));
+            node.is_some_and(|n| n.as_bool() != Some(false) && !n.to_value().is_empty() && n.as_str() != Some(""))
+        }
+        _ => lowering.target.table.table(when).is_some_and(|t| !t.is_empty()),
+    }
+}
+
+/// Fills in the keys once per entry of a slot, of an option that is a map, or of `[notify]`; entries without the field are
+/// passed over.
+pub fn each_entries(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    each: &str,
+    keys: &IndexMap<String, String>,
+    late: &Late<'_>,
+) -> IndexMap<String, Filled> {
+    let mut entries = IndexMap::new();
+    let slot = each.strip_prefix("requires.").unwrap_or(each);
+    if let Some(SlotBinding::Map(map)) = instance.bindings.get(slot) {
+        for (name, binding) in map {
+            let scope = Late { each: Some((name, binding)), ..*late };
+            fill_each(&scope, keys, &mut entries);
+        }
+        return entries;
+    }
+    // An entry of an option that names no item has a property of its own name in this secret's item.
+    let (table, common) = match each.strip_prefix("options.") {
+        Some(option) => (instance.table.table(option), late.item),
+        None => (lowering.target.table.table(each), None),
+    };
+    if let Some(table) = table {
+        let nothing = Binding::bare("", "");
+        for (name, entry) in table {
+            let own = entry.node.as_table().and_then(|t| t.text("secret")).map(String::from);
+            let Some(item) = own.or_else(|| common.map(|item| format!("{item}#{name}"))) else { continue };
+            let scope = Late { each: Some((name, &nothing)), item: Some(&item), ..*late };
+            let keys =
+                keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
+            fill_each(&scope, &keys, &mut entries);
+        }
+    }
+    entries
+}
+
+/// Says whether a Secret would only hold what a cloud identity stands for.
+pub fn by_identity(instance: &Instance, keys: &IndexMap<String, String>) -> bool {
+    instance.bindings.iter().any(|(slot, bound)| {
+        let identity = |b: &&Binding| b.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);
+        let prefix = format!("requires.{slot}.");
+        bound.all().iter().any(identity) && keys.values().any(|text| text.contains(&prefix))
+    })
+}
+
+fn fill_each(scope: &Late<'_>, keys: &IndexMap<String, String>, entries: &mut IndexMap<String, Filled>) {
+    for (key, text) in keys {
+        let mut missing = Vec::new();
+        let name = scope.fill(key, Span::default(), &mut missing).plain().unwrap_or_default();
+        let filled = scope.fill(text, Span::default(), &mut missing);
+        if missing.is_empty() {
+            entries.insert(name, filled);
+        }
+    }
+}
+
+pub fn user_secret(table: &Table, span: Span) -> SecretDef {
+    SecretDef {
+        name: None,
+        any_keys: false,
+        keys: IndexMap::new(),
+        labels: text_map(table.table("labels")),
+        when: None,
+        each: None,
+        precious: false,
+        generate: vec![],
+        hint: None,
+        kind: table.text("type").map(String::from),
+        stage: Stage::Prepare,
+        span,
+    }
+}
