@@ -1,0 +1,9 @@
+//! Go's text/template: text in, a compiled tree, and its evaluation over Go's kinds of values.
+
+pub mod exec; //  tree and data → text
+pub mod lex; //   text → tokens
+pub mod parse; // tokens → tree
+pub mod print; // values → text, as fmt prints them
+pub mod tree; //  the compiled form
+pub mod value; // values at run time
+pub mod vm; //    fuel, depth, randomness

@@ -1,0 +1,426 @@
+//! Values at run time, with the kinds that Go tells apart.
+//!
+//! Maps are shared and change in place, because `set` and `merge` do that in a chart; lists never change. Every entry of
+//! the values of a release carries a flag that says whether a template has read it ([`Seen`]); a copy of an entry shares
+//! the flag. Asking a map for a key it does not have is noted too, in maps that stem from values.
+
+use std::any::Any;
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+
+use super::vm::{Outcome, Vm};
+use crate::manifest::value::{Map, Value};
+
+/// A string at run time.
+pub type Str = Rc<str>;
+/// Set once something has read the entry.
+pub type Seen = Rc<Cell<bool>>;
+
+/// A value that templates compute with.
+#[derive(Clone, Default)]
+pub enum Val {
+    /// An untyped nil: a missing key, a YAML null.
+    #[default]
+    Nil,
+    Bool(bool),
+    /// Go's `int`: literals, lengths, indexes.
+    Int(i64),
+    /// Go's `int64`: what sprig's arithmetic returns.
+    Int64(i64),
+    /// Go's `uint8`: a byte of an indexed string.
+    Byte(u8),
+    /// Go's `float64`: every number that was read from YAML or JSON.
+    Float(f64),
+    Str(Str),
+    /// A Go string that is not UTF-8, which only `b64dec` and its like can make.
+    Raw(Rc<[u8]>),
+    /// Go's `[]byte`.
+    Bytes(Rc<[u8]>),
+    List(Rc<List>),
+    Map(Rc<Table>),
+    /// Something with methods or fields: `.Files`, `.Capabilities`, a time, a version.
+    Object(Rc<dyn Object>),
+}
+
+/// A slice; it never changes once made.
+#[derive(Debug, Default)]
+pub struct List {
+    pub items: Vec<Val>,
+    pub of: Of,
+}
+
+/// The element type of a list or map, as Go prints it in `typeOf`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Of {
+    /// `interface {}`
+    #[default]
+    Any,
+    /// `string`
+    Str,
+    /// `int`
+    Int,
+    /// `map[string]interface {}`; of lists only
+    Map,
+    /// `chartutil.Values`, a `map[string]interface {}` by another name; of maps only
+    Values,
+}
+
+/// A map with string keys, sorted as Go sorts them.
+pub struct Table {
+    entries: RefCell<Vec<(Str, Entry)>>,
+    pub of: Of,
+    /// Keys that were asked for and are not there; kept only for maps of the values.
+    missed: Option<RefCell<BTreeSet<Str>>>,
+}
+
+/// A value in a map, and the flag of the value in the release's values that it is a copy of.
+#[derive(Clone, Default)]
+pub struct Entry {
+    pub val: Val,
+    pub seen: Option<Seen>,
+}
+
+impl Entry {
+    fn read(&self) -> Val {
+        if let Some(seen) = &self.seen {
+            seen.set(true);
+        }
+        self.val.clone()
+    }
+}
+
+impl From<Val> for Entry {
+    fn from(val: Val) -> Self {
+        Self { val, seen: None }
+    }
+}
+
+/// Something with methods or fields.
+pub trait Object {
+    /// Go's name of the type, as `typeOf` and error messages show it.
+    fn type_name(&self) -> &'static str;
+    /// Go's name of the kind, as `kindOf` shows it.
+    fn kind(&self) -> &'static str;
+    /// The field of that name.
+    fn field(&self, _name: &str) -> Option<Val> {
+        None
+    }
+    /// Calls the method of that name, when there is one.
+    fn call(&self, _name: &str, _vm: &mut Vm<'_>, _args: &[Val]) -> Option<Outcome> {
+        None
+    }
+    /// What `range` walks and `len` counts, when that is possible: keys (none for a list) and values.
+    fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
+        None
+    }
+    /// As `%v` prints it.
+    fn print(&self) -> String;
+    /// As `toYaml` and `toJson` see it.
+    fn plain(&self) -> Val;
+    /// For functions that want the thing itself.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl Table {
+    /// A map that `of` says the type of.
+    pub fn new(of: Of) -> Self {
+        Self { entries: RefCell::default(), of, missed: None }
+    }
+
+    /// The value under a key, which counts as read; a key that is not there counts as asked for.
+    pub fn get(&self, key: &str) -> Option<Val> {
+        let entries = self.entries.borrow();
+        if let Ok(at) = find(&entries, key) {
+            return Some(entries[at].1.read());
+        }
+        if let Some(missed) = &self.missed
+            && !missed.borrow().contains(key)
+        {
+            missed.borrow_mut().insert(Rc::from(key));
+        }
+        None
+    }
+
+    /// Says whether the key is there; that counts as reading it.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The entry under a key as it is, for copying it; this is not a reading.
+    pub fn entry(&self, key: &str) -> Option<Entry> {
+        let entries = self.entries.borrow();
+        find(&entries, key).ok().map(|at| entries[at].1.clone())
+    }
+
+    /// Sets a key in place, for everybody who holds this map.
+    pub fn set(&self, key: Str, entry: impl Into<Entry>) {
+        let mut entries = self.entries.borrow_mut();
+        match find(&entries, &key) {
+            Ok(at) => entries[at].1 = entry.into(),
+            Err(at) => entries.insert(at, (key, entry.into())),
+        }
+    }
+
+    /// Takes a key out in place.
+    pub fn remove(&self, key: &str) {
+        let mut entries = self.entries.borrow_mut();
+        if let Ok(at) = find(&entries, key) {
+            entries.remove(at);
+        }
+    }
+
+    /// All keys, sorted.
+    pub fn keys(&self) -> Vec<Str> {
+        self.entries.borrow().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// All entries as they are, for copying or for looking without reading.
+    pub fn entries(&self) -> Ref<'_, Vec<(Str, Entry)>> {
+        self.entries.borrow()
+    }
+
+    /// All keys and values, in the order of keys; all count as read.
+    pub fn read_all(&self) -> Vec<(Str, Val)> {
+        self.entries.borrow().iter().map(|(key, entry)| (key.clone(), entry.read())).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The keys that were asked for and are not there.
+    pub fn missed(&self) -> Vec<Str> {
+        self.missed.as_ref().map(|missed| missed.borrow().iter().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl FromIterator<(Str, Entry)> for Table {
+    fn from_iter<T: IntoIterator<Item = (Str, Entry)>>(entries: T) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                earlier.1 = later.1.clone(); // The last one wins.
+            }
+            same
+        });
+        Self { entries: RefCell::new(entries), of: Of::Any, missed: None }
+    }
+}
+
+fn find(entries: &[(Str, Entry)], key: &str) -> Result<usize, usize> {
+    entries.binary_search_by(|(other, _)| (**other).cmp(key))
+}
+
+impl Val {
+    pub fn str(text: &str) -> Self {
+        Self::Str(Rc::from(text))
+    }
+
+    /// A `[]interface {}`.
+    pub fn list(items: Vec<Val>) -> Self {
+        Self::List(Rc::new(List { items, of: Of::Any }))
+    }
+
+    /// A `[]string`.
+    pub fn strings<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Self {
+        let items = items.into_iter().map(|item| Self::str(item.as_ref())).collect();
+        Self::List(Rc::new(List { items, of: Of::Str }))
+    }
+
+    /// A `map[string]interface {}`.
+    pub fn map(entries: impl IntoIterator<Item = (Str, Val)>) -> Self {
+        Self::Map(Rc::new(entries.into_iter().map(|(key, val)| (key, Entry::from(val))).collect()))
+    }
+
+    pub fn object(object: impl Object + 'static) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// The text, when this is a string that is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes, when this is a string of any kind or `[]byte`.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Str(text) => Some(text.as_bytes()),
+            Self::Raw(bytes) | Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// A Go string of these bytes.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::Str(Rc::from(text)),
+            Err(error) => Self::Raw(Rc::from(error.into_bytes())),
+        }
+    }
+
+    /// Whether `if` takes this as true (text/template's `IsTrue`).
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(b) => *b,
+            Self::Int(i) | Self::Int64(i) => *i != 0,
+            Self::Byte(b) => *b != 0,
+            Self::Float(f) => *f != 0.0,
+            Self::Str(text) => !text.is_empty(),
+            Self::Raw(bytes) | Self::Bytes(bytes) => !bytes.is_empty(),
+            Self::List(list) => !list.items.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::Object(object) => object.items().is_none_or(|items| !items.is_empty()),
+        }
+    }
+
+    /// Go's name of the type, as `typeOf` shows it; `<nil>` for nil.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Int64(_) => "int64",
+            Self::Byte(_) => "uint8",
+            Self::Float(_) => "float64",
+            Self::Str(_) | Self::Raw(_) => "string",
+            Self::Bytes(_) => "[]uint8",
+            Self::List(list) => match list.of {
+                Of::Any => "[]interface {}",
+                Of::Str => "[]string",
+                Of::Int => "[]int",
+                Of::Map => "[]map[string]interface {}",
+                Of::Values => "[]chartutil.Values",
+            },
+            Self::Map(map) => match map.of {
+                Of::Any => "map[string]interface {}",
+                Of::Str => "map[string]string",
+                Of::Int => "map[string]int",
+                Of::Map => "map[string]map[string]interface {}",
+                Of::Values => "chartutil.Values",
+            },
+            Self::Object(object) => object.type_name(),
+        }
+    }
+
+    /// Go's name of the kind, as `kindOf` shows it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "invalid",
+            Self::List(_) | Self::Bytes(_) => "slice",
+            Self::Map(_) => "map",
+            Self::Object(object) => object.kind(),
+            _ => self.type_name(),
+        }
+    }
+
+    /// Makes run-time values of data: every number a `float64`, as `sigs.k8s.io/yaml` hands them to Helm.
+    pub fn from_data(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Nil,
+            Value::Bool(b) => Self::Bool(*b),
+            #[expect(clippy::cast_precision_loss, reason = "as Go's encoding/json does")]
+            Value::Int(i) => Self::Float(*i as f64),
+            Value::Float(f) => Self::Float(*f),
+            Value::Str(text) => Self::str(text),
+            Value::List(list) => Self::list(list.iter().map(Self::from_data).collect()),
+            Value::Map(map) => Self::map(map.iter().map(|(key, value)| (Rc::from(&**key), Self::from_data(value)))),
+        }
+    }
+
+    /// As [`Val::from_data`] for the values of a release: every entry with a flag, and every map noting what it lacks.
+    pub fn from_values(map: &Map) -> Rc<Table> {
+        let mut entries: Vec<(Str, Entry)> = map
+            .iter()
+            .map(|(key, value)| (Rc::from(&**key), Entry { val: Self::tracked(value), seen: Some(Seen::default()) }))
+            .collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        Rc::new(Table { entries: RefCell::new(entries), of: Of::Any, missed: Some(RefCell::default()) })
+    }
+
+    fn tracked(value: &Value) -> Self {
+        match value {
+            Value::Map(map) => Self::Map(Self::from_values(map)),
+            Value::List(list) => Self::list(list.iter().map(Self::tracked).collect()),
+            _ => Self::from_data(value),
+        }
+    }
+
+    /// Makes data of a run-time value; all that it holds counts as read.
+    ///
+    /// Whole floats become integers when they are exact, as they print in JSON. `None` for what JSON cannot say: an
+    /// infinite number, or a map that holds itself.
+    pub fn to_data(&self) -> Option<Value> {
+        self.data_at(0)
+    }
+
+    fn data_at(&self, depth: usize) -> Option<Value> {
+        /// Deeper than any document that our readers take; a map that holds itself ends here.
+        const MAX_DEPTH: usize = 256;
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        Some(match self {
+            Self::Nil => Value::Null,
+            Self::Bool(b) => Value::Bool(*b),
+            Self::Int(i) | Self::Int64(i) => Value::Int((*i).into()),
+            Self::Byte(b) => Value::Int((*b).into()),
+            Self::Float(f) if !f.is_finite() => return None,
+            #[expect(clippy::cast_possible_truncation, reason = "below 1e15 every whole float is an exact integer")]
+            Self::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => Value::Int(*f as i128),
+            Self::Float(f) => Value::Float(*f),
+            Self::Str(text) => Value::from(&**text),
+            Self::Raw(bytes) => Value::from(&*String::from_utf8_lossy(bytes)),
+            Self::Bytes(bytes) => Value::from(base64(bytes)),
+            Self::List(list) => {
+                Value::List(list.items.iter().map(|item| item.data_at(depth + 1)).collect::<Option<_>>()?)
+            }
+            Self::Map(map) => {
+                let entries = map.read_all();
+                let mut out = Map::default();
+                for (key, val) in entries {
+                    out.insert((&*key).into(), val.data_at(depth + 1)?);
+                }
+                Value::Map(out)
+            }
+            Self::Object(object) => object.plain().data_at(depth + 1)?,
+        })
+    }
+}
+
+/// Base64 with the standard alphabet and padding.
+pub fn base64(bytes: &[u8]) -> String {
+    const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let symbol = SYMBOLS[(word >> (18 - 6 * place) & 63) as usize];
+            out.push(if place <= chunk.len() { char::from(symbol) } else { '=' });
+        }
+    }
+    out
+}
+
+impl fmt::Debug for Val {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.type_name(), super::print::value(self))
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.entries().iter().map(|(key, entry)| (key, &entry.val))).finish()
+    }
+}

@@ -1,0 +1,181 @@
+//! What a running template may use up, draw from and call: fuel, depth, randomness, the set of templates.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::tree::{Template, Templates};
+use super::value::{Str, Val};
+
+/// What a function or a template ends with.
+pub type Outcome<T = Val> = Result<T, Box<Fail>>;
+
+/// Why a template stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Fail {
+    pub message: String,
+    pub kind: FailKind,
+    /// From the innermost place outwards.
+    pub frames: Vec<Frame>,
+}
+
+/// What kind of stop it was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FailKind {
+    /// The template is wrong, or wrong for these values.
+    #[default]
+    Execution,
+    /// The chart itself said so, by `fail` or `required`.
+    Chart,
+    /// Fuel, depth or size ran out.
+    Limit,
+}
+
+/// A place that execution was at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The template that was running: a file's path, or the name of a definition.
+    pub template: Arc<str>,
+    /// The file that its text stands in; empty for a text that `tpl` was given.
+    pub file: Arc<str>,
+    /// From 1; 0 when the text is not known.
+    pub line: u32,
+    /// From 1, in bytes.
+    pub column: u32,
+}
+
+impl Fail {
+    pub fn new(message: impl Into<String>) -> Box<Self> {
+        Box::new(Self { message: message.into(), ..Self::default() })
+    }
+
+    pub fn limit(message: impl Into<String>) -> Box<Self> {
+        Box::new(Self { message: message.into(), kind: FailKind::Limit, frames: Vec::new() })
+    }
+
+    /// What the chart's author says to the user.
+    pub fn chart(message: impl Into<String>) -> Box<Self> {
+        Box::new(Self { message: message.into(), kind: FailKind::Chart, frames: Vec::new() })
+    }
+}
+
+impl fmt::Display for Fail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// What one render may use at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Steps of evaluation and bytes made, together.
+    pub fuel: u64,
+    /// Templates within one another, `include`, `template` and `tpl` counted alike.
+    pub depth: u32,
+    /// Bytes that all templates print together.
+    pub output: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // The largest charts of the catalogue use some millions of steps and print 5 MB.
+        Self { fuel: 2_000_000_000, depth: 400, output: 64 << 20 }
+    }
+}
+
+/// The state of one render: all templates of a chart, run one after another.
+pub struct Vm<'t> {
+    pub(super) templates: &'t Templates,
+    /// Definitions made by `tpl` texts that are running now, innermost last.
+    pub(super) scopes: Vec<Rc<HashMap<Arc<str>, Arc<Template>>>>,
+    /// Texts that `tpl` has compiled.
+    pub(super) compiled: HashMap<Str, super::exec::Compiled>,
+    pub(super) depth: u32,
+    pub(super) limits: Limits,
+    fuel: u64,
+    random: u64,
+    /// Functions that answer otherwise each time: their names, and the templates that called them.
+    unstable: BTreeMap<&'static str, BTreeSet<Arc<str>>>,
+    /// Calls of `lookup`: what was asked for.
+    lookups: BTreeSet<String>,
+    pub(super) running: Vec<Arc<str>>,
+    /// Compiled regular expressions, for the functions that take one.
+    pub patterns: HashMap<Str, Rc<regex::Regex>>,
+}
+
+impl<'t> Vm<'t> {
+    /// `seed` decides all that is random; 0 is as good as any.
+    pub fn new(templates: &'t Templates, limits: Limits, seed: u64) -> Self {
+        Self {
+            templates,
+            scopes: Vec::new(),
+            compiled: HashMap::new(),
+            depth: 0,
+            limits,
+            fuel: limits.fuel,
+            random: seed,
+            unstable: BTreeMap::new(),
+            lookups: BTreeSet::new(),
+            running: Vec::new(),
+            patterns: HashMap::new(),
+        }
+    }
+
+    /// Counts work: one per step, one per byte or element that is made. Ask before making something large.
+    ///
+    /// # Errors
+    /// When the render has used up all it may.
+    pub fn spend(&mut self, amount: usize) -> Outcome<()> {
+        match self.fuel.checked_sub(amount as u64) {
+            Some(left) => {
+                self.fuel = left;
+                Ok(())
+            }
+            None => Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts")),
+        }
+    }
+
+    /// Fuel used so far.
+    pub fn used(&self) -> u64 {
+        self.limits.fuel - self.fuel
+    }
+
+    /// Notes that `function` answers otherwise each time, and returns 64 random bits (SplitMix64 of the seed).
+    pub fn draw(&mut self, function: &'static str) -> u64 {
+        self.note_unstable(function);
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Notes that `function` answers otherwise each time.
+    pub fn note_unstable(&mut self, function: &'static str) {
+        let file = self.running.last().cloned().unwrap_or_default();
+        self.unstable.entry(function).or_default().insert(file);
+    }
+
+    /// The time that `now` tells, in seconds since 1970: fixed for a seed, because a compile has no clock.
+    pub fn now(&mut self) -> i64 {
+        self.note_unstable("now");
+        // 2025-01-01 and a seed's worth of days: two seeds show what depends on the time.
+        1_735_689_600 + i64::try_from(self.random % 300).unwrap_or(0) * 86_400
+    }
+
+    /// Notes what `lookup` was asked for; the answer is always empty, as in `helm template`.
+    pub fn note_lookup(&mut self, what: String) {
+        self.lookups.insert(what);
+    }
+
+    /// Functions whose answers change from render to render, with the templates that called them.
+    pub fn unstable(&self) -> &BTreeMap<&'static str, BTreeSet<Arc<str>>> {
+        &self.unstable
+    }
+
+    /// What `lookup` was asked for.
+    pub fn lookups(&self) -> &BTreeSet<String> {
+        &self.lookups
+    }
+}
