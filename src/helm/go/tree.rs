@@ -138,12 +138,12 @@ pub fn is_empty(body: &[Node]) -> bool {
 impl Templates {
     /// Adds templates as parsing them one after another does: a later one replaces an earlier one of its name, unless it
     /// is empty.
-    pub fn add(&mut self, parsed: Vec<Template>) {
+    pub fn add(&mut self, parsed: Vec<Arc<Template>>) {
         for template in parsed {
             if self.0.contains_key(&template.name) && is_empty(&template.body) {
                 continue;
             }
-            self.0.insert(template.name.clone(), Arc::new(template));
+            self.0.insert(template.name.clone(), template);
         }
     }
 }
