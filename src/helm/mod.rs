@@ -11,6 +11,7 @@ pub mod context; //  what templates see besides values
 pub mod functions; // what templates may call
 pub mod go; //       the template language: Go's text/template
 pub mod ignore; //   .helmignore: which files of a folder are no part of the chart
+pub mod inflate; //  chart and values → objects
 pub mod metadata; // Chart.yaml
 pub mod reads; //    which values were read
 pub mod render; //   chart and values → text

@@ -146,7 +146,7 @@ fn collect(
 ) -> Rc<Table> {
     let subcharts = Rc::new(Table::new(Of::Any));
     let data = Rc::new(Table::new(Of::Any));
-    let mut set = |name: &str, val: Val| data.set(Str::from(name), Entry::from(val));
+    let set = |name: &str, val: Val| data.set(Str::from(name), Entry::from(val));
     set("Chart", context::chart(&chart.metadata, root));
     set("Files", Val::object(Files::new(&chart.files)));
     set("Release", shared.release.clone());

@@ -1,4 +1,5 @@
-//! Go's own functions (`text/template/funcs.go`, Go 1.26), but for `and` and `or`, which do not compute all they are given.
+//! Go's own functions (`text/template/funcs.go`, Go 1.26), but for `and` and `or`, which do not compute all they are given,
+//! and `slice`, in whose place sprig puts another.
 
 use std::cmp::Ordering;
 
@@ -7,7 +8,7 @@ use super::printf::sprintf;
 use super::{Function, Kind};
 use crate::helm::go::exec::article;
 use crate::helm::go::print;
-use crate::helm::go::value::{List, Of, Val};
+use crate::helm::go::value::{Of, Val};
 use crate::helm::go::vm::{Fail, Outcome, Vm};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -29,7 +30,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "js", takes: &[], rest: Some(Any), run: |vm, args| text(vm, js(&joined(args))) },
     Function { name: "urlquery", takes: &[], rest: Some(Any), run: |vm, args| text(vm, query_escape(&joined(args))) },
     Function { name: "index", takes: &[Any], rest: Some(Any), run: |_, args| index(args) },
-    Function { name: "slice", takes: &[Any], rest: Some(Any), run: |_, args| slice(args) },
     Function { name: "len", takes: &[Any], rest: None, run: |_, args| length(&args[0]) },
     Function { name: "not", takes: &[Any], rest: None, run: |_, args| Ok(Val::Bool(!args[0].truth())) },
     Function { name: "eq", takes: &[Any], rest: Some(Any), run: |_, args| equal_any(args).map(Val::Bool) },
@@ -163,33 +163,6 @@ fn index(args: &[Val]) -> Outcome {
         };
     }
     Ok(item)
-}
-
-fn slice(args: &[Val]) -> Outcome {
-    let [item, indexes @ ..] = args else { return Err(Fail::new("`slice` takes a value")) };
-    let length = match item {
-        Val::Nil => return Err(Fail::new("`slice` is given nothing to cut")),
-        Val::Str(_) | Val::Raw(_) | Val::Bytes(_) => item.as_bytes().map_or(0, <[u8]>::len),
-        Val::List(list) => list.items.len(),
-        other => return Err(Fail::new(format!("{} cannot be sliced", article(other.type_name())))),
-    };
-    let text = matches!(item, Val::Str(_) | Val::Raw(_));
-    if indexes.len() > 3 || text && indexes.len() == 3 {
-        return Err(Fail::new("`slice` is given too many indexes"));
-    }
-    let mut bounds = [0, length, length];
-    for (bound, index) in bounds.iter_mut().zip(indexes) {
-        *bound = position(index, length)?;
-    }
-    let [from, to, capacity] = bounds;
-    if from > to || to > capacity {
-        return Err(Fail::new(format!("the slice indexes {from}, {to} are not in order")));
-    }
-    Ok(match item {
-        Val::List(list) => Val::List(List { items: list.items[from..to].to_vec(), of: list.of }.into()),
-        Val::Bytes(bytes) => Val::Bytes(bytes[from..to].into()),
-        other => Val::from_bytes(other.as_bytes().unwrap_or_default()[from..to].to_vec()),
-    })
 }
 
 fn length(item: &Val) -> Outcome {
