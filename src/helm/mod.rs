@@ -5,12 +5,14 @@
 
 use std::fmt;
 
-pub mod archive; // a packaged chart → its files
-pub mod ignore; //  .helmignore: which files of a folder are no part of the chart
-pub mod metadata; // Chart.yaml
-pub mod chart; //   files → chart with subcharts
-pub mod values; //  values of charts, globals and files merged
-pub mod version; // versions and constraints, as Helm reads them
+pub mod archive; //      a packaged chart → its files
+pub mod ignore; //       .helmignore: which files of a folder are no part of the chart
+pub mod metadata; //     Chart.yaml
+pub mod chart; //        files → chart with subcharts
+pub mod values; //       values of charts, globals and files merged
+pub mod dependencies; // subcharts switched, renamed, imported from
+pub mod prepare; //      all of that, in Helm's order
+pub mod version; //      versions and constraints, as Helm reads them
 
 /// What is wrong with a chart, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
