@@ -341,3 +341,192 @@ impl<R: Read> Read for Limited<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    use tar::{Builder, Header};
+
+    fn packed(tar: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(tar).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Writes an entry as told, whatever its name is.
+    fn entry(kind: EntryType, name: &str, size: u64, data: &[u8]) -> Vec<u8> {
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode(0o644);
+        header.set_size(size);
+        header.set_cksum();
+        let mut out = header.as_bytes().to_vec();
+        out.extend_from_slice(data);
+        out.resize(out.len().next_multiple_of(512), 0);
+        out
+    }
+
+    fn file(name: &str, data: &[u8]) -> Vec<u8> {
+        entry(EntryType::Regular, name, data.len() as u64, data)
+    }
+
+    fn pax(kind: EntryType, key: &str, value: &str) -> Vec<u8> {
+        let rest = format!(" {key}={value}\n");
+        let length = (1..).find(|length: &usize| length.to_string().len() + rest.len() == *length).unwrap();
+        let record = format!("{length}{rest}");
+        entry(kind, "pax", record.len() as u64, record.as_bytes())
+    }
+
+    fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
+        packed(&[entries.concat(), vec![0; 1024]].concat())
+    }
+
+    fn read(packed: &[u8]) -> Result<Vec<File>, ChartError> {
+        unpack(packed, &mut Budget::default())
+    }
+
+    #[track_caller]
+    fn refuses(entries: &[Vec<u8>], with: &str) {
+        let error = read(&archive(entries)).unwrap_err();
+        assert!(error.to_string().contains(with), "{error}");
+    }
+
+    #[test]
+    fn an_ordinary_archive_is_read_in_its_order() {
+        let long = format!("c/templates/{}.yaml", "x".repeat(150));
+        let mut builder = Builder::new(Vec::new());
+        for (name, data) in [("c/values.yaml", &b"\xef\xbb\xbfa: 1"[..]), ("c/Chart.yaml", b"name: c"), (&long, b"x")] {
+            let mut header = Header::new_gnu();
+            header.set_size(data.len() as u64);
+            builder.append_data(&mut header, name, data).unwrap();
+        }
+        let files = read(&packed(&builder.into_inner().unwrap())).unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["values.yaml", "Chart.yaml", long.strip_prefix("c/").unwrap()]);
+        assert_eq!(files[0].text(), Some("a: 1"));
+        let github = [pax(EntryType::XGlobalHeader, "comment", "sha"), file("./Chart.yaml", b"name: c")];
+        assert_eq!(read(&archive(&github)).unwrap()[0].name, "Chart.yaml");
+        let pax_name = [pax(EntryType::XHeader, "path", "c/über.yaml"), file("short", b"x")];
+        assert_eq!(read(&archive(&pax_name)).unwrap()[0].name, "über.yaml");
+    }
+
+    #[test]
+    fn paths_stay_in_the_chart() {
+        for (name, why) in [
+            ("c/../../evil", "leaves the chart by `..`"),
+            ("../evil", "leaves the chart by `..`"),
+            ("/etc/passwd", "absolute"),
+            ("c//etc/passwd", "empty part or `.`"),
+            ("c/./a", "empty part or `.`"),
+            ("c\\templates\\a.yaml", "backslash"),
+            ("c/C:/windows/a", "drive letter"),
+            ("C:/windows/a", "drive letter"),
+            ("loose.yaml", "outside of the chart's folder"),
+            ("Chart.yaml/x", "`Chart.yaml` is a folder"),
+            ("c/a\u{1b}[31m", "cannot be seen"),
+            ("c/a\u{202e}", "cannot be seen"),
+        ] {
+            refuses(&[file(name, b"x")], why);
+        }
+        let mut invalid = file("c/a?", b"x");
+        let at = invalid.iter().position(|byte| *byte == b'?').unwrap();
+        invalid[at] = 0xff;
+        let sum: u32 = (0..512).map(|i| if (148..156).contains(&i) { 32 } else { u32::from(invalid[i]) }).sum();
+        invalid[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        refuses(&[invalid], "not UTF-8");
+        refuses(&[pax(EntryType::XHeader, "path", "c/../../evil"), file("c/a", b"x")], "leaves the chart");
+        let long = format!("c/{}", "x/".repeat(600));
+        let name = entry(EntryType::GNULongName, "././@LongLink", long.len() as u64, long.as_bytes());
+        refuses(&[name, file("c/a", b"x")], "longer than 1024 bytes");
+    }
+
+    #[test]
+    fn links_devices_and_disguises_are_refused() {
+        for (kind, why) in [
+            (EntryType::Symlink, "has a link"),
+            (EntryType::Link, "has a link"),
+            (EntryType::GNULongLink, "has a link"),
+            (EntryType::Char, "neither file nor folder"),
+            (EntryType::Block, "neither file nor folder"),
+            (EntryType::Fifo, "neither file nor folder"),
+            (EntryType::GNUSparse, "sparse"),
+            (EntryType::new(b'Z'), "neither file nor folder"),
+        ] {
+            refuses(&[file("c/Chart.yaml", b"x"), entry(kind, "c/evil", 0, b"")], why);
+        }
+        let a = || file("c/a", b"xyz");
+        refuses(&[a(), a()], "two files of this name");
+        refuses(&[pax(EntryType::XHeader, "size", "600"), a()], "two sizes");
+        assert_eq!(read(&archive(&[pax(EntryType::XHeader, "size", "3"), a()])).unwrap()[0].text(), Some("xyz"));
+        refuses(&[pax(EntryType::XHeader, "GNU.sparse.major", "1"), a()], "sparse");
+        refuses(&[pax(EntryType::XGlobalHeader, "path", "c/evil"), a()], "sets `path` of all entries");
+        refuses(&[pax(EntryType::XHeader, "path", "c/b"), pax(EntryType::XHeader, "path", "c/d"), a()], "two names");
+        refuses(&[a(), pax(EntryType::XHeader, "path", "c/b")], "ends after the name");
+        for broken in ["99999999999999999999999 a=b\n", "3 a=b\n", "0 \n", "xx\n", "6 a=bc"] {
+            let header = entry(EntryType::XHeader, "pax", broken.len() as u64, broken.as_bytes());
+            refuses(&[header, a()], "not well formed");
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused_early() {
+        let zeros = vec![0_u8; 30 << 20];
+        refuses(&[entry(EntryType::Regular, "c/a", 6 << 20, &zeros[..6 << 20])], "larger than 5 MiB");
+        // Sizes that lie, up to the largest that fits.
+        refuses(&[entry(EntryType::Regular, "c/a", u64::MAX >> 8, b"x")], "larger than 5 MiB");
+        refuses(&[entry(EntryType::Regular, "c/a", 5 << 20, b"x")], "ends inside this file");
+        refuses(&[entry(EntryType::XHeader, "pax", 1 << 20, &zeros[..1 << 20])], "larger than 64 KiB");
+        refuses(&[entry(EntryType::Directory, "c/", u64::MAX >> 8, b"x")], "");
+        let one = entry(EntryType::Regular, "c/a", 5 << 20, &zeros[..5 << 20]);
+        let other = entry(EntryType::Regular, "c/b", 5 << 20, &zeros[..5 << 20]);
+        refuses(&[one, other], "more than 200 times its size");
+        refuses(&[file("c/a", b"x"), zeros], "more than 200 times its size");
+        let many: Vec<_> = (0..1_000_000).map(|_| entry(EntryType::Directory, "c/", 0, b"")).collect();
+        refuses(&many, "more than");
+        let noise = |seed: u64| {
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8
+            };
+            // Every eighth byte is random, so that this packs below 200:1 and below 10 MiB in all.
+            (0..5 << 20).map(|i| if i % 64 == 0 { next() } else { 0 }).collect::<Vec<u8>>()
+        };
+        let large: Vec<_> = (0..21).map(|i| file(&format!("c/{i}"), &noise(i))).collect();
+        refuses(&large, "larger than 100 MiB");
+        let error = unpack(&vec![0x1f; 11 << 20], &mut Budget::default()).unwrap_err();
+        assert_eq!(error.message, "the archive is larger than 10 MiB");
+    }
+
+    #[test]
+    fn nothing_follows_the_end() {
+        let good = archive(&[file("c/a", b"x")]);
+        read(&good).unwrap();
+        let fails = |packed: &[u8], with: &str| {
+            let error = read(packed).unwrap_err();
+            assert!(error.message.contains(with), "{error}");
+        };
+        fails(&[good.clone(), good.clone()].concat(), "follows the end of the archive");
+        fails(&[good.clone(), b"garbage".to_vec()].concat(), "follows the end of the archive");
+        read(&[good.clone(), vec![0; 600]].concat()).unwrap();
+        let tail = [file("c/a", b"x"), vec![0; 1024], file("c/hidden", b"x")].concat();
+        fails(&packed(&tail), "follows the last file");
+        for cut in [0, 5, 30, good.len() / 2, good.len() - 1] {
+            read(&good[..cut]).unwrap_err();
+        }
+        for at in 10..good.len() {
+            let mut flipped = good.clone();
+            flipped[at] ^= 0x55;
+            // What still reads is the same: the checksum of the archive is always looked at.
+            if let Ok(files) = read(&flipped) {
+                assert_eq!(files, read(&good).unwrap(), "{at}");
+            }
+        }
+        fails(b"", "no gzip archive");
+        fails(b"PK\x03\x04", "no gzip archive");
+        fails(&archive(&[]), "no files");
+    }
+}

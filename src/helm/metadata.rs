@@ -33,6 +33,8 @@ pub struct Metadata {
     /// The Kubernetes versions that the chart is for, as a constraint; empty for all.
     pub kube_version: String,
     pub dependencies: Vec<Dependency>,
+    /// Whether `dependencies` is set at all: Helm looks below a chart only then.
+    pub declares_dependencies: bool,
     /// `application`, `library`, or empty for the first.
     pub kind: String,
 }
@@ -58,8 +60,11 @@ pub struct Dependency {
     pub import_values: Vec<Value>,
     /// The name that the chart gets here, empty for its own.
     pub alias: String,
-    /// Its line in the file that declares it.
+    /// The file that declares it, and the line there.
+    pub file: String,
     pub line: Option<usize>,
+    /// Which declaration this is; a chart that stands under several aliases has the same ones in each.
+    pub(super) origin: usize,
 }
 
 impl Dependency {
@@ -123,6 +128,7 @@ impl Metadata {
         }
         if let Some(items) = fields.items("dependencies")? {
             self.dependencies = items.iter().map(dependency).collect::<Result<_, _>>()?;
+            self.declares_dependencies = true;
         }
         Ok(())
     }
@@ -173,8 +179,8 @@ impl Metadata {
         }
         let mut names = BTreeMap::new();
         for dependency in &mut self.dependencies {
-            let line = dependency.line;
-            let fail = |message: String| Err(ChartError::new(chart, "Chart.yaml", message).at(line));
+            let (file, line) = (dependency.file.clone(), dependency.line);
+            let fail = |message: String| Err(ChartError::new(chart, &*file, message).at(line));
             for text in [&mut dependency.name, &mut dependency.version, &mut dependency.repository]
                 .into_iter()
                 .chain([&mut dependency.condition])
@@ -226,7 +232,7 @@ fn maintainer(fields: &Fields<'_>) -> Result<Maintainer, ChartError> {
 }
 
 fn dependency(fields: &Fields<'_>) -> Result<Dependency, ChartError> {
-    let mut dependency = Dependency { line: fields.line(), ..Dependency::default() };
+    let mut dependency = Dependency { file: fields.file.to_owned(), line: fields.line(), ..Dependency::default() };
     fields.text("name", &mut dependency.name)?;
     fields.text("version", &mut dependency.version)?;
     fields.text("repository", &mut dependency.repository)?;

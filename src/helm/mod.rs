@@ -5,18 +5,20 @@
 
 use std::fmt;
 
-pub mod archive; //  a packaged chart → its files
-pub mod chart; //    files → chart with subcharts
-pub mod context; //  what templates see besides values
-pub mod functions; // what templates may call
-pub mod go; //       the template language: Go's text/template
-pub mod ignore; //   .helmignore: which files of a folder are no part of the chart
-pub mod inflate; //  chart and values → objects
-pub mod metadata; // Chart.yaml
-pub mod reads; //    which values were read
-pub mod render; //   chart and values → text
-pub mod values; //   values of charts, globals and files merged
-pub mod version; //  versions and constraints, as Helm reads them
+pub mod archive; //      a packaged chart → its files
+pub mod chart; //        files → chart with subcharts
+pub mod context; //      what templates see besides values
+pub mod dependencies; // subcharts switched, renamed, imported from
+pub mod functions; //    what templates may call
+pub mod go; //           the template language: Go's text/template
+pub mod ignore; //       .helmignore: which files of a folder are no part of the chart
+pub mod inflate; //      chart and values → objects
+pub mod metadata; //     Chart.yaml
+pub mod prepare; //      a chart switched, its values merged, in Helm's order
+pub mod reads; //        which values were read
+pub mod render; //       chart and values → text
+pub mod values; //       values of charts, globals and files merged
+pub mod version; //      versions and constraints, as Helm reads them
 
 /// What is wrong with a chart, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

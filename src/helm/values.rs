@@ -43,9 +43,27 @@ pub fn merge_files(files: impl IntoIterator<Item = Map>) -> Map {
 pub fn coalesce(chart: &Chart, values: &Map) -> Result<(Map, Vec<ChartWarning>), ChartError> {
     let mut tables = Tables::default();
     let id = tables.import(values);
-    Coalescer { tables: &mut tables, root: chart.name(), warnings: Vec::new(), keep_nulls: false }
-        .run(chart, id)
-        .and_then(|warnings| Ok((tables.export(id).ok_or_else(|| too_large(chart.name()))?, warnings)))
+    let warnings = coalesce_tables(&mut tables, chart, id, false)?;
+    Ok((tables.export(id).ok_or_else(|| too_large(chart.name()))?, warnings))
+}
+
+/// Lays a table over the defaults of a chart and its subcharts; with `keep_nulls` it is Helm's `MergeValues`.
+pub(super) fn coalesce_tables(
+    tables: &mut Tables,
+    chart: &Chart,
+    values: usize,
+    keep_nulls: bool,
+) -> Result<Vec<ChartWarning>, ChartError> {
+    let mut coalescer = Coalescer { tables, warnings: Vec::new() };
+    coalescer.chart(chart, values, chart.name(), keep_nulls)?;
+    Ok(coalescer.warnings)
+}
+
+/// Returns the value at a path whose keys are separated by dots (Helm's `Values.Table` for maps).
+pub fn at<'v>(values: &'v Map, path: &str) -> Option<&'v Value> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let value = values.get(first)?;
+    rest.map_or(Some(value), |rest| at(value.as_map()?, rest))
 }
 
 /// Finds the integers that a float cannot hold, by their paths: Helm changes their last digits.
@@ -77,7 +95,7 @@ fn is_exact(int: i128) -> bool {
     (int as f64) as i128 == int
 }
 
-fn too_large(chart: &str) -> ChartError {
+pub(super) fn too_large(chart: &str) -> ChartError {
     ChartError::new(chart, "values.yaml", format!("values have more than {MAX_VALUES} entries, or too many levels"))
 }
 
@@ -147,7 +165,7 @@ impl Tables {
         self.0.len() - 1
     }
 
-    fn get(&self, id: usize, key: &str) -> Option<&Node> {
+    pub(super) fn get(&self, id: usize, key: &str) -> Option<&Node> {
         self.0[id].get(key)
     }
 
@@ -159,10 +177,15 @@ impl Tables {
         self.0[id].keys().cloned().collect()
     }
 
+    /// Lays `over` on top of `under` with nulls kept (Helm's `MergeTables`). None when tables hold themselves.
+    pub(super) fn merge(&mut self, over: usize, under: usize) -> Option<()> {
+        self.overlay(over, under, true, MAX_DEPTH, &mut |_, _| {})
+    }
+
     /// Lays `over` on top of `under`; both are changed, `over` is the result. None when tables hold themselves.
     ///
     /// Helm's `coalesceTablesFullKey`: a null in `over` deletes what `under` has, unless nulls are kept.
-    pub(super) fn overlay(
+    fn overlay(
         &mut self,
         over: usize,
         under: usize,
@@ -205,7 +228,7 @@ impl Tables {
 
 /// A map on one side and something else on the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Conflict {
+enum Conflict {
     /// The values replace a default that is a map.
     LeafOverTable,
     /// The values are a map where the default is none; the default is dropped.
@@ -214,19 +237,10 @@ pub(super) enum Conflict {
 
 struct Coalescer<'a> {
     tables: &'a mut Tables,
-    root: &'a str,
     warnings: Vec<ChartWarning>,
-    /// Helm's `merge`.
-    keep_nulls: bool,
 }
 
 impl Coalescer<'_> {
-    fn run(mut self, chart: &Chart, values: usize) -> Result<Vec<ChartWarning>, ChartError> {
-        let path = self.root.to_owned();
-        self.chart(chart, values, &path, self.keep_nulls)?;
-        Ok(self.warnings)
-    }
-
     fn chart(&mut self, chart: &Chart, values: usize, path: &str, keep_nulls: bool) -> Result<(), ChartError> {
         self.defaults(chart, values, path, keep_nulls)?;
         for dependency in &chart.dependencies {
