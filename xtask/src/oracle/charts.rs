@@ -209,7 +209,8 @@ fn by_lakegen(apis: &[String], case: &Case, seed: u64) -> Result<Inflated, Strin
     };
     let release = Release { name: "rel".into(), namespace: "space".into() };
     let capabilities = Capabilities { kubernetes: KUBERNETES.into(), apis: apis.iter().cloned().collect::<std::collections::BTreeSet<_>>().into() };
-    inflate::inflate(&chart, &values, &release, &capabilities, &Compiled::default(), seed).map_err(|error| error.to_string())
+    let inflated = inflate::inflate(&chart, &values, &release, &capabilities, &Compiled::default(), seed);
+    inflated.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn inflated_objects(inflated: &Inflated) -> impl Iterator<Item = Value> + '_ {
