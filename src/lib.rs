@@ -22,6 +22,7 @@ pub mod catalog; //  components and capabilities, embedded or the user's own
 pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
 pub mod lower; //    platform → manifests: templates run, objects and values made
 pub mod manifest; // Kubernetes objects, values, canonical YAML
+pub mod helm; //     charts inflated in process
 pub mod chart; //    facts about Helm charts: which values exist
 pub mod check; //    read-only rules over manifests
 pub mod emit; //     manifests → tree of files, one layout, two engines
