@@ -20,6 +20,10 @@ mod style;
 mod write; //   values → block YAML //   string → plain, quoted or literal
 
 pub use read::read;
+/// Says whether a plain scalar of this text is a string or a date for go-yaml, and nothing else.
+pub fn reads_as_string(text: &str) -> bool {
+    resolve::implicit(text) == resolve::Scalar::Text
+}
 pub use write::{write, write_all};
 
 /// One parsed document: its value and for each node path the line it begins at.
