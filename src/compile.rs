@@ -5,6 +5,7 @@
 
 use crate::diag::{Diagnostic, Level, Sources};
 use crate::emit::{self, Tree};
+use crate::lock::{self, Lock};
 use crate::lower::{self, Manifests};
 use crate::resolve::{self, Platform};
 use crate::world::World;
@@ -30,6 +31,8 @@ pub struct Compiled {
     pub tree: Tree,
     pub platform: Option<Platform>,
     pub manifests: Manifests,
+    /// Which charts are meant, by digest; nothing when there is no lock.
+    pub lock: Option<Lock>,
     pub diagnostics: Vec<Diagnostic>,
     pub sources: Sources,
 }
@@ -52,6 +55,9 @@ pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMu
     let syntax = parse::parse(world, &request.file, &mut out.sources);
     done("parse");
     out.diagnostics = syntax.diagnostics;
+    let locked = lock::read(world, &mut out.sources);
+    out.lock = locked.output;
+    out.diagnostics.extend(locked.diagnostics);
     if !out.is_ok() {
         return out;
     }

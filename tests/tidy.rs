@@ -21,9 +21,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("chart", &["chart", "manifest"]),
     ("parse", &["parse"]),
     ("catalog", &["parse", "catalog"]),
+    ("lock", &["parse", "catalog", "lock"]),
     ("resolve", &["parse", "catalog", "resolve"]),
-    ("lower", &["parse", "catalog", "resolve", "lower"]),
-    ("check", &["parse", "catalog", "resolve", "lower", "check"]),
+    ("lower", &["parse", "catalog", "lock", "resolve", "lower"]),
+    ("check", &["parse", "catalog", "lock", "resolve", "lower", "check"]),
     ("emit", &["parse", "catalog", "resolve", "lower", "emit"]),
     ("sink", &["world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
@@ -31,7 +32,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("edit", &["parse", "catalog", "resolve", "edit"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] = &["parse", "catalog", "resolve", "lower", "check", "emit", "why", "edit"];
+const ON_GROUND: &[&str] = &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "why", "edit"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::project::{self, Project};
 use super::{Code, DONE, Failure, Session};
 use crate::sink::{self, CommitOptions, Committed, WriteOptions};
+use crate::world::charts::Digest;
 use crate::world::git::GitWorld;
 use crate::world::{ReadError, World};
 
@@ -160,14 +161,19 @@ impl Recorder<'_> {
 }
 
 impl World for Recorder<'_> {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
-        let bytes = self.inner.read(path)?;
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
+        let bytes = self.inner.read_within(path, limit)?;
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), Arc::clone(&bytes));
         Ok(bytes)
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         self.inner.list(path)
+    }
+
+    // Which charts are used is in the lock, which is read as a file.
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        self.inner.chart(digest)
     }
 }
 

@@ -71,7 +71,7 @@ impl Diff {
         let compiled = match &sides.head {
             None => project::compile(session, &project.world(), &project.request())?,
             Some(head) => {
-                let world = GitWorld::open(&project.root, head, &prefix)?;
+                let world = GitWorld::open(&project.root, head, &prefix)?.with_cache(project.cache.clone());
                 if world.read(&project.file) == Err(ReadError::Missing) {
                     return Err(Failure::environment(format!("there is no `{}` at `{head}`", project.file))
                         .help("name a revision that has it"));

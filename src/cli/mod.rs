@@ -19,6 +19,7 @@ pub mod why; //         what made something
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
 pub mod completions; // for shells
+mod cache; //           where charts lie
 mod project; //         where the platform is, and its compile
 mod edited; //          platform.toml changed, compiled and written
 mod select; //          `-e`: some targets only
@@ -55,8 +56,8 @@ pub const BUG: Code = 70;
 #[command(name = "lakegen", version, max_term_width = 80, disable_help_subcommand = true)]
 #[command(after_help = "Start with `lakegen init`, then `lakegen render`.")]
 #[command(
-    after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV and \
-                             LAKEGEN_OUTPUT_FORMAT stand for their flags, which win.\n\nExit codes: 0 done, 1 findings, 2 usage or \
+    after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV, \
+                             LAKEGEN_OUTPUT_FORMAT and LAKEGEN_CACHE (`--cache-dir`) stand for their flags, which win.\n\nExit codes: 0 done, 1 findings, 2 usage or \
                         environment, 3 refused: something would be lost, 75 try again"
 )]
 struct Cli {
@@ -76,6 +77,9 @@ pub struct Global {
     /// The platform [default: nearest platform.toml]
     #[arg(short, long, value_name = "FILE", global = true, env = "LAKEGEN_FILE", hide_env = true)]
     pub file: Option<PathBuf>,
+    /// Folder of fetched charts [default: the system's for caches]
+    #[arg(long, value_name = "DIR", global = true, env = "LAKEGEN_CACHE", hide_env = true, hide_short_help = true)]
+    pub cache_dir: Option<PathBuf>,
     /// Print no summary
     #[arg(short, long, global = true)]
     pub quiet: bool,

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::cache;
 use super::{Code, ENVIRONMENT, FINDINGS, Failure, OutputFormat, Session};
 use crate::compile::{self, Compiled, Request};
 use crate::diag::{Code as Known, Level, render};
+use crate::lock::NEWER_LOCK;
 use crate::resolve::{NEWER_EDITION, Platform};
 use crate::sink::repository_of;
+use crate::world::charts::Cache;
 use crate::world::disk::DiskWorld;
 use crate::world::git::Repository;
 use crate::world::{ReadError, World};
@@ -21,6 +24,8 @@ pub struct Project {
     pub root: PathBuf,
     /// The main file's name in it.
     pub file: String,
+    /// The charts that this machine has fetched.
+    pub cache: Option<Cache>,
 }
 
 impl Project {
@@ -29,10 +34,11 @@ impl Project {
     /// # Errors
     /// When there is none, or it cannot be opened.
     pub fn find(session: &Session) -> Result<Self, Failure> {
-        let project = match &session.global.file {
+        let mut project = match &session.global.file {
             Some(file) => Self::named(&session.path(file))?,
             None => Self::above(&session.path(Path::new(".")))?,
         };
+        project.cache = cache::find(session);
         project.open()?;
         Ok(project)
     }
@@ -42,7 +48,7 @@ impl Project {
         let file = path.file_name().and_then(|name| name.to_str()).filter(|_| !path.is_dir());
         let file = file.ok_or_else(|| Failure::environment(format!("`{shown}` is not a file")))?;
         let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { root: root.to_owned(), file: file.to_owned() })
+        Ok(Self { root: root.to_owned(), file: file.to_owned(), cache: None })
     }
 
     fn above(start: &Path) -> Result<Self, Failure> {
@@ -51,7 +57,7 @@ impl Project {
             if let Some(file) = NAMES.into_iter().find(|name| folder.join(name).is_file()) {
                 // A short path reads better in messages, where it is possible.
                 let root = if folder == full { start.to_owned() } else { folder.to_owned() };
-                return Ok(Self { root, file: file.to_owned() });
+                return Ok(Self { root, file: file.to_owned(), cache: None });
             }
             if folder.join(".git").exists() {
                 break;
@@ -76,7 +82,7 @@ impl Project {
 
     /// Returns the work tree as a world.
     pub fn world(&self) -> DiskWorld {
-        DiskWorld::new(&self.root)
+        DiskWorld::new(&self.root).with_cache(self.cache.clone())
     }
 
     /// Returns what to compile.
@@ -183,7 +189,10 @@ fn report(session: &mut Session, compiled: &Compiled) {
 
 /// Returns the exit code when the platform has errors.
 pub fn verdict(compiled: &Compiled) -> Option<Code> {
-    let newer = compiled.diagnostics.iter().any(|d| d.level == Level::Error && d.code == &NEWER_EDITION);
+    let newer = compiled
+        .diagnostics
+        .iter()
+        .any(|d| d.level == Level::Error && (d.code == &NEWER_EDITION || d.code == &NEWER_LOCK));
     match compiled.is_ok() {
         true => None,
         // The platform may be fine; it is this lakegen that is too old (T28).

@@ -33,6 +33,7 @@ pub fn all() -> Vec<&'static Code> {
     [
         crate::parse::CODES,
         crate::catalog::CODES,
+        crate::lock::CODES,
         crate::resolve::CODES,
         crate::lower::CODES,
         crate::check::CODES,

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
 
-use regex_lite::Regex;
+use regex::Regex;
 
 /// Texts longer than this are no version (Masterminds/semver, `MaxVersionLen`).
 const MAX_VERSION: usize = 256;

@@ -346,7 +346,7 @@ fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Ve
     };
     for (at, text) in texts {
         if let Some(pattern) = &def.pattern
-            && let Ok(regex) = regex_lite::Regex::new(pattern)
+            && let Ok(regex) = regex::Regex::new(pattern)
             && !regex.is_match(&text)
         {
             found.push(

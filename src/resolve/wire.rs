@@ -595,7 +595,7 @@ impl<'a> Binder<'a> {
                     value
                 };
             if let Some(pattern) = &def.pattern
-                && let Ok(regex) = regex_lite::Regex::new(pattern)
+                && let Ok(regex) = regex::Regex::new(pattern)
                 && !regex.is_match(&value)
             {
                 let message = format!("`{value}` cannot be the `{field}` of a `{}` claim", capability.name);

@@ -8,23 +8,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beneath::{Fault, Folder, Kind};
-use super::{MAX_DEPTH, MAX_ENTRIES, MAX_FILE_BYTES, ReadError, World, path_gate};
+use super::charts::{self, Cache, Digest};
+use super::{MAX_DEPTH, MAX_ENTRIES, ReadError, World, path_gate};
 
 /// The files below one folder.
 #[derive(Debug)]
 pub struct DiskWorld {
     root: PathBuf,
+    cache: Option<Cache>,
 }
 
 impl DiskWorld {
     /// Returns the world below `root`. Links on the way to `root` itself are the caller's own and are followed.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), cache: None }
+    }
+
+    /// Adds the charts that this machine has fetched.
+    #[must_use]
+    pub fn with_cache(self, cache: impl Into<Option<Cache>>) -> Self {
+        Self { cache: cache.into(), ..self }
     }
 
     fn open_root(&self) -> Result<Folder, ReadError> {
-        let real = self.root.canonicalize().map_err(|error| failure("", Fault::from(error)))?;
-        Folder::open(&real).map_err(|fault| failure("", fault))
+        let real = self.root.canonicalize().map_err(|error| failure("", Fault::from(error), 0))?;
+        Folder::open(&real).map_err(|fault| failure("", fault, 0))
     }
 
     /// Opens the folder `path`; the error names the part that stopped it.
@@ -33,7 +41,7 @@ impl DiskWorld {
         let mut end = 0;
         for part in path.split('/').filter(|part| !part.is_empty()) {
             end += part.len();
-            folder = folder.enter(part).map_err(|fault| failure(&path[..end], fault))?;
+            folder = folder.enter(part).map_err(|fault| failure(&path[..end], fault, 0))?;
             end += 1;
         }
         Ok(folder)
@@ -41,11 +49,11 @@ impl DiskWorld {
 }
 
 impl World for DiskWorld {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
         path_gate::check(path).map_err(ReadError::Refused)?;
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = self.open_folder(parent)?;
-        let (bytes, _) = folder.read(name, MAX_FILE_BYTES).map_err(|fault| failure(path, fault))?;
+        let (bytes, _) = folder.read(name, limit).map_err(|fault| failure(path, fault, limit))?;
         Ok(bytes.into())
     }
 
@@ -63,6 +71,13 @@ impl World for DiskWorld {
         listing.files.sort_unstable();
         Ok(listing.files)
     }
+
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        match charts::vendored(self, digest)? {
+            None => self.cache.as_ref().map_or(Ok(None), |cache| cache.read(digest)),
+            found => Ok(found),
+        }
+    }
 }
 
 /// Collects the files below a folder within the limits.
@@ -76,7 +91,7 @@ impl Listing {
         if depth > MAX_DEPTH {
             return Err(ReadError::Failed(format!("folder `{at}` lies deeper than {MAX_DEPTH} levels")));
         }
-        for (name, kind) in folder.entries().map_err(|fault| failure(at, fault))? {
+        for (name, kind) in folder.entries().map_err(|fault| failure(at, fault, 0))? {
             self.visited += 1;
             if self.visited > MAX_ENTRIES {
                 return Err(ReadError::Failed(format!("more than {MAX_ENTRIES} files and folders")));
@@ -93,21 +108,21 @@ impl Listing {
                 Kind::Folder => match folder.enter(&name) {
                     Ok(inner) => self.visit(&inner, &path, depth + 1)?,
                     Err(Fault::Missing) => {}
-                    Err(fault) => return Err(failure(&path, fault)),
+                    Err(fault) => return Err(failure(&path, fault, 0)),
                 },
-                Kind::Link | Kind::Special => return Err(failure(&path, Fault::Odd(kind))),
+                Kind::Link | Kind::Special => return Err(failure(&path, Fault::Odd(kind), 0)),
             }
         }
         Ok(())
     }
 }
 
-fn failure(path: &str, fault: Fault) -> ReadError {
+fn failure(path: &str, fault: Fault, limit: u64) -> ReadError {
     match fault {
         Fault::Missing => ReadError::Missing,
         // A file on the way means that what was asked for cannot exist.
         Fault::Odd(kind) => ReadError::Refused(format!("`{}` is {}", path_gate::shown(path), kind.noun())),
-        Fault::TooLarge => ReadError::TooLarge { limit: MAX_FILE_BYTES },
+        Fault::TooLarge => ReadError::TooLarge { limit },
         Fault::Io(error) => ReadError::Failed(reason(&error)),
     }
 }
@@ -123,6 +138,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::MAX_FILE_BYTES;
     use std::fs;
 
     fn world() -> (tempfile::TempDir, DiskWorld) {

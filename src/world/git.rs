@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::{ErrorCode, ObjectType, Oid, RepositoryOpenFlags};
 
+use super::charts::{self, Cache, Digest};
 use super::{MAX_DEPTH, MAX_ENTRIES, MAX_FILE_BYTES, ReadError, World, path_gate};
 
 /// Mode of a symbolic link and of a submodule in a tree (gitformat: `git-fast-import(1)`, section "filemodify").
@@ -209,6 +210,7 @@ pub struct GitWorld {
     commit: Oid,
     /// Nothing when the commit has no such folder.
     tree: Option<Oid>,
+    cache: Option<Cache>,
 }
 
 impl GitWorld {
@@ -229,7 +231,13 @@ impl GitWorld {
     pub fn at(repository: Repository, commit: Oid, prefix: &str) -> Result<Self, GitError> {
         let prefix = prefix.trim_matches('/');
         let tree = folder_at(&repository.inner, commit, prefix)?;
-        Ok(Self { repository: Mutex::new(repository.inner), commit, tree })
+        Ok(Self { repository: Mutex::new(repository.inner), commit, tree, cache: None })
+    }
+
+    /// Adds the charts that this machine has fetched; those that the commit holds come first.
+    #[must_use]
+    pub fn with_cache(self, cache: impl Into<Option<Cache>>) -> Self {
+        Self { cache: cache.into(), ..self }
     }
 
     /// Returns the commit that is read.
@@ -264,18 +272,25 @@ impl GitWorld {
 }
 
 impl World for GitWorld {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
         path_gate::check(path).map_err(ReadError::Refused)?;
         let repository = self.lock();
         let tree = self.tree.ok_or(ReadError::Missing)?;
         match find(&repository, tree, path)?.ok_or(ReadError::Missing)? {
-            Entry { kind: EntryKind::File, id } => read_blob(&repository, id),
+            Entry { kind: EntryKind::File, id } => read_blob_within(&repository, id, limit),
             entry => Err(odd(path, entry.kind)),
         }
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         Ok(self.blobs(path)?.into_iter().map(|(path, _)| path).collect())
+    }
+
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        match charts::vendored(self, digest)? {
+            None => self.cache.as_ref().map_or(Ok(None), |cache| cache.read(digest)),
+            found => Ok(found),
+        }
     }
 }
 
@@ -354,12 +369,17 @@ fn find(repository: &git2::Repository, tree: Oid, path: &str) -> Result<Option<E
     Ok(Some(current))
 }
 
-/// Reads a blob after its header said that it is small enough.
+/// Reads a blob with the limit of most files.
 pub(crate) fn read_blob(repository: &git2::Repository, id: Oid) -> Result<Arc<[u8]>, ReadError> {
+    read_blob_within(repository, id, MAX_FILE_BYTES)
+}
+
+/// Reads a blob after its header said that it is small enough.
+fn read_blob_within(repository: &git2::Repository, id: Oid, limit: u64) -> Result<Arc<[u8]>, ReadError> {
     let store = repository.odb().map_err(|error| failed(&error))?;
     let (bytes, _) = store.read_header(id).map_err(|error| failed(&error))?;
-    if bytes as u64 > MAX_FILE_BYTES {
-        return Err(ReadError::TooLarge { limit: MAX_FILE_BYTES });
+    if bytes as u64 > limit {
+        return Err(ReadError::TooLarge { limit });
     }
     let blob = repository.find_blob(id).map_err(|error| failed(&error))?;
     Ok(blob.content().into())

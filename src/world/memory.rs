@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{MAX_FILE_BYTES, ReadError, World, path_gate};
+use super::charts::{self, Digest};
+use super::{ReadError, World, path_gate};
 
 /// A world that is a map from path to bytes.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,14 @@ impl MemoryWorld {
     pub fn insert(&mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) {
         self.files.insert(path.into(), bytes.into());
     }
+
+    /// Adds a packed chart as `lakegen vendor` does, and returns its digest.
+    pub fn insert_chart(&mut self, name: &str, version: &str, bytes: impl Into<Arc<[u8]>>) -> Digest {
+        let bytes = bytes.into();
+        let digest = Digest::of(&bytes);
+        self.insert(charts::vendored_path(name, version, &digest), bytes);
+        digest
+    }
 }
 
 impl<P: Into<String>, B: Into<Arc<[u8]>>> FromIterator<(P, B)> for MemoryWorld {
@@ -25,11 +34,11 @@ impl<P: Into<String>, B: Into<Arc<[u8]>>> FromIterator<(P, B)> for MemoryWorld {
 }
 
 impl World for MemoryWorld {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
         path_gate::check(path).map_err(ReadError::Refused)?;
         let bytes = self.files.get(path).ok_or(ReadError::Missing)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge { limit: MAX_FILE_BYTES });
+        if bytes.len() as u64 > limit {
+            return Err(ReadError::TooLarge { limit });
         }
         Ok(Arc::clone(bytes))
     }
@@ -59,9 +68,9 @@ impl<'a> Overlay<'a> {
 }
 
 impl World for Overlay<'_> {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
-        match self.top.read(path) {
-            Err(ReadError::Missing) => self.below.read(path),
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
+        match self.top.read_within(path, limit) {
+            Err(ReadError::Missing) => self.below.read_within(path, limit),
             found => found,
         }
     }
@@ -70,6 +79,13 @@ impl World for Overlay<'_> {
         let mut files: BTreeSet<String> = self.below.list(path)?.into_iter().collect();
         files.extend(self.top.list(path)?);
         Ok(files.into_iter().collect())
+    }
+
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        match self.top.chart(digest)? {
+            None => self.below.chart(digest),
+            found => Ok(found),
+        }
     }
 }
 

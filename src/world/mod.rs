@@ -4,11 +4,12 @@
 //! with `/` between their parts, and never leave it: a symlink is refused, not followed.
 
 #[cfg_attr(not(unix), path = "beneath_portable.rs")]
-pub(crate) mod beneath;
+pub(crate) mod beneath; // files below a folder handle, links never followed
+pub mod charts; //     packed charts by digest: vendored, or from the cache
 pub mod disk; //       a folder on disk
 pub mod git; //        a git tree at a revision
 pub mod memory; //     a map, for tests and for stitching worlds together
-pub mod path_gate; //  which relative paths are safe on every operating system //  files below a folder handle, links never followed
+pub mod path_gate; //  which relative paths are safe on every operating system
 
 /// Largest file that a world hands out, in bytes (8 MiB); callers ask for less where less will do.
 pub const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -18,6 +19,8 @@ pub const MAX_ENTRIES: usize = 200_000;
 pub const MAX_DEPTH: usize = 64;
 
 use std::sync::Arc;
+
+use charts::Digest;
 
 /// Why a file could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,15 +37,32 @@ pub enum ReadError {
 
 /// The inputs of a compile.
 pub trait World: Sync {
-    /// Reads the file at `path`, relative to the root.
+    /// Reads the file at `path`, relative to the root, when it has at most `limit` bytes.
     ///
     /// # Errors
     /// See [`ReadError`]; nothing outside the root is ever read.
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError>;
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError>;
+
+    /// Reads the file at `path` with the limit of most files.
+    ///
+    /// # Errors
+    /// As [`World::read_within`].
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        self.read_within(path, MAX_FILE_BYTES)
+    }
 
     /// Lists all regular files below the folder `path` (`""` for the root), sorted, relative to the root.
     ///
     /// # Errors
     /// See [`ReadError`]. A missing folder is an empty list.
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError>;
+
+    /// Returns the packed chart with this digest: the vendored one, or the one in the cache that the world was given.
+    /// Nothing when it is not at hand; nothing is ever fetched here.
+    ///
+    /// # Errors
+    /// When the file that should be it holds something else, or cannot be read.
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        charts::vendored(self, digest)
+    }
 }

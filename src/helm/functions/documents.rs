@@ -112,9 +112,9 @@ fn from_yaml(text: &[u8], shape: Shape) -> Result<Val, String> {
     let unreadable = |error: String| format!("error converting YAML to JSON: {error}");
     let text = std::str::from_utf8(text).map_err(|_| unreadable("yaml: invalid leading UTF-8 octet".into()))?;
     // Of several documents the first one counts.
-    let documents =
-        yaml::read(text).map_err(|error| unreadable(format!("yaml: line {}: {}", error.line, error.message)))?;
-    let val = documents.first().map_or(Val::Nil, |document| Val::from_data(&document.value));
+    let read =
+        yaml::read_first(text).map_err(|error| unreadable(format!("yaml: line {}: {}", error.line, error.message)))?;
+    let val = read.document.map_or(Val::Nil, |document| Val::from_data(&document.value));
     shaped(val, shape).map_err(|error| format!("error unmarshaling JSON: while decoding JSON: {error}"))
 }
 

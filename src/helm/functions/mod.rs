@@ -9,6 +9,9 @@ use std::sync::LazyLock;
 use super::go::value::Val;
 use super::go::vm::{Fail, Outcome, Vm};
 
+mod core; //         Go's own
+mod printf; //       `printf`
+
 mod cases; //        camel, snake and title case; Go's classes of letters
 mod cast; //         any value → number or text, as spf13/cast and sprig do it
 mod certificates; // stand-ins for keys and certificates
@@ -104,6 +107,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
 }
 
 const GROUPS: &[&[Function]] = &[
+    core::FUNCTIONS,
     text::FUNCTIONS,
     cases::FUNCTIONS,
     lists::FUNCTIONS,

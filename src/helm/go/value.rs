@@ -353,18 +353,18 @@ impl Val {
     }
 
     /// As [`Val::from_data`] for the values of a release: every entry with a flag, and every map noting what it lacks.
-    pub fn from_values(map: &Map) -> Rc<Table> {
+    pub fn from_values(map: &Map, of: Of) -> Rc<Table> {
         let mut entries: Vec<(Str, Entry)> = map
             .iter()
             .map(|(key, value)| (Rc::from(&**key), Entry { val: Self::tracked(value), seen: Some(Seen::default()) }))
             .collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Rc::new(Table { entries: RefCell::new(entries), of: Of::Any, missed: Some(RefCell::default()) })
+        Rc::new(Table { entries: RefCell::new(entries), of, missed: Some(RefCell::default()) })
     }
 
     fn tracked(value: &Value) -> Self {
         match value {
-            Value::Map(map) => Self::Map(Self::from_values(map)),
+            Value::Map(map) => Self::Map(Self::from_values(map, Of::Any)),
             Value::List(list) => Self::list(list.iter().map(Self::tracked).collect()),
             _ => Self::from_data(value),
         }

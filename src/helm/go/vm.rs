@@ -18,6 +18,8 @@ pub struct Fail {
     pub kind: FailKind,
     /// From the innermost place outwards.
     pub frames: Vec<Frame>,
+    /// Whether the template that runs now has its frame already.
+    pub(super) located: bool,
 }
 
 /// What kind of stop it was.
@@ -51,12 +53,12 @@ impl Fail {
     }
 
     pub fn limit(message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { message: message.into(), kind: FailKind::Limit, frames: Vec::new() })
+        Box::new(Self { message: message.into(), kind: FailKind::Limit, ..Self::default() })
     }
 
     /// What the chart's author says to the user.
     pub fn chart(message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { message: message.into(), kind: FailKind::Chart, frames: Vec::new() })
+        Box::new(Self { message: message.into(), kind: FailKind::Chart, ..Self::default() })
     }
 }
 
@@ -80,7 +82,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // The largest charts of the catalogue use some millions of steps and print 5 MB.
-        Self { fuel: 2_000_000_000, depth: 400, output: 64 << 20 }
+        Self { fuel: 300_000_000, depth: 300, output: 64 << 20 }
     }
 }
 
@@ -134,6 +136,11 @@ impl<'t> Vm<'t> {
             }
             None => Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts")),
         }
+    }
+
+    /// What this render may use.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Fuel used so far.

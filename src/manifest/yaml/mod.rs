@@ -16,15 +16,17 @@ use super::value::Value;
 mod lint; //    texts our event parser takes and Go refuses
 mod read; //    events → values
 mod resolve; // plain scalar → type, as go-yaml v2 does it
-mod style;
-mod write; //   values → block YAML //   string → plain, quoted or literal
+mod style; //   string → plain, quoted or literal
+mod write; //   values → block YAML
 
-pub use read::read;
+pub use read::{read, read_first};
+pub use resolve::float_key as float_text;
+pub use write::{write, write_all};
+
 /// Says whether a plain scalar of this text is a string or a date for go-yaml, and nothing else.
 pub fn reads_as_string(text: &str) -> bool {
     resolve::implicit(text) == resolve::Scalar::Text
 }
-pub use write::{write, write_all};
 
 /// One parsed document: its value and for each node path the line it begins at.
 #[derive(Clone, Debug)]
@@ -33,6 +35,27 @@ pub struct Document {
     /// Line of its first node, counted from 1.
     pub line: usize,
     pub lines: Lines,
+}
+
+/// The first document of a text, read as Helm reads a file of a chart.
+#[derive(Clone, Debug)]
+pub struct First {
+    /// None when it is empty.
+    pub document: Option<Document>,
+    /// Keys that are set twice in one map; the last one counted.
+    pub duplicates: Vec<Duplicate>,
+    /// The line where a second document begins, which Helm does not read.
+    pub rest: Option<usize>,
+}
+
+/// A key that is set twice in one map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    pub key: String,
+    /// Where it is set again.
+    pub line: usize,
+    /// Where it was set before.
+    pub first: usize,
 }
 
 impl Document {
@@ -128,6 +151,10 @@ impl Lines {
 
     fn add(&mut self, path: u64, line: usize) {
         self.0.push((path, u32::try_from(line).unwrap_or(u32::MAX)));
+    }
+
+    fn forget(&mut self, path: u64) {
+        self.0.retain(|(hash, _)| *hash != path);
     }
 
     fn child(parent: u64, key: &str) -> u64 {

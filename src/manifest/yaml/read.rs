@@ -1,7 +1,8 @@
 //! Parser events in, documents out.
 //!
 //! The tree is built on an explicit stack, so that no input overflows the program's own. Every
-//! limit is an error with a place. Duplicate keys are refused, where Helm silently takes the last.
+//! limit is an error with a place. [`read`] refuses duplicate keys, where Helm silently takes the last;
+//! [`read_first`] takes the last one too and tells of it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use indexmap::IndexSet;
 
 use super::lint::{self, IndentingTabs};
 use super::resolve::{self, Scalar, Tag};
-use super::{Document, Lines, ReadError};
+use super::{Document, Duplicate, First, Lines, ReadError};
 use crate::manifest::value::{Map, Value};
 
 /// Levels of maps and lists in one another; the deepest CRD schemas reach about 50.
@@ -25,6 +26,9 @@ const MAX_DOCUMENTS: usize = 100_000;
 const MAX_COPIED_VALUES: usize = 250_000;
 /// Bytes of strings that aliases of one text may repeat.
 const MAX_COPIED_BYTES: usize = 64 << 20;
+
+/// Keys that may be set twice where that is allowed.
+const MAX_DUPLICATES: usize = 1_000;
 
 /// Reads all documents of a stream as Helm and kubectl do. Empty documents are left out.
 ///
@@ -42,6 +46,35 @@ pub fn read(text: &str) -> Result<Vec<Document>, ReadError> {
         reader.event(event, &span)?;
     }
     Ok(reader.documents)
+}
+
+/// Reads the first document of a stream as Helm reads a file of a chart: of a key that is set twice the last one
+/// counts, and what follows the document is not looked at.
+///
+/// # Errors
+/// The first thing in that document that is not YAML, that sigs.k8s.io/yaml refuses or that exceeds a limit.
+pub fn read_first(text: &str) -> Result<First, ReadError> {
+    let tabs = lint::characters(text)?;
+    let mut reader = Reader { text, tabs, last_key_wins: true, ..Reader::default() };
+    let mut events = Parser::new_from_str(text);
+    for event in events.by_ref() {
+        let (event, span) = event.map_err(|e| scan_error(&e))?;
+        if reader.tabs.any() {
+            reader.judge_tabs(&event, &span)?;
+        }
+        let last = event == Event::DocumentEnd;
+        reader.event(event, &span)?;
+        if last {
+            break;
+        }
+    }
+    let rest = events.find_map(|event| match event {
+        Ok((Event::DocumentStart(..), span)) => Some(Some(span.start.line())),
+        Ok((Event::DocumentEnd | Event::StreamEnd, _)) | Err(_) => Some(None),
+        Ok(_) => None,
+    });
+    let Reader { mut documents, duplicates, .. } = reader;
+    Ok(First { document: documents.pop(), duplicates, rest: rest.flatten() })
 }
 
 fn scan_error(error: &ScanError) -> ReadError {
@@ -80,6 +113,9 @@ struct Reader<'t> {
     bytes: usize,
     copied_values: usize,
     copied_bytes: usize,
+    /// Whether a key that is set twice is remembered here, instead of refused.
+    last_key_wins: bool,
+    duplicates: Vec<Duplicate>,
 }
 
 /// A collection that is being filled.
@@ -347,8 +383,16 @@ impl Reader<'_> {
                 let (index, before) = map.insert_full(Arc::clone(&key), Value::Null);
                 if before.is_some() && !merged.swap_remove(&key) {
                     let first = self.lines.find(path).unwrap_or(span.start.line());
-                    let message = format!("key `{key}` is set twice, first on line {first}");
-                    return Err(place(message, &span.start));
+                    if !self.last_key_wins {
+                        let message = format!("key `{key}` is set twice, first on line {first}");
+                        return Err(place(message, &span.start));
+                    }
+                    if self.duplicates.len() == MAX_DUPLICATES {
+                        let message = format!("more than {MAX_DUPLICATES} keys are set twice");
+                        return Err(place(message, &span.start));
+                    }
+                    self.duplicates.push(Duplicate { key: key.to_string(), line: span.start.line(), first });
+                    self.lines.forget(path);
                 }
                 self.lines.add(path, span.start.line());
                 *slot = Slot::Value(index, path);

@@ -167,8 +167,8 @@ fn looks_like_date(text: &str) -> bool {
     bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-'
 }
 
-/// Writes a float as sigs.k8s.io/yaml does for a map key: `FormatFloat(f, 'g', -1, 32)`.
-pub(super) fn float_key(float: f64) -> String {
+/// Writes a float as sigs.k8s.io/yaml does for a map key or where a string is wanted: `FormatFloat(f, 'g', -1, 32)`.
+pub fn float_key(float: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "sigs.k8s.io/yaml asks for 32 bits")]
     let float = float as f32;
     if float.is_nan() {

@@ -209,3 +209,20 @@ fn hostile_depth_and_size_are_refused() {
     let deep = format!("{}1{}", "[".repeat(128), "]".repeat(128));
     assert_eq!(read_one(&write(&read_one(&deep).unwrap())), read_one(&deep));
 }
+
+#[test]
+fn the_first_document_is_read_as_a_chart_file() {
+    let first = read_first("a: 1\nb: {c: 1, c: 2}\na: [x]\n---\nd: }\n").unwrap();
+    let document = first.document.unwrap();
+    assert_eq!(write(&document.value), "a:\n- x\nb:\n  c: 2\n");
+    assert_eq!((document.lines.line(&["a"]), first.rest), (Some(3), Some(4)));
+    let twice: Vec<_> = first.duplicates.iter().map(|d| (d.key.as_str(), d.line, d.first)).collect();
+    assert_eq!(twice, [("c", 2, 2), ("a", 3, 1)]);
+    for empty in ["", "# nothing\n", "---\n", "---\n---\na: 1\n"] {
+        assert!(read_first(empty).unwrap().document.is_none(), "{empty}");
+    }
+    assert_eq!(read_first("a: 1\n...\n").unwrap().rest, None);
+    assert_eq!(read_first("a: }\n").unwrap_err().line, 1);
+    let many = read_first(&"a: 1\n".repeat(100_000)).unwrap_err();
+    assert_eq!(many.message, "more than 1000 keys are set twice");
+}

@@ -66,8 +66,8 @@ struct Swapped<'a> {
 }
 
 impl World for Swapped<'_> {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
-        if path == self.file { Ok(self.text.clone()) } else { self.disk.read(path) }
+    fn read_within(&self, path: &str, limit: u64) -> Result<Arc<[u8]>, ReadError> {
+        if path == self.file { Ok(self.text.clone()) } else { self.disk.read_within(path, limit) }
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {

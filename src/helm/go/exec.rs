@@ -1,0 +1,530 @@
+//! A compiled template and its data in, text out: text/template's evaluation (`text/template/exec.go`, Go 1.26) with
+//! `missingkey=zero`, as Helm runs it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::lex::SyntaxError;
+use super::print;
+use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, place};
+use super::value::{Of, Str, Table, Val};
+use super::vm::{Fail, Frame, Outcome, Vm};
+use crate::helm::functions::{Function, Kind};
+
+/// What Go prints for nothing; Helm takes it out of what a file printed (`pkg/engine/engine.go`).
+const NO_VALUE: &str = "<no value>";
+/// How often a template may be inside itself by `include` (`recursionMaxNums` there).
+const MAX_NESTED_NAME: usize = 1000;
+
+/// A text that `tpl` compiled: itself, and what it defines.
+#[derive(Clone)]
+pub(super) struct Compiled {
+    main: Arc<Template>,
+    definitions: Option<Rc<HashMap<Arc<str>, Arc<Template>>>>,
+}
+
+/// What a list of nodes ended with.
+#[derive(PartialEq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// One run of one template.
+struct Run<'r> {
+    template: &'r Template,
+    vars: Vec<Val>,
+}
+
+impl Vm<'_> {
+    /// Runs a template by its name and returns what it prints, without the words that Go prints for nothing.
+    ///
+    /// # Errors
+    /// What stopped it, with the places from the innermost outwards.
+    pub fn render(&mut self, name: &str, dot: &Val) -> Outcome<String> {
+        let Some(template) = self.template(name) else {
+            return Err(Fail::new(format!("there is no template `{name}`")));
+        };
+        let mut out = String::new();
+        self.run(&template, dot, &mut out)?;
+        Ok(without_no_value(out))
+    }
+
+    fn template(&self, name: &str) -> Option<Arc<Template>> {
+        let scoped = self.scopes.iter().rev().find_map(|scope| scope.get(name));
+        scoped.or_else(|| self.templates.0.get(name)).cloned()
+    }
+
+    fn run(&mut self, template: &Arc<Template>, dot: &Val, out: &mut String) -> Outcome<()> {
+        if self.depth >= self.limits.depth {
+            return Err(Fail::limit(format!("templates call one another more than {} deep", self.limits.depth)));
+        }
+        self.depth += 1;
+        if !template.file.is_empty() {
+            self.running.push(template.file.clone());
+        }
+        let mut vars = vec![Val::Nil; template.slots];
+        vars[0] = dot.clone();
+        let mut run = Run { template, vars };
+        let result = self.nodes(&template.body, dot, &mut run, out);
+        if !template.file.is_empty() {
+            self.running.pop();
+        }
+        self.depth -= 1;
+        result.map(|_| ())
+    }
+
+    fn emit(&mut self, text: &str, out: &mut String) -> Outcome<()> {
+        self.spend(text.len() + 1)?;
+        if out.len() + text.len() > self.limits.output {
+            return Err(Fail::limit(format!("a template prints more than {} MiB", self.limits.output >> 20)));
+        }
+        out.push_str(text);
+        Ok(())
+    }
+
+    fn nodes(&mut self, nodes: &[Node], dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
+        for node in nodes {
+            match node {
+                Node::Text(text) => self.emit(text, out)?,
+                Node::Action(pipe) => {
+                    let val = self.pipe(pipe, dot, run)?;
+                    if pipe.into.is_empty() {
+                        match &val {
+                            Val::Str(text) => self.emit(text, out)?,
+                            Val::Nil => self.emit(NO_VALUE, out)?,
+                            other => self.emit(&print::value(other), out)?,
+                        }
+                    }
+                }
+                Node::If(branch) => match self.branch(branch, None, dot, run, out)? {
+                    Flow::Next => {}
+                    flow => return Ok(flow),
+                },
+                Node::With(branch) => match self.branch(branch, Some(()), dot, run, out)? {
+                    Flow::Next => {}
+                    flow => return Ok(flow),
+                },
+                Node::Range(range) => match self.range(range, dot, run, out)? {
+                    Flow::Next => {}
+                    flow => return Ok(flow),
+                },
+                Node::Template { at, name, pipe } => {
+                    let Some(template) = self.template(name) else {
+                        let message = format!("the template `{name}` is not defined");
+                        return Err(placed(Fail::new(message), run.template, *at));
+                    };
+                    let dot = pipe.as_ref().map_or(Ok(Val::Nil), |pipe| self.pipe(pipe, dot, run))?;
+                    self.run(&template, &dot, out).map_err(|fail| called(fail, run.template, *at))?;
+                }
+                Node::Break => return Ok(Flow::Break),
+                Node::Continue => return Ok(Flow::Continue),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn branch(
+        &mut self,
+        branch: &Branch,
+        with: Option<()>,
+        dot: &Val,
+        run: &mut Run<'_>,
+        out: &mut String,
+    ) -> Outcome<Flow> {
+        let val = self.pipe(&branch.pipe, dot, run)?;
+        if !val.truth() {
+            return self.nodes(&branch.otherwise, dot, run, out);
+        }
+        self.nodes(&branch.body, if with.is_some() { &val } else { dot }, run, out)
+    }
+
+    fn range(&mut self, range: &Range, dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
+        let val = self.pipe(&range.pipe, dot, run)?;
+        let whole = |n: i64| -> Box<dyn Iterator<Item = (Val, Val)>> {
+            match val {
+                Val::Int64(_) => Box::new((0..n).map(|i| (Val::Nil, Val::Int64(i)))),
+                _ => Box::new((0..n).map(|i| (Val::Nil, Val::Int(i)))),
+            }
+        };
+        let numbered = |items: Vec<Val>| -> Box<dyn Iterator<Item = (Val, Val)>> {
+            Box::new((0..).map(Val::Int).zip(items))
+        };
+        let items = match &val {
+            Val::Nil => return self.nodes(&range.otherwise, dot, run, out),
+            Val::Int(n) | Val::Int64(n) if range.pipe.into.len() < 2 => whole(*n),
+            Val::Byte(n) if range.pipe.into.len() < 2 => whole((*n).into()),
+            Val::List(list) => numbered(list.items.clone()),
+            Val::Bytes(bytes) => numbered(bytes.iter().map(|byte| Val::Byte(*byte)).collect()),
+            Val::Map(map) => Box::new(map.read_all().into_iter().map(|(key, val)| (Val::Str(key), val))),
+            Val::Object(object) if object.items().is_some() => {
+                let items = object.items().unwrap_or_default();
+                let key = |(index, (key, val)): (i64, (Option<Str>, Val))| (key.map_or(Val::Int(index), Val::Str), val);
+                Box::new((0..).zip(items).map(key))
+            }
+            other => {
+                let message = format!("`range` cannot walk {}: {}", article(other.type_name()), print::short(other));
+                return Err(placed(Fail::new(message), run.template, range.pipe.at));
+            }
+        };
+        let mut any = false;
+        for (key, item) in items {
+            any = true;
+            self.spend(1)?;
+            match range.pipe.into[..] {
+                [] => {}
+                [element] => run.vars[element] = item.clone(),
+                [index, element, ..] => {
+                    run.vars[index] = key;
+                    run.vars[element] = item.clone();
+                }
+            }
+            if self.nodes(&range.body, &item, run, out)? == Flow::Break {
+                break;
+            }
+        }
+        if !any {
+            return self.nodes(&range.otherwise, dot, run, out);
+        }
+        Ok(Flow::Next)
+    }
+
+    fn pipe(&mut self, pipe: &Pipe, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        let mut last = None;
+        for command in &pipe.commands {
+            last = Some(self.command(command, last, dot, run)?);
+        }
+        let val = last.unwrap_or_default();
+        for slot in &pipe.into {
+            run.vars[*slot] = val.clone();
+        }
+        Ok(val)
+    }
+
+    fn command(&mut self, command: &Command, last: Option<Val>, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        self.spend(1)?;
+        let head = &command.head;
+        let given = !command.args.is_empty() || last.is_some();
+        let result = match &head.kind {
+            ExprKind::Function(callee) => self.call(*callee, &command.args, last, dot, run),
+            ExprKind::Field(path) => self.fields(dot.clone(), path, &command.args, last, dot, run),
+            ExprKind::Chain(inner, path) => {
+                let receiver = self.plain(inner, dot, run)?;
+                self.fields(receiver, path, &command.args, last, dot, run)
+            }
+            ExprKind::Variable(slot, path) if !path.is_empty() => {
+                let receiver = run.vars[*slot].clone();
+                self.fields(receiver, path, &command.args, last, dot, run)
+            }
+            _ if given => Err(Fail::new("only functions and methods take arguments")),
+            ExprKind::Nil => Err(Fail::new("`nil` alone does nothing")),
+            _ => self.plain(head, dot, run),
+        };
+        result.map_err(|fail| placed(fail, run.template, head.at))
+    }
+
+    /// A value where nothing particular is asked for.
+    fn plain(&mut self, expr: &Expr, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        let result = match &expr.kind {
+            ExprKind::Dot => return Ok(dot.clone()),
+            ExprKind::Nil => return Ok(Val::Nil),
+            ExprKind::Bool(b) => return Ok(Val::Bool(*b)),
+            ExprKind::Number(number) => ideal(*number),
+            ExprKind::Str(text) => return Ok(Val::str(text)),
+            ExprKind::Field(path) => self.fields(dot.clone(), path, &[], None, dot, run),
+            ExprKind::Variable(slot, path) => {
+                let receiver = run.vars[*slot].clone();
+                self.fields(receiver, path, &[], None, dot, run)
+            }
+            ExprKind::Chain(inner, path) => {
+                let receiver = self.plain(inner, dot, run)?;
+                self.fields(receiver, path, &[], None, dot, run)
+            }
+            ExprKind::Pipe(pipe) => self.pipe(pipe, dot, run),
+            ExprKind::Function(callee) => self.call(*callee, &[], None, dot, run),
+        };
+        result.map_err(|fail| placed(fail, run.template, expr.at))
+    }
+
+    /// An argument of the type that is asked for.
+    fn arg(&mut self, expr: &Expr, wanted: Kind, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        self.spend(1)?;
+        let val = match (&expr.kind, wanted) {
+            (ExprKind::Number(number), Kind::Int) => number.int.map(Val::Int),
+            (ExprKind::Number(number), Kind::Int64) => number.int.map(Val::Int64),
+            (ExprKind::Number(number), Kind::Float) => Some(Val::Float(number.float)),
+            _ => None,
+        };
+        match val {
+            Some(val) => Ok(val),
+            None => {
+                let val = self.plain(expr, dot, run)?;
+                fit(val, wanted).map_err(|fail| placed(fail, run.template, expr.at))
+            }
+        }
+    }
+
+    /// Follows a path of names from a value; the last one may be a method with arguments.
+    fn fields(
+        &mut self,
+        receiver: Val,
+        path: &[Arc<str>],
+        args: &[Expr],
+        last: Option<Val>,
+        dot: &Val,
+        run: &mut Run<'_>,
+    ) -> Outcome {
+        let mut val = receiver;
+        // What was nothing to begin with stays nothing; what a map lacks has no fields.
+        let mut from_map = None;
+        for (index, name) in path.iter().enumerate() {
+            let is_last = index + 1 == path.len();
+            val = match &val {
+                Val::Nil => match from_map {
+                    None => Val::Nil,
+                    Some(parent) => {
+                        let message = format!("`.{name}` is asked of `.{parent}`, which is not set");
+                        return Err(Fail::new(message));
+                    }
+                },
+                Val::Map(map) => {
+                    if is_last && (!args.is_empty() || last.is_some()) {
+                        return Err(Fail::new(format!("`.{name}` is a value, not a method that takes arguments")));
+                    }
+                    from_map = Some(name);
+                    match (map.get(name), map.of) {
+                        (Some(val), _) => val,
+                        (None, Of::Str) => Val::str(""),
+                        (None, _) => Val::Nil,
+                    }
+                }
+                Val::Object(object) => {
+                    let object = object.clone();
+                    from_map = None;
+                    let mut values = Vec::new();
+                    if is_last {
+                        for arg in args {
+                            values.push(self.plain(arg, dot, run)?);
+                        }
+                        values.extend(last.clone());
+                    }
+                    match object.call(name, self, &values) {
+                        Some(result) => result?,
+                        None => match object.field(name) {
+                            Some(val) if values.is_empty() => val,
+                            Some(_) => return Err(Fail::new(format!("`.{name}` is a field, which takes no arguments"))),
+                            None => {
+                                let message = format!("{} has no field or method `{name}`", object.type_name());
+                                return Err(Fail::new(message));
+                            }
+                        },
+                    }
+                }
+                other => {
+                    let message = format!("`.{name}` is asked of {}, which has no fields", article(other.type_name()));
+                    return Err(Fail::new(message));
+                }
+            };
+        }
+        if path.is_empty() && (!args.is_empty() || last.is_some()) {
+            return Err(Fail::new("only functions and methods take arguments"));
+        }
+        Ok(val)
+    }
+
+    fn call(&mut self, callee: Callee, args: &[Expr], last: Option<Val>, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        match callee {
+            Callee::And | Callee::Or => {
+                count(callee.name(), args.len() + usize::from(last.is_some()), 1, true)?;
+                let decided_by = matches!(callee, Callee::Or);
+                let mut val = Val::Nil;
+                for arg in args {
+                    val = self.plain(arg, dot, run)?;
+                    if val.truth() == decided_by {
+                        return Ok(val);
+                    }
+                }
+                Ok(last.unwrap_or(val))
+            }
+            Callee::Include => {
+                const TAKES: &[Kind] = &[Kind::Str, Kind::Any];
+                let args = self.args("include", TAKES, None, args, last, dot, run)?;
+                let [Val::Str(name), data] = &args[..] else { return Err(Fail::new("`include` takes a name")) };
+                self.include(name, data)
+            }
+            Callee::Tpl => {
+                const TAKES: &[Kind] = &[Kind::Str, Kind::Any];
+                let args = self.args("tpl", TAKES, None, args, last, dot, run)?;
+                let [Val::Str(text), data] = &args[..] else { return Err(Fail::new("`tpl` takes a text")) };
+                self.tpl(text, data)
+            }
+            Callee::Plain(Function { name, takes, rest, run: function }) => {
+                let args = self.args(name, takes, *rest, args, last, dot, run)?;
+                function(self, &args)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call is its name, its signature, its arguments and where it stands")]
+    fn args(
+        &mut self,
+        name: &str,
+        takes: &[Kind],
+        rest: Option<Kind>,
+        args: &[Expr],
+        last: Option<Val>,
+        dot: &Val,
+        run: &mut Run<'_>,
+    ) -> Outcome<Vec<Val>> {
+        let given = args.len() + usize::from(last.is_some());
+        count(name, given, takes.len(), rest.is_some())?;
+        let kind = |index: usize| takes.get(index).copied().or(rest).unwrap_or(Kind::Any);
+        let mut values = Vec::with_capacity(given);
+        for (index, arg) in args.iter().enumerate() {
+            values.push(self.arg(arg, kind(index), dot, run)?);
+        }
+        if let Some(last) = last {
+            values.push(fit(last, kind(args.len()))?);
+        }
+        Ok(values)
+    }
+
+    fn include(&mut self, name: &str, data: &Val) -> Outcome {
+        let Some(template) = self.template(name) else {
+            return Err(Fail::new(format!("there is no template `{name}` to include")));
+        };
+        if self.depth as usize > MAX_NESTED_NAME {
+            return Err(Fail::limit(format!("`{name}` includes itself without end")));
+        }
+        let mut out = String::new();
+        match self.run(&template, data, &mut out) {
+            Ok(()) => Ok(Val::Str(Rc::from(out))),
+            Err(fail) => Err(outward(fail)),
+        }
+    }
+
+    fn tpl(&mut self, text: &Str, data: &Val) -> Outcome {
+        if !text.contains("{{") {
+            return Ok(if text.contains(NO_VALUE) { Val::str(&text.replace(NO_VALUE, "")) } else { Val::Str(text.clone()) });
+        }
+        let compiled = match self.compiled.get(text) {
+            Some(compiled) => compiled.clone(),
+            None => {
+                self.spend(text.len())?;
+                let compiled = compile_tpl(text).map_err(|error| {
+                    let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
+                    let message = format!("{} (line {line}, column {column} of the text that `tpl` is given: {})",
+                        error.message, print::short(&Val::Str(text.clone())));
+                    Fail::new(message)
+                })?;
+                self.compiled.insert(text.clone(), compiled.clone());
+                compiled
+            }
+        };
+        let scoped = compiled.definitions.is_some();
+        self.scopes.extend(compiled.definitions);
+        let mut out = String::new();
+        let result = self.run(&compiled.main, data, &mut out);
+        if scoped {
+            self.scopes.pop();
+        }
+        match result {
+            Ok(()) => Ok(Val::Str(Rc::from(without_no_value(out)))),
+            Err(fail) => Err(outward(fail)),
+        }
+    }
+}
+
+fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
+    let name: Arc<str> = Arc::from("tpl");
+    let mut all = super::parse::parse(&name, &Arc::from(""), &Arc::from(text))?;
+    let definitions = all.split_off(1);
+    let Some(main) = all.pop() else { return Err(SyntaxError::new("nothing to run", 0)) };
+    let scope: HashMap<_, _> = definitions.into_iter().map(|t| (t.name.clone(), Arc::new(t))).collect();
+    Ok(Compiled { main: Arc::new(main), definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
+}
+
+fn without_no_value(text: String) -> String {
+    if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text }
+}
+
+/// Refuses a wrong number of arguments.
+fn count(name: &str, given: usize, wanted: usize, more: bool) -> Outcome<()> {
+    if given == wanted || more && given > wanted {
+        return Ok(());
+    }
+    let least = if more { "at least " } else { "" };
+    Err(Fail::new(format!("`{name}` takes {least}{wanted} arguments and is given {given}")))
+}
+
+fn ideal(number: Number) -> Outcome {
+    match number {
+        Number { is_float: true, float, .. } => Ok(Val::Float(float)),
+        Number { int: Some(int), .. } => Ok(Val::Int(int)),
+        Number { .. } => Err(Fail::new("this number does not fit 64 bits")),
+    }
+}
+
+/// Gives back the value when it is of the type, as `validateType` there; nothing becomes an empty map or list.
+fn fit(val: Val, wanted: Kind) -> Outcome {
+    let fits = match (wanted, &val) {
+        (Kind::Any, _)
+        | (Kind::Str, Val::Str(_) | Val::Raw(_))
+        | (Kind::Int, Val::Int(_))
+        | (Kind::Int64, Val::Int64(_))
+        | (Kind::Float, Val::Float(_))
+        | (Kind::Bool, Val::Bool(_)) => true,
+        (Kind::Map, Val::Map(map)) => matches!(map.of, Of::Any | Of::Values),
+        (Kind::List, Val::List(list)) => list.of == Of::Any,
+        (Kind::Strings, Val::List(list)) => list.of == Of::Str,
+        (Kind::Time, Val::Object(object)) => object.type_name() == "time.Time",
+        (Kind::Map, Val::Nil) => return Ok(Val::Map(Rc::new(Table::new(Of::Any)))),
+        (Kind::List, Val::Nil) => return Ok(Val::list(Vec::new())),
+        (Kind::Strings, Val::Nil) => return Ok(Val::strings::<&str>([])),
+        _ => false,
+    };
+    if fits {
+        // Functions that work on characters get characters; Go's would take the bytes as they are.
+        return Ok(match (wanted, val) {
+            (Kind::Str, Val::Raw(bytes)) => Val::str(&String::from_utf8_lossy(&bytes)),
+            (_, val) => val,
+        });
+    }
+    let message = match val {
+        Val::Nil => format!("{} is wanted here and nothing is given", article(wanted.name())),
+        _ => format!("{} is wanted here and {} is given: {}", article(wanted.name()), article(val.type_name()), print::short(&val)),
+    };
+    Err(Fail::new(message))
+}
+
+/// A type's name with its article.
+pub(crate) fn article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
+fn frame(template: &Template, at: u32) -> Frame {
+    let (line, column) = place(&template.text, at);
+    Frame { template: template.name.clone(), file: template.file.clone(), line, column }
+}
+
+/// Says where it happened, unless that is known more exactly already.
+fn placed(mut fail: Box<Fail>, template: &Template, at: u32) -> Box<Fail> {
+    if !fail.located {
+        fail.located = true;
+        fail.frames.push(frame(template, at));
+    }
+    fail
+}
+
+/// Leaves a template: who called it has a place of its own.
+fn outward(mut fail: Box<Fail>) -> Box<Fail> {
+    fail.located = false;
+    fail
+}
+
+fn called(fail: Box<Fail>, template: &Template, at: u32) -> Box<Fail> {
+    placed(outward(fail), template, at)
+}

@@ -1,0 +1,608 @@
+//! Tokens in, compiled templates out, by the grammar of text/template (`text/template/parse/parse.go`, Go 1.26).
+//!
+//! Names are resolved on the way: a variable becomes a slot, a function its entry in the table, so that what Go finds
+//! out when it parses is found out here, and what it looks up when it runs is looked up once.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::lex::{self, Keyword, Kind, SyntaxError, Token};
+use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, is_empty};
+use crate::helm::functions;
+
+/// Blocks and parentheses within one another. Go stops at 1000 parentheses; its stack grows, ours does not.
+const MAX_DEPTH: usize = 250;
+
+/// Compiles a file: first its own body, under the file's name, then its definitions.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Template>, SyntaxError> {
+    let tokens = lex::tokens(text)?;
+    let mut parser = Parser {
+        text,
+        tokens,
+        next: 0,
+        depth: 0,
+        ranges: 0,
+        scope: Scope::default(),
+        file,
+        definitions: Vec::new(),
+    };
+    let body = parser.top()?;
+    let own = parser.template(name.clone(), body);
+    let mut all = vec![own];
+    all.append(&mut parser.definitions);
+    Ok(all)
+}
+
+struct Parser<'t> {
+    text: &'t Arc<str>,
+    tokens: Vec<Token>,
+    next: usize,
+    depth: usize,
+    /// `range`s that are open.
+    ranges: usize,
+    scope: Scope,
+    file: &'t Arc<str>,
+    definitions: Vec<Template>,
+}
+
+/// The variables that can be named here, each in the slot of its index.
+struct Scope {
+    names: Vec<Cow<'static, str>>,
+    slots: usize,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { names: vec![Cow::Borrowed("$")], slots: 1 }
+    }
+}
+
+impl Scope {
+    fn declare(&mut self, name: &str) -> usize {
+        self.names.push(Cow::Owned(name.to_owned()));
+        self.slots = self.slots.max(self.names.len());
+        self.names.len() - 1
+    }
+}
+
+/// What ended a list of nodes.
+#[derive(PartialEq)]
+enum Ended {
+    End,
+    Else,
+}
+
+type Parsed<T> = Result<T, SyntaxError>;
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> &Token {
+        // The last token is `End` and is never consumed.
+        &self.tokens[self.next.min(self.tokens.len() - 1)]
+    }
+
+    fn peek_word(&mut self) -> Token {
+        while self.peek().kind == Kind::Space {
+            self.next += 1;
+        }
+        self.peek().clone()
+    }
+
+    fn take(&mut self) -> Token {
+        let token = self.peek().clone();
+        if token.kind != Kind::End {
+            self.next += 1;
+        }
+        token
+    }
+
+    fn take_word(&mut self) -> Token {
+        self.peek_word();
+        self.take()
+    }
+
+    fn text_of(&self, token: &Token) -> &str {
+        &self.text[token.at.clone()]
+    }
+
+    fn unexpected<T>(&self, token: &Token, place: &str) -> Parsed<T> {
+        let message = match token.kind {
+            Kind::End => format!("the text ends within {place}"),
+            Kind::RightDelim => format!("`}}}}` comes too early in {place}"),
+            _ => format!("`{}` cannot stand in {place}", self.text_of(token)),
+        };
+        Err(SyntaxError::new(message, token.at.start))
+    }
+
+    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} blocks and parentheses within one another");
+            return Err(SyntaxError::new(message, self.peek().at.start));
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn template(&mut self, name: Arc<str>, body: Vec<Node>) -> Template {
+        let slots = std::mem::take(&mut self.scope).slots;
+        Template { name, file: self.file.clone(), text: self.text.clone(), body, slots }
+    }
+
+    fn top(&mut self) -> Parsed<Vec<Node>> {
+        let mut body = Vec::new();
+        loop {
+            let token = self.take();
+            match token.kind {
+                Kind::End => return Ok(body),
+                Kind::Text => body.push(self.literal(&token)),
+                Kind::LeftDelim => {
+                    let word = self.peek_word();
+                    match word.kind {
+                        Kind::Keyword(Keyword::Define) => {
+                            self.take();
+                            self.definition()?;
+                        }
+                        Kind::Keyword(Keyword::End | Keyword::Else) => {
+                            let message = format!("this `{}` belongs to no block", self.text_of(&word));
+                            return Err(SyntaxError::new(message, word.at.start));
+                        }
+                        _ => body.extend(self.action()?.0),
+                    }
+                }
+                _ => return self.unexpected(&token, "a template"),
+            }
+        }
+    }
+
+    fn literal(&self, token: &Token) -> Node {
+        Node::Text(Arc::from(self.text_of(token)))
+    }
+
+    fn definition(&mut self) -> Parsed<()> {
+        let token = self.take_word();
+        let name = self.name(&token, "a `define`")?;
+        self.right_delim("a `define`")?;
+        self.defined(name, &token)
+    }
+
+    /// Reads the body of a definition up to its `end` and adds it.
+    fn defined(&mut self, name: Arc<str>, at: &Token) -> Parsed<()> {
+        let outer = std::mem::take(&mut self.scope);
+        let ranges = std::mem::take(&mut self.ranges);
+        let (body, ended) = self.deeper(Self::list)?;
+        if ended != Ended::End {
+            return Err(SyntaxError::new("a definition has no `else`", at.at.start));
+        }
+        let template = self.template(name, body);
+        (self.scope, self.ranges) = (outer, ranges);
+        match self.definitions.iter().position(|other| other.name == template.name) {
+            None => self.definitions.push(template),
+            Some(old) if is_empty(&self.definitions[old].body) => self.definitions[old] = template,
+            Some(_) if is_empty(&template.body) => {}
+            Some(_) => {
+                let message = format!("the template `{}` is defined twice in this file", template.name);
+                return Err(SyntaxError::new(message, at.at.start));
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, token: &Token, place: &str) -> Parsed<Arc<str>> {
+        match token.kind {
+            Kind::String | Kind::RawString => self.string(token),
+            _ => self.unexpected(token, place),
+        }
+    }
+
+    fn right_delim(&mut self, place: &str) -> Parsed<()> {
+        let token = self.take_word();
+        if token.kind == Kind::RightDelim { Ok(()) } else { self.unexpected(&token, place) }
+    }
+
+    /// Nodes up to the `end` or `else` that closes them.
+    fn list(&mut self) -> Parsed<(Vec<Node>, Ended)> {
+        let mut nodes = Vec::new();
+        loop {
+            let token = self.take();
+            match token.kind {
+                Kind::Text => nodes.push(self.literal(&token)),
+                Kind::LeftDelim => match self.action()? {
+                    (node, None) => nodes.extend(node),
+                    (_, Some(ended)) => return Ok((nodes, ended)),
+                },
+                Kind::End => return Err(SyntaxError::new("a block is never closed: `{{ end }}` is missing", token.at.start)),
+                _ => return self.unexpected(&token, "a template"),
+            }
+        }
+    }
+
+    /// What stands between delimiters, the left one taken already.
+    fn action(&mut self) -> Parsed<(Option<Node>, Option<Ended>)> {
+        let word = self.peek_word();
+        let Kind::Keyword(keyword) = word.kind else {
+            let pipe = self.pipe("an action", Kind::RightDelim)?;
+            return Ok((Some(Node::Action(pipe)), None));
+        };
+        if keyword != Keyword::Nil {
+            self.take();
+        }
+        let node = match keyword {
+            Keyword::Nil => Node::Action(self.pipe("an action", Kind::RightDelim)?),
+            Keyword::End => {
+                self.right_delim("`end`")?;
+                return Ok((None, Some(Ended::End)));
+            }
+            Keyword::Else => {
+                // `else if` and `else with` are read by the block that they continue.
+                let next = self.peek_word();
+                if !matches!(next.kind, Kind::Keyword(Keyword::If | Keyword::With)) {
+                    self.right_delim("`else`")?;
+                }
+                return Ok((None, Some(Ended::Else)));
+            }
+            Keyword::If => Node::If(self.branch(Keyword::If)?),
+            Keyword::With => Node::With(self.branch(Keyword::With)?),
+            Keyword::Range => self.range()?,
+            Keyword::Template => {
+                let token = self.take_word();
+                let name = self.name(&token, "a `template`")?;
+                let bare = self.peek_word().kind == Kind::RightDelim;
+                let pipe = if bare { None } else { Some(self.pipe("a `template`", Kind::RightDelim)?) };
+                if bare {
+                    self.take();
+                }
+                Node::Template { at: offset(token.at.start), name, pipe }
+            }
+            Keyword::Block => {
+                let token = self.take_word();
+                let name = self.name(&token, "a `block`")?;
+                let pipe = self.pipe("a `block`", Kind::RightDelim)?;
+                self.defined(name.clone(), &token)?;
+                Node::Template { at: offset(token.at.start), name, pipe: Some(pipe) }
+            }
+            Keyword::Break | Keyword::Continue => {
+                self.right_delim("`break` or `continue`")?;
+                if self.ranges == 0 {
+                    let message = format!("`{}` stands outside of any `range`", self.text_of(&word));
+                    return Err(SyntaxError::new(message, word.at.start));
+                }
+                if keyword == Keyword::Break { Node::Break } else { Node::Continue }
+            }
+            Keyword::Define => {
+                return Err(SyntaxError::new("`define` can only stand at the top of a file", word.at.start));
+            }
+        };
+        Ok((Some(node), None))
+    }
+
+    fn branch(&mut self, keyword: Keyword) -> Parsed<Branch> {
+        self.deeper(|parser| {
+            let known = parser.scope.names.len();
+            let place = if keyword == Keyword::If { "an `if`" } else { "a `with`" };
+            let pipe = parser.pipe(place, Kind::RightDelim)?;
+            let bound = parser.scope.names.len();
+            let (body, ended) = parser.list()?;
+            parser.scope.names.truncate(bound);
+            let otherwise = parser.otherwise(ended, Some(keyword))?;
+            parser.scope.names.truncate(known);
+            Ok(Branch { pipe, body, otherwise })
+        })
+    }
+
+    /// The other branch, when `else` ended the first one.
+    fn otherwise(&mut self, ended: Ended, keyword: Option<Keyword>) -> Parsed<Vec<Node>> {
+        if ended == Ended::End {
+            return Ok(Vec::new());
+        }
+        let word = self.peek_word();
+        match (word.kind, keyword) {
+            (Kind::Keyword(Keyword::If), Some(Keyword::If)) => {
+                self.take();
+                return Ok(vec![Node::If(self.branch(Keyword::If)?)]);
+            }
+            (Kind::Keyword(Keyword::With), Some(Keyword::With)) => {
+                self.take();
+                return Ok(vec![Node::With(self.branch(Keyword::With)?)]);
+            }
+            (Kind::Keyword(Keyword::If | Keyword::With), _) => return self.unexpected(&word, "this `else`"),
+            _ => {}
+        }
+        let (body, ended) = self.list()?;
+        if ended == Ended::Else {
+            return Err(SyntaxError::new("a second `else` in the same block", word.at.start));
+        }
+        Ok(body)
+    }
+
+    fn range(&mut self) -> Parsed<Node> {
+        self.deeper(|parser| {
+            let known = parser.scope.names.len();
+            let pipe = parser.pipe("a `range`", Kind::RightDelim)?;
+            let bound = parser.scope.names.len();
+            parser.ranges += 1;
+            let (body, ended) = parser.list()?;
+            parser.ranges -= 1;
+            parser.scope.names.truncate(bound);
+            let otherwise = parser.otherwise(ended, None)?;
+            parser.scope.names.truncate(known);
+            Ok(Node::Range(Range { pipe, body, otherwise }))
+        })
+    }
+
+    fn pipe(&mut self, place: &str, end: Kind) -> Parsed<Pipe> {
+        let at = offset(self.peek_word().at.start);
+        let (names, declares) = self.targets(place)?;
+        let mut commands = Vec::new();
+        loop {
+            let token = self.peek_word();
+            if token.kind == end {
+                self.take();
+                break;
+            }
+            let command = self.command(place)?;
+            let constant = matches!(
+                command.head.kind,
+                ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str(_)
+            );
+            if constant && !commands.is_empty() {
+                let message = "what stands after `|` has to be a function, a field or a variable";
+                return Err(SyntaxError::new(message, token.at.start));
+            }
+            commands.push(command);
+        }
+        if commands.is_empty() {
+            return Err(SyntaxError::new(format!("{place} says nothing: a value is missing"), at as usize));
+        }
+        // A declared variable is known after its value only, as `$x := $x` shows.
+        let mut into = Vec::new();
+        for (name, token) in &names {
+            into.push(match declares {
+                true => self.scope.declare(name),
+                false => self.slot(name, token)?,
+            });
+        }
+        Ok(Pipe { at, into, declares, commands })
+    }
+
+    /// The variables that a pipeline sets: `$x :=`, `$x =`, and in a range `$k, $v :=`.
+    fn targets(&mut self, place: &str) -> Parsed<(Vec<(String, Token)>, bool)> {
+        let mut names = Vec::new();
+        loop {
+            let before = self.next;
+            let token = self.peek_word();
+            if token.kind != Kind::Variable {
+                return Ok((names, true));
+            }
+            self.take();
+            match self.peek_word().kind {
+                kind @ (Kind::Assign | Kind::Declare) => {
+                    self.take();
+                    names.push((self.text_of(&token).to_owned(), token));
+                    return Ok((names, kind == Kind::Declare));
+                }
+                Kind::Comma => {
+                    self.take();
+                    let next = self.peek_word();
+                    names.push((self.text_of(&token).to_owned(), token));
+                    if place != "a `range`" || names.len() == 2 || next.kind != Kind::Variable {
+                        let message = "only a `range` sets two variables, a key and a value";
+                        return Err(SyntaxError::new(message, next.at.start));
+                    }
+                }
+                _ => {
+                    self.next = before;
+                    return Ok((names, true));
+                }
+            }
+        }
+    }
+
+    fn slot(&self, name: &str, token: &Token) -> Parsed<usize> {
+        let found = self.scope.names.iter().rposition(|known| known == name);
+        found.ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
+    }
+
+    fn command(&mut self, place: &str) -> Parsed<Command> {
+        let start = self.peek_word();
+        let mut words = Vec::new();
+        loop {
+            self.peek_word();
+            words.extend(self.operand()?);
+            let token = self.peek().clone();
+            match token.kind {
+                Kind::Space => {}
+                Kind::RightDelim | Kind::RightParen => break,
+                Kind::Pipe => {
+                    self.take();
+                    break;
+                }
+                _ => return self.unexpected(&token, place),
+            }
+        }
+        let mut words = words.into_iter();
+        match words.next() {
+            Some(head) => Ok(Command { head, args: words.collect() }),
+            None => self.unexpected(&start, place),
+        }
+    }
+
+    fn operand(&mut self) -> Parsed<Option<Expr>> {
+        let Some(mut term) = self.term()? else { return Ok(None) };
+        let mut fields = Vec::new();
+        let dot = self.peek().clone();
+        while self.peek().kind == Kind::Field {
+            let token = self.take();
+            fields.push(Arc::from(&self.text_of(&token)[1..]));
+        }
+        if fields.is_empty() {
+            return Ok(Some(term));
+        }
+        match &mut term.kind {
+            ExprKind::Field(own) | ExprKind::Variable(_, own) => own.append(&mut fields),
+            ExprKind::Pipe(_) | ExprKind::Function(_) => {
+                let at = term.at;
+                term = Expr { at, kind: ExprKind::Chain(Box::new(term), fields) };
+            }
+            _ => return Err(SyntaxError::new("a constant has no fields", dot.at.start)),
+        }
+        Ok(Some(term))
+    }
+
+    fn term(&mut self) -> Parsed<Option<Expr>> {
+        let token = self.peek_word();
+        let at = token.at.start;
+        let kind = match token.kind {
+            Kind::Identifier => ExprKind::Function(self.function(&token)?),
+            Kind::Dot => ExprKind::Dot,
+            Kind::Keyword(Keyword::Nil) => ExprKind::Nil,
+            Kind::Bool => ExprKind::Bool(self.text_of(&token) == "true"),
+            Kind::Field => ExprKind::Field(vec![Arc::from(&self.text_of(&token)[1..])]),
+            Kind::Variable => ExprKind::Variable(self.slot(self.text_of(&token), &token)?, Vec::new()),
+            Kind::Number => ExprKind::Number(self.number(&token)?),
+            Kind::Char => {
+                let text = unquote(self.text_of(&token)).filter(|text| text.chars().count() == 1);
+                let Some(c) = text.as_deref().and_then(|text| text.chars().next()) else {
+                    return Err(SyntaxError::new("this is not one character", at));
+                };
+                let int = i64::from(u32::from(c));
+                ExprKind::Number(Number { int: Some(int), float: f64::from(u32::from(c)), is_float: false })
+            }
+            Kind::String | Kind::RawString => ExprKind::Str(self.string(&token)?),
+            Kind::LeftParen => {
+                self.take();
+                let pipe = self.deeper(|parser| {
+                    let known = parser.scope.names.len();
+                    let pipe = parser.pipe("parentheses", Kind::RightParen);
+                    debug_assert!(parser.scope.names.len() >= known);
+                    pipe
+                })?;
+                return Ok(Some(Expr { at: offset(at), kind: ExprKind::Pipe(Box::new(pipe)) }));
+            }
+            _ => return Ok(None),
+        };
+        self.take();
+        Ok(Some(Expr { at: offset(at), kind }))
+    }
+
+    fn function(&self, token: &Token) -> Parsed<Callee> {
+        Ok(match self.text_of(token) {
+            "and" => Callee::And,
+            "or" => Callee::Or,
+            "include" => Callee::Include,
+            "tpl" => Callee::Tpl,
+            name => match functions::find(name) {
+                Some(function) => Callee::Plain(function),
+                None => {
+                    let message = format!("there is no function `{name}`");
+                    return Err(SyntaxError::new(message, token.at.start));
+                }
+            },
+        })
+    }
+
+    fn string(&self, token: &Token) -> Parsed<Arc<str>> {
+        match unquote(self.text_of(token)) {
+            Some(text) => Ok(Arc::from(&*text)),
+            None => Err(SyntaxError::new("this string holds an escape that Go does not know", token.at.start)),
+        }
+    }
+
+    fn number(&self, token: &Token) -> Parsed<Number> {
+        let text = self.text_of(token);
+        let bad = |message: String| Err(SyntaxError::new(message, token.at.start));
+        let hex = text.trim_start_matches(['+', '-']).to_ascii_lowercase().starts_with("0x");
+        let is_float = if hex { text.contains(['p', 'P']) } else { text.contains(['.', 'e', 'E']) };
+        if let (false, Some(int)) = (is_float, integer(text)) {
+            #[expect(clippy::cast_precision_loss, reason = "as Go's float64(n)")]
+            return Ok(Number { int: Some(int), float: int as f64, is_float: false });
+        }
+        if !is_float {
+            return bad(format!("`{text}` is not an integer of 64 bits"));
+        }
+        match text.replace('_', "").parse::<f64>() {
+            Ok(float) if !hex => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked by casting back")]
+                let int = Some(float as i64).filter(|int| *int as f64 == float);
+                Ok(Number { int, float, is_float })
+            }
+            _ => bad(format!("`{text}` is not a number that templates know")),
+        }
+    }
+}
+
+/// Parses an integer as Go writes them: with underscores, and in base 2, 8 or 16 by its prefix.
+fn integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = digits.to_ascii_lowercase().replace('_', "");
+    let magnitude = match lower.as_bytes() {
+        [b'0', b'x', ..] => u64::from_str_radix(&lower[2..], 16),
+        [b'0', b'o', ..] => u64::from_str_radix(&lower[2..], 8),
+        [b'0', b'b', ..] => u64::from_str_radix(&lower[2..], 2),
+        [b'0', _, ..] => u64::from_str_radix(&lower[1..], 8),
+        _ => lower.parse(),
+    }
+    .ok()?;
+    let signed = if negative { -i128::from(magnitude) } else { magnitude.into() };
+    i64::try_from(signed).ok()
+}
+
+/// The text between quotes, escapes resolved as Go's `strconv.Unquote` does; `None` when one is unknown.
+fn unquote(token: &str) -> Option<Cow<'_, str>> {
+    let inner = token.get(1..token.len().checked_sub(1)?)?;
+    if token.starts_with('`') {
+        return Some(if inner.contains('\r') { Cow::Owned(inner.replace('\r', "")) } else { Cow::Borrowed(inner) });
+    }
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let mut bytes = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(found) = rest.find('\\') {
+        bytes.extend_from_slice(rest[..found].as_bytes());
+        let escape = rest[found + 1..].chars().next()?;
+        rest = &rest[found + 1 + escape.len_utf8()..];
+        let mut code = |digits: usize, radix: u32| -> Option<u32> {
+            let text = rest.get(..digits)?;
+            rest = &rest[digits..];
+            u32::from_str_radix(text, radix).ok()
+        };
+        let mut utf8 = |code: u32| -> Option<()> {
+            bytes.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
+            Some(())
+        };
+        match escape {
+            'a' => bytes.push(7),
+            'b' => bytes.push(8),
+            'f' => bytes.push(12),
+            'n' => bytes.push(b'\n'),
+            'r' => bytes.push(b'\r'),
+            't' => bytes.push(b'\t'),
+            'v' => bytes.push(11),
+            '\\' => bytes.push(b'\\'),
+            '\'' if token.starts_with('\'') => bytes.push(b'\''),
+            '"' if token.starts_with('"') => bytes.push(b'"'),
+            'x' => bytes.push(u8::try_from(code(2, 16)?).ok()?),
+            'u' => utf8(code(4, 16)?)?,
+            'U' => utf8(code(8, 16)?)?,
+            '0'..='7' => {
+                let octal = format!("{escape}{}", rest.get(..2)?);
+                rest = &rest[2..];
+                bytes.push(u8::try_from(u32::from_str_radix(&octal, 8).ok()?).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+}

@@ -1,0 +1,188 @@
+//! A chart, values and a release in; what each template file prints out (`pkg/engine/engine.go`, Helm 3.22).
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use super::archive::File;
+use super::chart::{Chart, subchart};
+use super::context::{self, Capabilities, Files, Release};
+use super::go::lex::SyntaxError;
+use super::go::parse;
+use super::go::tree::{Template, Templates, place};
+use super::go::value::{Entry, Of, Str, Table, Val};
+use super::go::vm::{Fail, Limits, Vm};
+use super::reads::Reads;
+use super::ChartError;
+use crate::manifest::value::Map;
+
+/// What one file of templates printed.
+#[derive(Clone, Debug)]
+pub struct Printed {
+    /// The file by its path, as in `platform/charts/kafka/templates/service.yaml`.
+    pub file: Arc<str>,
+    pub text: String,
+}
+
+/// What rendering a chart shows besides objects.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Which values were read.
+    pub reads: Reads,
+    /// Functions that answer otherwise each time, and the files that call them.
+    pub unstable: Vec<(&'static str, Vec<Arc<str>>)>,
+    /// What `lookup` was asked for; it finds nothing here, as in `helm template`.
+    pub lookups: Vec<String>,
+    /// Steps and bytes, for measuring.
+    pub work: u64,
+}
+
+/// Compiled templates by file, shared between the releases of one process.
+#[derive(Default)]
+pub struct Compiled(Mutex<HashMap<(Arc<str>, u64), Vec<Arc<Template>>>>);
+
+impl Compiled {
+    fn get(&self, path: &Arc<str>, file: &File) -> Result<Vec<Arc<Template>>, ChartError> {
+        let key = (path.clone(), fingerprint(&file.data));
+        if let Some(found) = self.0.lock().ok().and_then(|known| known.get(&key).cloned())
+            && found.first().is_some_and(|template| template.text.as_bytes() == &*file.data)
+        {
+            return Ok(found);
+        }
+        // Go takes bytes that are not UTF-8 as they are; YAML would refuse them later.
+        let text: Arc<str> = Arc::from(String::from_utf8_lossy(&file.data));
+        let parsed = parse::parse(path, path, &text).map_err(|error| syntax_error(path, &text, &error))?;
+        let parsed: Vec<Arc<Template>> = parsed.into_iter().map(Arc::new).collect();
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(key, parsed.clone());
+        }
+        Ok(parsed)
+    }
+}
+
+fn fingerprint(data: &[u8]) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = foldhash::fast::FixedState::with_seed(7).build_hasher();
+    hasher.write(data);
+    hasher.finish()
+}
+
+fn syntax_error(path: &str, text: &str, error: &SyntaxError) -> ChartError {
+    let (line, _) = place(text, u32::try_from(error.at).unwrap_or(0));
+    let (chart, file) = split_path(path);
+    ChartError::new(chart, file, error.message.clone()).at(Some(line as usize))
+}
+
+/// Divides `platform/charts/kafka/templates/a.yaml` into the chart's path and the file in it.
+fn split_path(path: &str) -> (&str, &str) {
+    match path.rfind("/templates/") {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => ("", path),
+    }
+}
+
+/// A template file that will be run, and what it sees.
+struct Renderable {
+    path: Arc<str>,
+    data: Rc<Table>,
+    base: String,
+}
+
+/// Runs all templates of a chart whose dependencies are processed, with values that are merged.
+///
+/// # Errors
+/// What Helm would stop at, with chart, file and line.
+pub fn render(
+    chart: &Chart,
+    values: &Map,
+    release: &Release,
+    capabilities: &Capabilities,
+    compiled: &Compiled,
+    seed: u64,
+) -> Result<(Vec<Printed>, Seen), ChartError> {
+    let values = Val::from_values(values, Of::Values);
+    let mut sources = Vec::new();
+    let shared = Shared { release: release.value(), capabilities: Val::object(capabilities.clone()) };
+    collect(chart, chart.name(), true, &values, &shared, &mut sources);
+    // Those deeper in folders first, and later names before earlier ones, so that the chart's own come last and win.
+    sources.sort_by(|(a, _), (b, _)| {
+        let slashes = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
+        slashes(&b.path).cmp(&slashes(&a.path)).then_with(|| b.path.cmp(&a.path))
+    });
+    let mut templates = Templates::default();
+    for (source, file) in &sources {
+        templates.add(compiled.get(&source.path, file)?);
+    }
+    let mut vm = Vm::new(&templates, Limits::default(), seed);
+    let mut printed = Vec::with_capacity(sources.len());
+    for (source, _) in &sources {
+        let base = source.path.rsplit('/').next().unwrap_or_default();
+        if base.starts_with('_') {
+            continue;
+        }
+        source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
+        let text = vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
+        printed.push(Printed { file: source.path.clone(), text });
+    }
+    let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
+    let lookups = vm.lookups().iter().cloned().collect();
+    let seen = Seen { reads: Reads::of(&values), unstable, lookups, work: vm.used() };
+    Ok((printed, seen))
+}
+
+/// What all charts of a release see alike.
+struct Shared {
+    release: Val,
+    capabilities: Val,
+}
+
+fn collect(
+    chart: &Chart,
+    path: &str,
+    root: bool,
+    values: &Rc<Table>,
+    shared: &Shared,
+    into: &mut Vec<(Renderable, File)>,
+) -> Rc<Table> {
+    let subcharts = Rc::new(Table::new(Of::Any));
+    let data = Rc::new(Table::new(Of::Any));
+    let set = |name: &str, val: Val| data.set(Str::from(name), Entry::from(val));
+    set("Chart", context::chart(&chart.metadata, root));
+    set("Files", Val::object(Files::new(&chart.files)));
+    set("Release", shared.release.clone());
+    set("Capabilities", shared.capabilities.clone());
+    set("Values", Val::Map(values.clone()));
+    set("Subcharts", Val::Map(subcharts.clone()));
+    for dependency in &chart.dependencies {
+        let own = match values.entry(dependency.name()).map(|entry| entry.val) {
+            Some(Val::Map(own)) => own,
+            _ => Rc::new(Table::new(Of::Values)),
+        };
+        let below = collect(dependency, &subchart(path, dependency.name()), false, &own, shared, into);
+        subcharts.set(Str::from(dependency.name()), Entry::from(Val::Map(below)));
+    }
+    let library = chart.metadata.kind.eq_ignore_ascii_case("library");
+    for file in &chart.templates {
+        let name = file.name.rsplit('/').next().unwrap_or_default();
+        if library && !name.starts_with('_') {
+            continue;
+        }
+        let full: Arc<str> = Arc::from(format!("{path}/{}", file.name));
+        into.push((Renderable { path: full, data: data.clone(), base: format!("{path}/templates") }, file.clone()));
+    }
+    data
+}
+
+/// Says where a template stopped: at the innermost place that stands in a file.
+fn failed(fail: &Fail, path: &str) -> ChartError {
+    let at = fail.frames.iter().find(|frame| !frame.file.is_empty());
+    let (chart, file) = split_path(at.map_or(path, |frame| &frame.file));
+    let error = ChartError::new(chart, file, fail.message.clone()).at(at.map(|frame| frame.line as usize));
+    // Who called whom, when it is not the same file.
+    let callers = fail.frames.iter().filter(|frame| !frame.file.is_empty()).skip(1);
+    let callers: Vec<String> = callers.map(|frame| format!("{}:{}", split_path(&frame.file).1, frame.line)).collect();
+    match callers.is_empty() {
+        true => error,
+        false => error.help(format!("called from {}", callers.join(", from "))),
+    }
+}

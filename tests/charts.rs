@@ -1,0 +1,239 @@
+//! Charts of our own, each about one rule of Helm's chart model, against what the real helm made of them.
+//!
+//! `tests/charts/<name>/` has `chart/`, perhaps `values*.yaml`, and `expected.yaml`, the output of `helm template` 3.22;
+//! or `refused.txt`, our message where helm refuses too. The templates of all these charts print what a template sees:
+//! `.Values`, `.Chart` and the names of `.Files`. With `LAKEGEN_BLESS=1` the real helm and the messages are asked anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lakegen::helm::ChartError;
+use lakegen::helm::chart::{Chart, read_document, subchart};
+use lakegen::helm::prepare::{Prepared, prepare};
+use lakegen::helm::values;
+use lakegen::helm::version::Version;
+use lakegen::manifest::value::{Map, Value};
+use lakegen::manifest::yaml;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts")
+}
+
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 20, "the charts are not where they were");
+    cases
+}
+
+fn blessing() -> bool {
+    std::env::var_os("LAKEGEN_BLESS").is_some()
+}
+
+/// Returns the files below a folder by their paths in it.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    fn walk(folder: &Path, prefix: &str, into: &mut Vec<(String, Vec<u8>)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), into);
+            } else {
+                into.push((name, fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(folder, "", &mut all);
+    all
+}
+
+fn values_files(case: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("values"));
+    files.sort();
+    files
+}
+
+fn inflate(case: &Path) -> Result<Prepared, Vec<ChartError>> {
+    let files = files(&case.join("chart"));
+    let files = files.iter().map(|(name, data)| (&**name, &**data));
+    let (chart, _) = Chart::from_folder("chart", files).map_err(|error| vec![error])?;
+    let user = values_files(case).into_iter().map(|path| {
+        let file = lakegen::helm::archive::File::new(path.to_str().unwrap(), &fs::read(&path).unwrap());
+        let document = read_document("", &file).unwrap().0;
+        document.map_or_else(Map::default, |document| document.value.as_map().unwrap().clone())
+    });
+    prepare(chart, &values::merge_files(user), &Version::parse("v1.34.0").unwrap())
+}
+
+/// What the templates of a chart and its subcharts see, by the template's name.
+fn seen(chart: &Chart, values: &Map, path: &str, into: &mut BTreeMap<String, Value>) {
+    let metadata = &chart.metadata;
+    let mut fields: Vec<(&str, Value)> = Vec::new();
+    let mut text = |name, text: &str| {
+        if !text.is_empty() {
+            fields.push((name, Value::from(text)));
+        }
+    };
+    text("name", &metadata.name);
+    text("home", &metadata.home);
+    text("version", &metadata.version);
+    text("description", &metadata.description);
+    text("apiVersion", &metadata.api_version);
+    text("appVersion", &metadata.app_version);
+    text("kubeVersion", &metadata.kube_version);
+    text("type", &metadata.kind);
+    let texts = |all: &[String]| Value::List(all.iter().map(|text| Value::from(&**text)).collect());
+    if !metadata.keywords.is_empty() {
+        fields.push(("keywords", texts(&metadata.keywords)));
+    }
+    if !metadata.annotations.is_empty() {
+        let all = metadata.annotations.iter().map(|(key, value)| (&**key, Value::from(&**value)));
+        fields.push(("annotations", Value::map(all)));
+    }
+    if !metadata.maintainers.is_empty() {
+        let one = |m: &lakegen::helm::metadata::Maintainer| {
+            Value::map([("name", Value::from(&*m.name)), ("email", Value::from(&*m.email))])
+        };
+        fields.push(("maintainers", Value::List(metadata.maintainers.iter().map(one).collect())));
+    }
+    let names: Vec<String> = metadata.dependencies.iter().map(|dependency| dependency.name.clone()).collect();
+    fields.push(("dependencies", texts(&names)));
+    let mut names: Vec<String> = chart.files.iter().map(|file| file.name.clone()).collect();
+    names.sort();
+    let object = Value::map([
+        ("chart", Value::map(fields)),
+        ("files", texts(&names)),
+        ("values", floats(&Value::Map(values.clone()))),
+    ]);
+    if !metadata.is_library() {
+        for template in chart.templates.iter().filter(|file| file.name.ends_with("/values.yaml")) {
+            into.insert(format!("{path}/{}", template.name), object.clone());
+        }
+    }
+    for below in &chart.dependencies {
+        let values = values::at(values, below.name()).and_then(Value::as_map).cloned().unwrap_or_default();
+        seen(below, &values, &subchart(path, below.name()), into);
+    }
+}
+
+/// Makes floats of all integers, as Helm does.
+#[expect(clippy::cast_precision_loss, reason = "as Helm")]
+fn floats(value: &Value) -> Value {
+    match value {
+        Value::Int(int) => Value::Float(*int as f64),
+        Value::List(list) => Value::List(list.iter().map(floats).collect()),
+        Value::Map(map) => Value::map(map.iter().map(|(key, value)| (key.clone(), floats(value)))),
+        other => other.clone(),
+    }
+}
+
+/// Reads what helm printed: the same, by the template's name.
+fn printed(text: &str) -> (BTreeMap<String, Value>, Vec<String>) {
+    let (mut templates, mut others) = (BTreeMap::new(), Vec::new());
+    for document in yaml::read(text).unwrap() {
+        let value = document.value;
+        let Some(name) = value.at(&["metadata", "name"]).and_then(Value::as_str) else {
+            others.push(value.get("kind").and_then(Value::as_str).unwrap().to_owned());
+            continue;
+        };
+        let mut chart = value.get("chart").unwrap().clone();
+        let map = chart.as_map_mut().unwrap();
+        map.shift_remove("IsRoot");
+        map.shift_remove("deprecated");
+        let names = map.get("dependencies").and_then(Value::as_list).unwrap_or_default().iter();
+        let names = Value::List(names.map(|dependency| dependency.get("name").unwrap().clone()).collect());
+        map.insert("dependencies".into(), names);
+        let files = value.get("files").unwrap().clone();
+        let object = [("chart", chart), ("files", files), ("values", floats(value.get("values").unwrap()))];
+        templates.insert(name.to_owned(), Value::map(object));
+    }
+    (templates, others)
+}
+
+#[test]
+fn charts_are_what_helm_makes_of_them() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        let outcome = inflate(&case);
+        if !name.starts_with("refused-") {
+            match outcome {
+                Ok(prepared) => {
+                    let (expected, others) = printed(&fs::read_to_string(case.join("expected.yaml")).unwrap());
+                    let mut found = BTreeMap::new();
+                    seen(&prepared.chart, &prepared.values, prepared.chart.name(), &mut found);
+                    if found != expected {
+                        let show = |all: &BTreeMap<String, Value>| {
+                            all.iter()
+                                .map(|(name, value)| format!("# {name}\n{}", yaml::write(value)))
+                                .collect::<String>()
+                        };
+                        let diff = similar::TextDiff::from_lines(&show(&expected), &show(&found))
+                            .unified_diff()
+                            .header("helm", "lakegen")
+                            .to_string();
+                        wrong.push(format!("{name}:\n{diff}"));
+                    }
+                    if others.len() != prepared.chart.crds().len() {
+                        wrong.push(format!("{name}: helm has the definitions {others:?}"));
+                    }
+                }
+                Err(errors) => wrong.push(format!("{name}: refused: {}", errors[0])),
+            }
+            continue;
+        }
+        let text = match outcome {
+            Ok(_) => {
+                wrong.push(format!("{name}: not refused"));
+                continue;
+            }
+            Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect::<String>(),
+        };
+        let path = case.join("refused.txt");
+        if blessing() {
+            fs::write(path, text).unwrap();
+        } else if fs::read_to_string(path).unwrap_or_default() != text {
+            wrong.push(format!("{name}: {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Returns the real helm: of `.ci/run`, or of the path.
+fn helm() -> Option<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("target/oracle")];
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders.into_iter().map(|folder| folder.join("helm")).find(|path| path.is_file())
+}
+
+#[test]
+fn expectations_are_what_the_real_helm_prints() {
+    let Some(helm) = helm() else {
+        eprintln!("skipped: there is no helm in target/oracle or on the path");
+        return;
+    };
+    for case in cases() {
+        let mut command = Command::new(&helm);
+        command.args(["template", "release", "--include-crds", "--kube-version", "1.34.0"]).arg(case.join("chart"));
+        for file in values_files(&case) {
+            command.arg("-f").arg(file);
+        }
+        let output = command.output().unwrap();
+        let path = case.join("expected.yaml");
+        if case.join("refused.txt").exists() {
+            assert!(!output.status.success(), "helm takes {}", case.display());
+            continue;
+        }
+        assert!(output.status.success(), "{}: {}", case.display(), String::from_utf8_lossy(&output.stderr));
+        if blessing() {
+            fs::write(&path, &output.stdout).unwrap();
+        }
+        // The order of objects of one kind is another one each time where subcharts are not declared.
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed(&text), printed(&fs::read_to_string(&path).unwrap()), "{}", case.display());
+    }
+}
