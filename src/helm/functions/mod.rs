@@ -1,12 +1,43 @@
 //! The functions that a chart's templates may call: Go's own, sprig's as far as Helm exposes them, and Helm's.
 //!
-//! The set is closed: nothing here reaches a file, the environment, the network, the clock or a process.
+//! One file per idea. The set is closed: nothing here reaches a file, the environment, the network, the clock or a process.
 
-mod core; //   Go's own
-mod printf; // `printf`
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::go::value::Val;
-use super::go::vm::{Outcome, Vm};
+use super::go::vm::{Fail, Outcome, Vm};
+
+mod core; //         Go's own
+mod printf; //       `printf`
+
+mod cases; //        camel, snake and title case; Go's classes of letters
+mod cast; //         any value → number or text, as spf13/cast and sprig do it
+mod certificates; // stand-ins for keys and certificates
+mod dates; //        times
+mod dicts; //        maps
+mod documents; //    YAML, JSON and TOML, in and out
+mod encodings; //    base64 and base32
+mod equal; //        reflect.DeepEqual
+mod go_json; //      encoding/json
+mod go_time; //      layouts and durations
+mod go_toml; //      BurntSushi/toml, the writing half
+mod go_yaml; //      go-yaml, the writing half
+mod hashes; //       sums
+mod lists; //        slices
+mod logic; //        default, empty, ternary, types
+mod merge; //        mergo
+mod messages; //     required, fail, lookup
+mod numbers; //      arithmetic
+mod paths; //        path.Base and its like
+mod patterns; //     regular expressions
+mod random; //       randAlphaNum and its like
+mod regex_syntax; // Go's regular expressions → those of the `regex` crate
+mod secrets; //      bcrypt, AES, derived passwords
+mod text; //         strings
+mod urls; //         net/url
+mod versions; //     semver
 
 /// A function by its name in templates.
 pub struct Function {
@@ -65,8 +96,109 @@ impl Kind {
 
 /// Finds a function by its name.
 pub fn find(name: &str) -> Option<&'static Function> {
-    GROUPS.iter().flat_map(|group| group.iter()).find(|function| function.name == name)
+    static ALL: LazyLock<BTreeMap<&'static str, &'static Function>> =
+        LazyLock::new(|| GROUPS.iter().copied().flatten().map(|function| (function.name, function)).collect());
+    ALL.get(name).copied()
 }
 
-/// All functions, by the file they stand in.
-const GROUPS: &[&[Function]] = &[core::FUNCTIONS];
+/// All functions, in no order that matters.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    GROUPS.iter().copied().flatten()
+}
+
+const GROUPS: &[&[Function]] = &[
+    core::FUNCTIONS,
+    text::FUNCTIONS,
+    cases::FUNCTIONS,
+    lists::FUNCTIONS,
+    dicts::FUNCTIONS,
+    logic::FUNCTIONS,
+    numbers::FUNCTIONS,
+    encodings::FUNCTIONS,
+    documents::FUNCTIONS,
+    hashes::FUNCTIONS,
+    secrets::FUNCTIONS,
+    certificates::FUNCTIONS,
+    random::FUNCTIONS,
+    dates::FUNCTIONS,
+    versions::FUNCTIONS,
+    patterns::FUNCTIONS,
+    paths::FUNCTIONS,
+    urls::FUNCTIONS,
+    messages::FUNCTIONS,
+];
+
+/// A function that takes exactly these arguments.
+const fn exact(name: &'static str, takes: &'static [Kind], run: fn(&mut Vm<'_>, &[Val]) -> Outcome) -> Function {
+    Function { name, takes, rest: None, run }
+}
+
+/// A function that takes these arguments, and any number of one more kind.
+const fn variadic(
+    name: &'static str,
+    takes: &'static [Kind],
+    rest: Kind,
+    run: fn(&mut Vm<'_>, &[Val]) -> Outcome,
+) -> Function {
+    Function { name, takes, rest: Some(rest), run }
+}
+
+/// No value that a function makes is larger (T51).
+const MAX_VALUE: usize = 64 << 20;
+
+/// Asks for leave to make a value of so many bytes or elements.
+///
+/// # Errors
+/// When it is too large, or the render has used up all it may.
+fn room(vm: &mut Vm<'_>, size: usize) -> Outcome<()> {
+    if size > MAX_VALUE {
+        return Err(Fail::limit(format!("a value of {size} bytes is larger than the 64 MiB that one value may have")));
+    }
+    vm.spend(size)
+}
+
+/// The argument at `index`; nil when there is none, which the evaluator rules out.
+fn arg(args: &[Val], index: usize) -> &Val {
+    args.get(index).unwrap_or(&Val::Nil)
+}
+
+/// The bytes of a string argument.
+fn bytes(args: &[Val], index: usize) -> &[u8] {
+    arg(args, index).as_bytes().unwrap_or_default()
+}
+
+/// The text of a string argument; what is not UTF-8 becomes U+FFFD.
+fn text_of(args: &[Val], index: usize) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes(args, index))
+}
+
+/// The number of an integer argument.
+fn int(args: &[Val], index: usize) -> i64 {
+    match arg(args, index) {
+        Val::Int(i) | Val::Int64(i) => *i,
+        Val::Byte(b) => (*b).into(),
+        _ => 0,
+    }
+}
+
+/// What Go says when nil is asked for its type's kind, as most of sprig's list functions do.
+fn nil_pointer() -> Box<Fail> {
+    Fail::new("runtime error: invalid memory address or nil pointer dereference")
+}
+
+/// A slice's bounds that Go's run time refuses; `what` tells strings from slices.
+fn out_of_range(from: i64, to: i64, len: usize, what: &str) -> Option<Box<Fail>> {
+    let size = i64::try_from(len).unwrap_or(i64::MAX);
+    let message = if to < 0 {
+        format!("slice bounds out of range [:{to}]")
+    } else if to > size {
+        format!("slice bounds out of range [:{to}] with {what} {len}")
+    } else if from < 0 {
+        format!("slice bounds out of range [{from}:]")
+    } else if from > to {
+        format!("slice bounds out of range [{from}:{to}]")
+    } else {
+        return None;
+    };
+    Some(Fail::new(format!("runtime error: {message}")))
+}

@@ -63,6 +63,12 @@ pub enum Of {
     Int,
     /// `map[string]interface {}`; of lists only
     Map,
+    /// `[]interface {}`; of lists only
+    List,
+    /// `interface {}` in a list or map that is nil: it is empty, but JSON and YAML write it as `null`
+    Nil,
+    /// `string` in a list that is nil
+    NilStr,
     /// `chartutil.Values`, a `map[string]interface {}` by another name; of maps only
     Values,
 }
@@ -127,6 +133,11 @@ impl Table {
     /// A map that `of` says the type of.
     pub fn new(of: Of) -> Self {
         Self { entries: RefCell::default(), of, missed: None }
+    }
+
+    /// The same map as another type.
+    pub fn typed(self, of: Of) -> Self {
+        Self { of, ..self }
     }
 
     /// The value under a key, which counts as read; a key that is not there counts as asked for.
@@ -297,17 +308,19 @@ impl Val {
             Self::Str(_) | Self::Raw(_) => "string",
             Self::Bytes(_) => "[]uint8",
             Self::List(list) => match list.of {
-                Of::Any => "[]interface {}",
-                Of::Str => "[]string",
+                Of::Any | Of::Nil => "[]interface {}",
+                Of::Str | Of::NilStr => "[]string",
                 Of::Int => "[]int",
                 Of::Map => "[]map[string]interface {}",
+                Of::List => "[][]interface {}",
                 Of::Values => "[]chartutil.Values",
             },
             Self::Map(map) => match map.of {
-                Of::Any => "map[string]interface {}",
-                Of::Str => "map[string]string",
+                Of::Any | Of::Nil => "map[string]interface {}",
+                Of::Str | Of::NilStr => "map[string]string",
                 Of::Int => "map[string]int",
                 Of::Map => "map[string]map[string]interface {}",
+                Of::List => "map[string][]interface {}",
                 Of::Values => "chartutil.Values",
             },
             Self::Object(object) => object.type_name(),
@@ -383,6 +396,8 @@ impl Val {
             Self::Str(text) => Value::from(&**text),
             Self::Raw(bytes) => Value::from(&*String::from_utf8_lossy(bytes)),
             Self::Bytes(bytes) => Value::from(base64(bytes)),
+            Self::List(list) if matches!(list.of, Of::Nil | Of::NilStr) => Value::Null,
+            Self::Map(map) if map.of == Of::Nil && map.is_empty() => Value::Null,
             Self::List(list) => {
                 Value::List(list.items.iter().map(|item| item.data_at(depth + 1)).collect::<Option<_>>()?)
             }

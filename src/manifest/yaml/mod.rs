@@ -23,6 +23,11 @@ pub use read::{read, read_first};
 pub use resolve::float_key as float_text;
 pub use write::{write, write_all};
 
+/// Says whether a plain scalar of this text is a string or a date for go-yaml, and nothing else.
+pub fn reads_as_string(text: &str) -> bool {
+    resolve::implicit(text) == resolve::Scalar::Text
+}
+
 /// One parsed document: its value and for each node path the line it begins at.
 #[derive(Clone, Debug)]
 pub struct Document {

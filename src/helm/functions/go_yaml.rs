@@ -1,0 +1,629 @@
+//! YAML byte by byte as Go writes it: run-time values in, the text of go-yaml v2 or v3 out.
+//!
+//! `toYaml` is sigs.k8s.io/yaml v1.6 `Marshal`: JSON, read again as YAML, written by go.yaml.in/yaml/v2. That way
+//! leaves its marks: whole floats become integers, and characters that YAML readers refuse make the whole text empty.
+//! `toYamlPretty` writes the values themselves with v3. Charts hash these texts, so every byte counts; the rules are
+//! those of `encode.go`, `emitterc.go` and `sorter.go`. A folded line is one longer than 80 columns; only v2 folds.
+
+use std::cmp::Ordering;
+
+use super::super::go::value::{Of, Str, Val, base64};
+use super::{cast, go_time};
+use crate::manifest::yaml::reads_as_string;
+
+/// Which of the two writers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// sigs.k8s.io/yaml over go-yaml v2: no indentation of lists, lines folded.
+    Sigs,
+    /// go-yaml v3 with an indentation of 2.
+    Pretty,
+}
+
+/// Why a value is not written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// JSON or YAML cannot say it; Helm makes that an empty text.
+    Unsupported,
+    TooLarge,
+}
+
+/// Deeper values are refused, as a map that holds itself.
+const MAX_DEPTH: usize = 500;
+
+/// Writes a value with a newline at its end; all that it holds counts as read.
+///
+/// # Errors
+/// When Go cannot write it, or the text is longer than `limit`.
+pub(super) fn write(val: &Val, dialect: Dialect, limit: usize) -> Result<String, Refusal> {
+    let mut emitter = Emitter {
+        out: String::with_capacity(256),
+        dialect,
+        limit,
+        width: if dialect == Dialect::Sigs { 80 } else { usize::MAX },
+        column: 0,
+        indent: -1,
+        whitespace: true,
+        indention: true,
+    };
+    emitter.node(val, Place { sequence: false, mapping: false, key: false }, 0)?;
+    emitter.indent = 0;
+    emitter.break_to_indent();
+    Ok(emitter.out)
+}
+
+struct Emitter {
+    out: String,
+    dialect: Dialect,
+    limit: usize,
+    /// Longer lines are folded at the next space.
+    width: usize,
+    /// Characters in the line so far.
+    column: usize,
+    indent: i32,
+    /// The last character was a space or an indicator that needs none after it.
+    whitespace: bool,
+    /// Nothing but indentation and indicators stands in the line.
+    indention: bool,
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy)]
+struct Place {
+    sequence: bool,
+    mapping: bool,
+    /// As a key on one line.
+    key: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Single,
+    Double,
+    Literal,
+}
+
+impl Emitter {
+    fn node(&mut self, val: &Val, place: Place, depth: usize) -> Result<(), Refusal> {
+        if self.out.len() > self.limit {
+            return Err(Refusal::TooLarge);
+        }
+        if depth > MAX_DEPTH {
+            return Err(Refusal::Unsupported);
+        }
+        match val {
+            Val::Nil => self.scalar("null", Style::Plain, place),
+            Val::Bool(b) => self.scalar(if *b { "true" } else { "false" }, Style::Plain, place),
+            Val::Int(i) | Val::Int64(i) => self.scalar(&i.to_string(), Style::Plain, place),
+            Val::Byte(b) => self.scalar(&b.to_string(), Style::Plain, place),
+            Val::Float(f) => {
+                let text = self.float(*f)?;
+                self.scalar(&text, Style::Plain, place);
+            }
+            Val::Str(text) => self.string(text, place)?,
+            Val::Raw(bytes) if self.dialect == Dialect::Sigs => self.string(&replaced(bytes), place)?,
+            Val::Raw(bytes) => self.scalar(&format!("!!binary {}", base64(bytes)), Style::Plain, place),
+            Val::Bytes(bytes) if self.dialect == Dialect::Sigs => self.string(&base64(bytes), place)?,
+            Val::Bytes(bytes) => {
+                let items: Vec<Val> = bytes.iter().map(|b| Val::Byte(*b)).collect();
+                self.list(&items, place, depth)?;
+            }
+            Val::List(list) if matches!(list.of, Of::Nil | Of::NilStr) && self.dialect == Dialect::Sigs => {
+                self.scalar("null", Style::Plain, place);
+            }
+            Val::List(list) => self.list(&list.items, place, depth)?,
+            Val::Map(map) if map.of == Of::Nil && map.is_empty() && self.dialect == Dialect::Sigs => {
+                self.scalar("null", Style::Plain, place);
+            }
+            Val::Map(map) => {
+                let mut entries = map.read_all();
+                entries.sort_by(|a, b| compare_keys(&a.0, &b.0));
+                self.map(&entries, depth)?;
+            }
+            Val::Object(object) => self.node(&object.plain(), place, depth + 1)?,
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, items: &[Val], place: Place, depth: usize) -> Result<(), Refusal> {
+        if items.is_empty() {
+            self.indicator("[", true, true, false);
+            self.indicator("]", false, false, false);
+            return Ok(());
+        }
+        let outer = self.indent;
+        self.deeper(false, self.dialect == Dialect::Sigs && place.mapping && !self.indention);
+        for item in items {
+            self.break_to_indent();
+            self.indicator("-", true, false, true);
+            self.node(item, Place { sequence: true, mapping: false, key: false }, depth + 1)?;
+        }
+        self.indent = outer;
+        Ok(())
+    }
+
+    fn map(&mut self, entries: &[(Str, Val)], depth: usize) -> Result<(), Refusal> {
+        if entries.is_empty() {
+            self.indicator("{", true, true, false);
+            self.indicator("}", false, false, false);
+            return Ok(());
+        }
+        let outer = self.indent;
+        self.deeper(false, false);
+        for (key, val) in entries {
+            self.break_to_indent();
+            let simple = key.len() <= MAX_SIMPLE_KEY && !key.contains(is_break);
+            if !simple {
+                self.indicator("?", true, false, true);
+            }
+            self.string(key, Place { sequence: false, mapping: true, key: simple })?;
+            if simple {
+                self.indicator(":", false, false, false);
+            } else {
+                self.break_to_indent();
+                self.indicator(":", true, false, true);
+            }
+            self.node(val, Place { sequence: false, mapping: true, key: false }, depth + 1)?;
+        }
+        self.indent = outer;
+        Ok(())
+    }
+
+    fn float(&self, f: f64) -> Result<String, Refusal> {
+        const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+        if self.dialect == Dialect::Sigs {
+            if !f.is_finite() {
+                return Err(Refusal::Unsupported);
+            }
+            if f.fract() == 0.0 && (-TWO_63..2.0 * TWO_63).contains(&f) {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+                return Ok((f as i128).to_string());
+            }
+        }
+        Ok(match cast::format_g(f).as_str() {
+            "NaN" => ".nan".into(),
+            "+Inf" => ".inf".into(),
+            "-Inf" => "-.inf".into(),
+            text => text.to_owned(),
+        })
+    }
+
+    /// Writes a string in the style that Go chooses.
+    fn string(&mut self, text: &str, place: Place) -> Result<(), Refusal> {
+        let read_again;
+        let text = if self.dialect == Dialect::Sigs && !text.is_ascii() || text.contains('\u{7f}') {
+            match self.dialect {
+                Dialect::Sigs => {
+                    read_again = through_json(text).ok_or(Refusal::Unsupported)?;
+                    &read_again
+                }
+                Dialect::Pretty => text,
+            }
+        } else {
+            text
+        };
+        let plain = reads_as_string(text)
+            && !is_timestamp(text)
+            && !is_base_60(text)
+            && (self.dialect == Dialect::Sigs || !is_old_bool(text));
+        let style = if text.contains('\n') {
+            Style::Literal
+        } else if plain {
+            Style::Plain
+        } else {
+            Style::Double
+        };
+        self.scalar(text, style, place);
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: Style, place: Place) {
+        let style = fit(text, style, place.key, self.dialect);
+        let outer = self.indent;
+        self.deeper(true, false);
+        match style {
+            Style::Plain => self.plain(text, !place.key),
+            Style::Single => self.single(text, !place.key),
+            Style::Double => self.double(text, !place.key),
+            Style::Literal => self.literal(text),
+        }
+        self.indent = outer;
+    }
+
+    fn deeper(&mut self, flow: bool, same: bool) {
+        if self.indent < 0 {
+            self.indent = if flow { 2 } else { 0 };
+        } else if !same {
+            self.indent += 2;
+        }
+    }
+
+    fn put(&mut self, c: char) {
+        self.out.push(c);
+        self.column += 1;
+    }
+
+    fn put_break(&mut self) {
+        self.out.push('\n');
+        self.column = 0;
+    }
+
+    /// Writes a line end as it stands in a text.
+    fn write_break(&mut self, c: char) {
+        self.out.push(c);
+        self.column = 0;
+        self.indention = true;
+    }
+
+    fn break_to_indent(&mut self) {
+        let indent = usize::try_from(self.indent).unwrap_or(0);
+        if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
+            self.put_break();
+        }
+        while self.column < indent {
+            self.put(' ');
+        }
+        self.whitespace = true;
+        self.indention = true;
+    }
+
+    fn indicator(&mut self, text: &str, space_before: bool, is_space: bool, is_indention: bool) {
+        if space_before && !self.whitespace {
+            self.put(' ');
+        }
+        text.chars().for_each(|c| self.put(c));
+        self.whitespace = is_space;
+        self.indention = self.indention && is_indention;
+    }
+
+    fn plain(&mut self, text: &str, may_fold: bool) {
+        if !self.whitespace && !text.is_empty() {
+            self.put(' ');
+        } else if !self.whitespace {
+            // go-yaml v2 writes the space even when nothing follows.
+            self.put(' ');
+        }
+        self.folded(text, may_fold, |_, at, next| at > 0 || next.is_some(), |_| {});
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn single(&mut self, text: &str, may_fold: bool) {
+        self.indicator("'", true, false, false);
+        let last = text.len().saturating_sub(1);
+        self.folded(text, may_fold, move |_, at, _| at > 0 && at < last, |emitter| emitter.put('\''));
+        self.indicator("'", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    /// Writes a plain or single-quoted text, which may be folded where one space stands alone.
+    fn folded(
+        &mut self,
+        text: &str,
+        may_fold: bool,
+        here: impl Fn(&Self, usize, Option<char>) -> bool,
+        quote: impl Fn(&mut Self),
+    ) {
+        let (mut spaces, mut breaks) = (false, false);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next = chars.peek().map(|(_, c)| *c);
+            if c == ' ' {
+                if may_fold && !spaces && self.column > self.width && here(self, at, next) && next != Some(' ') {
+                    self.break_to_indent();
+                } else {
+                    self.put(' ');
+                }
+                spaces = true;
+            } else if is_break(c) {
+                if !breaks && c == '\n' {
+                    self.put_break();
+                }
+                self.write_break(c);
+                breaks = true;
+            } else {
+                if breaks {
+                    self.break_to_indent();
+                }
+                if c == '\'' {
+                    quote(self);
+                }
+                self.put(c);
+                self.indention = false;
+                (spaces, breaks) = (false, false);
+            }
+        }
+    }
+
+    fn double(&mut self, text: &str, may_fold: bool) {
+        self.indicator("\"", true, false, false);
+        let mut spaces = false;
+        let last = text.len().saturating_sub(1);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            if !is_printable(c) || c == '\u{feff}' || is_break(c) || c == '"' || c == '\\' {
+                self.escape(c);
+                spaces = false;
+            } else if c == ' ' {
+                if may_fold && !spaces && self.column > self.width && at > 0 && at < last {
+                    self.break_to_indent();
+                    if chars.peek().is_some_and(|(_, next)| *next == ' ') {
+                        self.put('\\');
+                    }
+                } else {
+                    self.put(' ');
+                }
+                spaces = true;
+            } else {
+                self.put(c);
+                spaces = false;
+            }
+        }
+        self.indicator("\"", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn escape(&mut self, c: char) {
+        let short = match c {
+            '\0' => '0',
+            '\u{7}' => 'a',
+            '\u{8}' => 'b',
+            '\t' => 't',
+            '\n' => 'n',
+            '\u{b}' => 'v',
+            '\u{c}' => 'f',
+            '\r' => 'r',
+            '\u{1b}' => 'e',
+            '"' => '"',
+            '\\' => '\\',
+            '\u{85}' => 'N',
+            '\u{a0}' => '_',
+            '\u{2028}' => 'L',
+            '\u{2029}' => 'P',
+            _ => {
+                let code = u32::from(c);
+                let written = match code {
+                    0..=0xff => format!("\\x{code:02X}"),
+                    0x100..=0xffff => format!("\\u{code:04X}"),
+                    _ => format!("\\U{code:08X}"),
+                };
+                return written.chars().for_each(|c| self.put(c));
+            }
+        };
+        self.put('\\');
+        self.put(short);
+    }
+
+    fn literal(&mut self, text: &str) {
+        self.indicator("|", true, false, false);
+        if text.starts_with(|c| c == ' ' || is_break(c)) {
+            self.indicator("2", false, false, false);
+        }
+        let mut from_end = text.chars().rev();
+        let chomp = match (from_end.next(), from_end.next()) {
+            (Some(last), _) if !is_break(last) => "-",
+            (Some(_), None) => "+",
+            (Some(_), Some(before)) if is_break(before) => "+",
+            _ => "",
+        };
+        if !chomp.is_empty() {
+            self.indicator(chomp, false, false, false);
+        }
+        self.put_break();
+        self.indention = true;
+        self.whitespace = true;
+        let mut breaks = true;
+        for c in text.chars() {
+            if is_break(c) {
+                self.write_break(c);
+                breaks = true;
+            } else {
+                if breaks {
+                    self.break_to_indent();
+                }
+                self.put(c);
+                self.indention = false;
+                breaks = false;
+            }
+        }
+    }
+}
+
+/// Longer keys are written after a `?`.
+const MAX_SIMPLE_KEY: usize = 128;
+
+/// The style that a text allows (`yaml_emitter_analyze_scalar` and `yaml_emitter_select_scalar_style`).
+fn fit(text: &str, style: Style, key: bool, dialect: Dialect) -> Style {
+    let facts = Facts::of(text, dialect);
+    let mut style = if key && facts.breaks { Style::Double } else { style };
+    if style == Style::Plain && (!facts.plain || (text.is_empty() && key)) {
+        style = Style::Single;
+    }
+    if style == Style::Single && !facts.single {
+        style = Style::Double;
+    }
+    if style == Style::Literal && (!facts.block || key) {
+        style = Style::Double;
+    }
+    style
+}
+
+/// What a text allows.
+struct Facts {
+    breaks: bool,
+    plain: bool,
+    single: bool,
+    block: bool,
+}
+
+impl Facts {
+    fn of(text: &str, dialect: Dialect) -> Self {
+        if text.is_empty() {
+            return Self { breaks: false, plain: true, single: true, block: false };
+        }
+        let mut indicators = text.starts_with("---") || text.starts_with("...");
+        let (mut breaks, mut special, mut tabs) = (false, false, false);
+        let (mut break_space, mut space_break) = (false, false);
+        let (mut previous_space, mut previous_break) = (false, false);
+        let mut after_blank = true;
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let before_blank = chars.peek().is_none_or(|(_, next)| matches!(next, ' ' | '\t'));
+            indicators |= match c {
+                '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
+                    if at == 0 =>
+                {
+                    true
+                }
+                '?' | '-' if at == 0 => before_blank,
+                ':' => before_blank,
+                '#' => after_blank,
+                _ => false,
+            };
+            if c == '\t' && dialect == Dialect::Pretty {
+                tabs = true;
+            } else {
+                special |= !is_printable(c);
+            }
+            if c == ' ' {
+                break_space |= previous_break;
+                (previous_space, previous_break) = (true, false);
+            } else if is_break(c) {
+                breaks = true;
+                space_break |= previous_space;
+                (previous_space, previous_break) = (false, true);
+            } else {
+                (previous_space, previous_break) = (false, false);
+            }
+            after_blank = matches!(c, ' ' | '\t' | '\0') || is_break(c);
+        }
+        let edge = |c: char| c == ' ' || is_break(c);
+        let outer = text.starts_with(edge) || text.ends_with(edge);
+        let quoted_only = space_break || special;
+        Self {
+            breaks,
+            plain: !(outer || break_space || quoted_only || breaks || indicators || tabs),
+            single: !(break_space || quoted_only || tabs),
+            block: !(text.ends_with(' ') || quoted_only),
+        }
+    }
+}
+
+/// A line end of YAML 1.1.
+fn is_break(c: char) -> bool {
+    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What go-yaml writes as it is: nothing beyond U+FFFF.
+fn is_printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}') && c != '\u{feff}'
+}
+
+/// A string as it comes out of JSON read as YAML: line ends within become spaces; `None` for what readers refuse.
+fn through_json(text: &str) -> Option<String> {
+    let allowed = |c: char| !matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    if !text.chars().all(allowed) {
+        return None;
+    }
+    // The others are escapes in JSON.
+    if !text.contains('\u{85}') {
+        return Some(text.to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{85}') {
+        let after = rest[at..].trim_start_matches('\u{85}');
+        let breaks = (rest[at..].len() - after.len()) / '\u{85}'.len_utf8();
+        out.push_str(rest[..at].trim_end_matches([' ', '\t']));
+        if breaks == 1 {
+            out.push(' ');
+        } else {
+            (1..breaks).for_each(|_| out.push('\n'));
+        }
+        rest = after.trim_start_matches([' ', '\t']);
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// Each byte that is no part of UTF-8 as U+FFFD, as JSON has it.
+fn replaced(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|_| out.push('\u{fffd}'));
+    }
+    out
+}
+
+/// `^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`
+fn is_base_60(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let Some((first, rest)) = digits.split_once(':') else { return false };
+    let digit_or_line = |b: u8| b.is_ascii_digit() || b == b'_';
+    let (rest, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && first.bytes().all(digit_or_line)
+        && fraction.bytes().all(digit_or_line)
+        && rest.split(':').all(|part| match part.as_bytes() {
+            [one] => one.is_ascii_digit(),
+            [tens, one] => matches!(tens, b'0'..=b'5') && one.is_ascii_digit(),
+            _ => false,
+        })
+}
+
+/// What go-yaml reads as a time (`parseTimestamp`).
+fn is_timestamp(text: &str) -> bool {
+    const LAYOUTS: [&str; 4] =
+        ["2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2"];
+    let year = text.len() > 4 && text.bytes().take(4).all(|b| b.is_ascii_digit()) && text.as_bytes()[4] == b'-';
+    year && LAYOUTS.iter().any(|layout| go_time::parse(layout, text).is_ok())
+}
+
+/// YAML 1.1's booleans, which v3 reads as strings but still quotes.
+fn is_old_bool(text: &str) -> bool {
+    matches!(
+        text,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
+    )
+}
+
+/// go-yaml's order of keys: by runes, letters after the rest, and runs of digits as numbers.
+fn compare_keys(one: &str, two: &str) -> Ordering {
+    let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), two.chars().collect());
+    for i in 0..a.len().min(b.len()) {
+        if a[i] == b[i] {
+            continue;
+        }
+        let (a_letter, b_letter) = (a[i].is_alphabetic(), b[i].is_alphabetic());
+        if a_letter && b_letter {
+            return a[i].cmp(&b[i]);
+        }
+        if a_letter || b_letter {
+            return if b_letter { Ordering::Less } else { Ordering::Greater };
+        }
+        let (mut a_number, mut b_number) = (0_i64, 0_i64);
+        if a[i] == '0' || b[i] == '0' {
+            // A number goes on here: zeros within it count.
+            let digits = a[..i].iter().rev().take_while(|c| c.is_numeric());
+            if digits.into_iter().any(|c| *c != '0') {
+                (a_number, b_number) = (1, 1);
+            }
+        }
+        let read = |chars: &[char], number: &mut i64| {
+            let mut end = i;
+            while let Some(c) = chars.get(end).filter(|c| c.is_numeric()) {
+                let digit = i64::from(u32::from(*c)) - i64::from(u32::from('0'));
+                *number = number.wrapping_mul(10).wrapping_add(digit);
+                end += 1;
+            }
+            end
+        };
+        let (a_end, b_end) = (read(&a, &mut a_number), read(&b, &mut b_number));
+        return a_number.cmp(&b_number).then(a_end.cmp(&b_end)).then(a[i].cmp(&b[i]));
+    }
+    a.len().cmp(&b.len())
+}

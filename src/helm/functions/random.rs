@@ -1,0 +1,87 @@
+//! What differs each time: every bit comes from the render's seed, so a compile is repeatable and says what is unstable.
+
+use super::super::go::value::{Val, base64};
+use super::super::go::vm::{Fail, Outcome, Vm};
+use super::Kind::{Int, Str as Text};
+use super::{Function, exact, int, room, text_of};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    exact("randAlphaNum", &[Int], |vm, args| letters(vm, "randAlphaNum", int(args, 0), |b| b.is_ascii_alphanumeric())),
+    exact("randAlpha", &[Int], |vm, args| letters(vm, "randAlpha", int(args, 0), |b| b.is_ascii_alphabetic())),
+    exact("randNumeric", &[Int], |vm, args| letters(vm, "randNumeric", int(args, 0), |b| b.is_ascii_digit())),
+    exact("randAscii", &[Int], |vm, args| letters(vm, "randAscii", int(args, 0), |b| (32..127).contains(b))),
+    exact("randBytes", &[Int], rand_bytes),
+    exact("randInt", &[Int, Int], rand_int),
+    exact("shuffle", &[Text], shuffle),
+    exact("uuidv4", &[], uuid),
+];
+
+/// So many random bytes.
+pub(super) fn fill(vm: &mut Vm<'_>, function: &'static str, count: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(count + 8);
+    while out.len() < count {
+        out.extend_from_slice(&vm.draw(function).to_le_bytes());
+    }
+    out.truncate(count);
+    out
+}
+
+/// A random number below `limit`, which is not 0.
+fn below(vm: &mut Vm<'_>, function: &'static str, limit: u64) -> u64 {
+    let wide = u128::from(vm.draw(function)) * u128::from(limit);
+    u64::try_from(wide >> 64).unwrap_or(0)
+}
+
+/// A text of random ASCII characters of a class. A negative count is an error that sprig swallows.
+fn letters(vm: &mut Vm<'_>, function: &'static str, count: i64, of: impl Fn(&u8) -> bool) -> Outcome {
+    let count = usize::try_from(count).unwrap_or(0);
+    room(vm, count)?;
+    let class: Vec<u8> = (0..128_u8).filter(of).collect();
+    let text: String = (0..count)
+        .filter_map(|_| {
+            let index = below(vm, function, class.len() as u64);
+            usize::try_from(index).ok().and_then(|index| class.get(index)).copied().map(char::from)
+        })
+        .collect();
+    Ok(Val::str(&text))
+}
+
+fn rand_bytes(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let Ok(count) = usize::try_from(int(args, 0)) else {
+        return Err(Fail::new("runtime error: makeslice: len out of range"));
+    };
+    room(vm, count.saturating_mul(2))?;
+    Ok(Val::str(&base64(&fill(vm, "randBytes", count))))
+}
+
+fn rand_int(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let (min, max) = (int(args, 0), int(args, 1));
+    let span = max.wrapping_sub(min);
+    let Ok(limit @ 1..) = u64::try_from(span) else { return Err(Fail::new("invalid argument to Intn")) };
+    let offset = i64::try_from(below(vm, "randInt", limit)).unwrap_or(0);
+    Ok(Val::Int(min.wrapping_add(offset)))
+}
+
+fn shuffle(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let mut runes: Vec<char> = text_of(args, 0).chars().collect();
+    vm.spend(runes.len())?;
+    for i in (1..runes.len()).rev() {
+        let other = below(vm, "shuffle", i as u64 + 1);
+        runes.swap(i, usize::try_from(other).unwrap_or(i));
+    }
+    Ok(Val::str(&runes.into_iter().collect::<String>()))
+}
+
+fn uuid(vm: &mut Vm<'_>, _: &[Val]) -> Outcome {
+    let high = vm.draw("uuidv4") & !0xf000 | 0x4000;
+    let low = vm.draw("uuidv4") & !(3 << 62) | 2 << 62;
+    let text = format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    );
+    Ok(Val::str(&text))
+}
