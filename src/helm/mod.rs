@@ -12,6 +12,7 @@ pub mod chart; //        files → chart with subcharts
 pub mod values; //       values of charts, globals and files merged
 pub mod dependencies; // subcharts switched, renamed, imported from
 pub mod prepare; //      all of that, in Helm's order
+pub mod manifests; //    what templates printed → objects and hooks in Helm's order
 pub mod version; //      versions and constraints, as Helm reads them
 
 /// What is wrong with a chart, and where.
