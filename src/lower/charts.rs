@@ -163,7 +163,7 @@ impl<'w> Charts<'w> {
         match inflate::inflate(&chart, values, &release, &capabilities, &self.compiled, 0) {
             Ok(mut inflated) => {
                 if job.wanted.skip_crds {
-                    inflated.objects.retain(|made| !made.file.starts_with("crds/"));
+                    inflated.rendered.crds.clear();
                 }
                 Sight::Inflated(Arc::new(inflated))
             }
