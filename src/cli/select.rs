@@ -80,7 +80,7 @@ fn unknown(platform: &Platform, name: &str) -> Failure {
 pub fn target_of(path: &str) -> Option<&str> {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        ["argocd" | "flux" | "bootstrap", target, _, ..] => Some(target),
+        ["argocd" | "flux" | "bootstrap" | "manifests", target, _, ..] => Some(target),
         ["components", _, "base", ..] => None,
         ["components", _, target, _, ..] => Some(target),
         ["dns", file] => file.strip_suffix(".txt"),

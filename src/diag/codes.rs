@@ -36,6 +36,7 @@ pub fn all() -> Vec<&'static Code> {
         crate::lock::CODES,
         crate::resolve::CODES,
         crate::lower::CODES,
+        crate::lower::rendered::CODES,
         crate::check::CODES,
         crate::emit::CODES,
         crate::why::CODES,

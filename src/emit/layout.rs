@@ -1,4 +1,5 @@
-//! `components/`: per component a base, a folder per target with what differs there, and Helm values beside them.
+//! `components/`: per component a base, a folder per target with what differs there, and Helm values beside them; or
+//! `manifests/`: per target and component every object whole, one file each (`output = "manifests"`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use indexmap::IndexMap;
 use super::Writer;
 use super::split::{own, shared};
 use crate::catalog::Stage;
+use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::object::{Object, ObjectId};
@@ -37,7 +39,17 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) ->
         }
     }
     let mut paths = All::new();
+    let rendered: BTreeSet<&str> =
+        platform.targets.iter().filter(|target| is_rendered(target)).map(|target| target.name.as_str()).collect();
     for (name, units) in members {
+        let (whole, units): (Vec<_>, Vec<_>) = units.into_iter().partition(|(target, _)| rendered.contains(target));
+        for (target, unit) in whole {
+            let folder = format!("manifests/{target}/{name}");
+            let component = Component { name, units: vec![(target, unit)], folder, engine: platform.engine };
+            for stage in Stage::ALL {
+                component.whole(stage, &mut paths, writer);
+            }
+        }
         let component = Component { name, units, folder: format!("components/{name}"), engine: platform.engine };
         component.values(&mut paths, writer);
         for stage in Stage::ALL {
@@ -93,6 +105,23 @@ impl Component<'_> {
         if self.engine == Engine::Flux {
             let value = super::flux::values_kustomization(&values_name(self.name, base));
             writer.yaml(format!("{folder}/kustomization.yaml"), &value);
+        }
+    }
+
+    /// Writes the objects of a stage whole, for the one target that this is about.
+    fn whole(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
+        for (target, unit) in &self.units {
+            let objects = unit.stages.get(&stage).map(Vec::as_slice).unwrap_or_default();
+            let patches = unit.patches.get(&stage).cloned().unwrap_or_default();
+            if objects.is_empty() && patches.is_empty() {
+                continue;
+            }
+            self.doubles(stage, writer);
+            let folder = format!("{}/{}", self.folder, stage.name());
+            let ids: Vec<(ObjectId, &Value)> = objects.iter().map(|l| (l.object.id(), l.object.value())).collect();
+            let files = folder_of(&folder, ids.iter().map(|(id, value)| (id, *value)), ".yaml", writer);
+            writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], patches));
+            self.paths(target, paths).stages.insert(stage, folder);
         }
     }
 

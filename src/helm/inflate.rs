@@ -1,13 +1,17 @@
 //! A chart and the values of a release in, objects out: what `helm template --include-crds` prints, each with the template
 //! that made it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::chart::Chart;
 use super::context::{Capabilities, Release};
 use super::manifests::{self, Item, Printed, Rendered};
 use super::render::{self, Compiled, Seen};
 use super::version::Version;
-use super::{ChartError, ChartWarning, prepare};
-use crate::manifest::value::Map;
+use super::prepare::{self, Prepared};
+use super::{ChartError, ChartWarning};
+use crate::manifest::value::{Map, Value};
 
 /// What a chart makes, and what was seen on the way.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,20 @@ pub struct Inflated {
     pub seen: Seen,
     /// What Helm passes over in silence.
     pub warnings: Vec<ChartWarning>,
+    /// Fields that another render would fill otherwise.
+    pub rotating: Vec<Rotating>,
+}
+
+/// A field that is another one at each render.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotating {
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    /// As in `data.password`; the whole object when its name changes.
+    pub path: String,
+    /// The template that made it, as in [`Item::template`].
+    pub template: String,
 }
 
 impl Inflated {
@@ -42,12 +60,88 @@ pub fn inflate(
     let kubernetes = Version::parse(&capabilities.kubernetes)
         .map_err(|error| one(ChartError::new(chart.name(), "", error.to_string())))?;
     let prepared = prepare::prepare(chart.clone(), values, &kubernetes)?;
-    let (chart, mut warnings) = (&prepared.chart, prepared.warnings);
+    let (rendered, seen, mut warnings) = once(&prepared, release, capabilities, compiled, seed)?;
+    let rotating = match seen.unstable.is_empty() {
+        true => Vec::new(),
+        // Two renders with other random numbers show which fields hold some.
+        false => {
+            let (again, ..) = once(&prepared, release, capabilities, compiled, seed.wrapping_add(1))?;
+            rotating(&rendered, &again)
+        }
+    };
+    warnings.splice(0..0, prepared.warnings);
+    Ok(Inflated { rendered, seen, warnings, rotating })
+}
+
+fn once(
+    prepared: &Prepared,
+    release: &Release,
+    capabilities: &Capabilities,
+    compiled: &Compiled,
+    seed: u64,
+) -> Result<(Rendered, Seen, Vec<ChartWarning>), Vec<ChartError>> {
+    let chart = &prepared.chart;
     let (files, seen) =
-        render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(one)?;
+        render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(|error| vec![error])?;
     let printed: Vec<Printed<'_>> =
         files.iter().map(|file| Printed { template: &file.file, text: &file.text }).collect();
-    let (rendered, more) = manifests::sort(&printed, &chart.crds())?;
-    warnings.extend(more);
-    Ok(Inflated { rendered, seen, warnings })
+    let (rendered, warnings) = manifests::sort(&printed, &chart.crds())?;
+    Ok((rendered, seen, warnings))
+}
+
+/// Compares two renders of the same chart with the same values.
+fn rotating(one: &Rendered, two: &Rendered) -> Vec<Rotating> {
+    fn items(rendered: &Rendered) -> impl Iterator<Item = &Item> {
+        rendered.objects.iter().chain(rendered.hooks.iter().map(|hook| &hook.item))
+    }
+    let identity = |item: &Item| {
+        let text = |path: &[&str]| item.document.value.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (text(&["kind"]), text(&["metadata", "namespace"]), text(&["metadata", "name"]))
+    };
+    let others: BTreeMap<_, &Item> = items(two).map(|item| (identity(item), item)).collect();
+    let mut found = Vec::new();
+    for item in items(one) {
+        let (kind, namespace, name) = identity(item);
+        let mut paths = Vec::new();
+        match others.get(&(kind.clone(), namespace.clone(), name.clone())) {
+            Some(other) => differing(&item.document.value, &other.document.value, &mut String::new(), &mut paths),
+            None => paths.push("metadata.name".to_owned()),
+        }
+        found.extend(paths.into_iter().map(|path| Rotating {
+            kind: kind.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            path,
+            template: item.template.clone(),
+        }));
+    }
+    found
+}
+
+/// Collects the paths at which two values differ.
+fn differing(one: &Value, two: &Value, path: &mut String, into: &mut Vec<String>) {
+    let mut below = |step: String, a: Option<&Value>, b: Option<&Value>| {
+        let length = path.len();
+        path.push_str(&step);
+        match (a, b) {
+            (Some(a), Some(b)) => differing(a, b, path, into),
+            _ => into.push(path.trim_start_matches('.').to_owned()),
+        }
+        path.truncate(length);
+    };
+    match (one, two) {
+        (Value::Map(a), Value::Map(b)) => {
+            let keys: BTreeSet<&Arc<str>> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                below(format!(".{key}"), a.get(key), b.get(key));
+            }
+        }
+        (Value::List(a), Value::List(b)) => {
+            for index in 0..a.len().max(b.len()) {
+                below(format!("[{index}]"), a.get(index), b.get(index));
+            }
+        }
+        (a, b) if a == b => {}
+        _ => into.push(path.trim_start_matches('.').to_owned()),
+    }
 }

@@ -27,6 +27,31 @@ impl Lowering<'_> {
         if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
             return;
         }
+        self.settle_in(instance, lowered);
+        let value = lowered.object.value_mut();
+        drop_nulls(value);
+        let mut label = |key: &str, text: &str| {
+            if value.at(&["metadata", "labels", key]).is_none() {
+                value.set(&["metadata", "labels", key], Value::from(text));
+            }
+        };
+        label("app.kubernetes.io/managed-by", "lakegen");
+        label("app.kubernetes.io/part-of", &self.platform.name);
+        for (key, text) in &self.target.ground.labels {
+            label(key, text);
+        }
+    }
+
+    /// Settles an object of a chart: its labels stay as the chart wrote them.
+    pub(super) fn settle(&self, instance: &Instance, lowered: &mut Lowered) {
+        self.settle_in(Some(instance), lowered);
+        if let Some(images) = &self.images {
+            images.object(&mut lowered.object);
+        }
+    }
+
+    /// Gives an object its namespace, and protection where it holds data.
+    fn settle_in(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
         let object = &lowered.object;
         let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
         let missing = object.namespace().is_empty();
@@ -38,17 +63,6 @@ impl Lowering<'_> {
         let value = lowered.object.value_mut();
         if let (true, true, Some(instance)) = (namespaced, missing, instance) {
             insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
-        }
-        drop_nulls(value);
-        let mut label = |key: &str, text: &str| {
-            if value.at(&["metadata", "labels", key]).is_none() {
-                value.set(&["metadata", "labels", key], Value::from(text));
-            }
-        };
-        label("app.kubernetes.io/managed-by", "lakegen");
-        label("app.kubernetes.io/part-of", &self.platform.name);
-        for (key, text) in &self.target.ground.labels {
-            label(key, text);
         }
         if protect {
             // Both engines' words, so that changing the engine changes nothing here

@@ -16,10 +16,10 @@ pub mod kept; //       Secrets that people keep
 pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod charts; //     what charts make of them
+pub mod rendered; //   the same as objects of the tree
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
 mod dress; //        namespace, labels and protection of every object
-mod unsupported; //    what is said instead of passed over
 mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
@@ -106,10 +106,10 @@ code!(
 code!(
     UNSUPPORTED,
     "unsupported",
-    "something is part of the language that this lakegen cannot do yet",
+    "something is asked for that the engine cannot do",
     "a promise that cannot be kept is said, never passed over",
-    "output = \"manifests\"",
-    "output = \"values\""
+    "engine = \"flux\"\n\n[notify.team]\nkind = \"email\"",
+    "[notify.team]\nkind = \"slack\""
 );
 code!(
     OTHER_ENGINE,
@@ -226,7 +226,6 @@ pub struct Manifests {
 /// Lowers the whole platform.
 pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
-    unsupported::report(platform, &mut found);
     engines::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
@@ -365,8 +364,9 @@ impl<'a> Lowering<'a> {
         for (name, unit) in &mut out.units {
             self.finish(name, unit);
         }
-        flux::protect(self, &mut out);
         out.charts = charts.target(self, &out);
+        rendered::put(self, &mut out, found);
+        flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
         out
     }

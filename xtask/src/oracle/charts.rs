@@ -261,6 +261,13 @@ fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<(String, Stri
             }
         }
         (a, b) if a == b => {}
+        (Value::Str(a), Value::Str(b)) => {
+            // Long texts mostly agree at their beginnings.
+            let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+            let from = (0..=same.saturating_sub(20)).rev().find(|at| a.is_char_boundary(*at)).unwrap_or(0);
+            let tail = |text: &str| text[from..].chars().take(80).collect::<String>();
+            into.push((path.to_owned(), format!("helm …{:?} lakegen …{:?}", tail(a), tail(b))));
+        }
         (a, b) => into.push((path.to_owned(), format!("helm {} lakegen {}", short(a), short(b)))),
     }
 }
