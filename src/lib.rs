@@ -31,4 +31,5 @@ pub mod sink; //     tree → worktree, git or stdout: the only writer
 pub mod diff; //     tree × tree → resource changes
 pub mod why; //      what made a part of the tree
 pub mod edit; //     one value of platform.toml changed in place
+pub mod fetch; //    charts from repositories and registries: the only sockets
 pub mod cli; //      one file per command

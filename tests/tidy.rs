@@ -30,9 +30,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("diff", &["diag", "manifest", "emit", "diff"]),
     ("why", &["world", "parse", "catalog", "resolve", "lower", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
+    ("fetch", &["catalog", "lock", "helm", "fetch"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] = &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "why", "edit"];
+const ON_GROUND: &[&str] = &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "why", "edit", "fetch"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;

@@ -18,8 +18,12 @@ pub mod graph; //       who waits for whom, as a picture
 pub mod why; //         what made something
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
+pub mod lock; //        charts in use → lakegen.lock
+pub mod fetch; //       locked charts → cache, bundle
+pub mod vendor; //      locked charts → the repository
 pub mod completions; // for shells
 mod cache; //           where charts lie
+mod charts; //          charts in use, and the way to servers
 mod project; //         where the platform is, and its compile
 mod edited; //          platform.toml changed, compiled and written
 mod select; //          `-e`: some targets only
@@ -135,6 +139,9 @@ enum Command {
     Why(why::Why),
     Image(image::Image),
     Chart(chart::Chart),
+    Lock(lock::LockCharts),
+    Fetch(fetch::Fetch),
+    Vendor(vendor::Vendor),
     Catalog(catalog::Catalog),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -186,6 +193,9 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Why(command) => command.run(session),
         Command::Image(command) => command.run(session),
         Command::Chart(command) => command.run(session),
+        Command::Lock(command) => command.run(session),
+        Command::Fetch(command) => command.run(session),
+        Command::Vendor(command) => command.run(session),
         Command::Catalog(command) => command.run(session),
         Command::Explain(command) => command.run(session),
         Command::Schema(command) => command.run(session),

@@ -34,6 +34,7 @@ pub fn all() -> Vec<&'static Code> {
         crate::parse::CODES,
         crate::catalog::CODES,
         crate::lock::CODES,
+        crate::fetch::CODES,
         crate::resolve::CODES,
         crate::lower::CODES,
         crate::lower::rendered::CODES,

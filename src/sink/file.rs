@@ -64,6 +64,30 @@ pub fn replace(root: &Path, path: &str, old: &[u8], new: &[u8]) -> Result<(), Si
     folder.sync().map_err(io)
 }
 
+/// Writes the file at `path` below `root`: over `old`, or where there is none yet.
+///
+/// # Errors
+/// As [`replace`]; [`Class::TryAgain`] also when there is a file where none was.
+pub fn put(root: &Path, path: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), SinkError> {
+    if let Some(old) = old {
+        return replace(root, path, old, new);
+    }
+    let io = |error: std::io::Error| SinkError::io(&format!("write `{path}`"), &error);
+    let full = root.canonicalize().map_err(io)?.join(path);
+    let folder = full.parent().unwrap_or(root);
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".lakegen-").suffix(".tmp");
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = temporary.tempfile_in(folder).map_err(io)?;
+    file.write_all(new).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+    match file.persist_noclobber(&full) {
+        Ok(_) => Folder::open(folder).map_err(|_| changed(path))?.sync().map_err(io),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(changed(path)),
+        Err(error) => Err(io(error.error)),
+    }
+}
+
 fn changed(path: &str) -> SinkError {
     SinkError::new(Class::TryAgain, format!("`{path}` was changed by somebody else meanwhile")).help("run it again")
 }

@@ -197,6 +197,20 @@ impl Folder {
         }
     }
 
+    /// Makes the new file `name`, which only its owner may write, whatever the umask is.
+    pub(crate) fn create_closed(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(fs::openat(&self.handle, name, flags, Mode::from_raw_mode(0o644))?))
+    }
+
+    /// Makes the folder `name`, which only its owner may write; one that is there already will do.
+    pub(crate) fn make_closed(&self, name: &str) -> io::Result<()> {
+        match fs::mkdirat(&self.handle, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Moves the file `name` to `new_name` in `target`, over what stands there.
     pub(crate) fn rename(&self, name: &str, target: &Self, new_name: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.handle, name, &target.handle, new_name)?)

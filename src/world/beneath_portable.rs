@@ -144,6 +144,16 @@ impl Folder {
         }
     }
 
+    /// Makes the new file `name`; these systems have no modes to close.
+    pub(crate) fn create_closed(&self, name: &str) -> io::Result<File> {
+        self.create(name)
+    }
+
+    /// Makes the folder `name`; these systems have no modes to close.
+    pub(crate) fn make_closed(&self, name: &str) -> io::Result<()> {
+        self.make(name)
+    }
+
     /// Moves the file `name` to `new_name` in `target`, over what stands there.
     pub(crate) fn rename(&self, name: &str, target: &Self, new_name: &str) -> io::Result<()> {
         fs::rename(self.path.join(name), target.path.join(new_name))

@@ -111,6 +111,16 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+/// Says whether a plain scalar is a string, as go-yaml v2 sees it.
+pub fn is_text(plain: &str) -> bool {
+    resolve::implicit(plain) == resolve::Scalar::Text
+}
+
+/// Says whether a plain scalar is null, as go-yaml v2 sees it.
+pub fn is_null(plain: &str) -> bool {
+    resolve::implicit(plain) == resolve::Scalar::Null
+}
+
 /// Reads one document; [`Value::Null`] for an empty text.
 ///
 /// # Errors

@@ -1,0 +1,71 @@
+//! A classic Helm repository: `index.yaml` and archives over HTTP.
+
+use super::address::Address;
+use super::client::{Call, Client};
+use super::credentials::{Credentials, Login};
+use super::index::MAX_INDEX_BYTES;
+use super::{BAD_ANSWER, CHART_NOT_FOUND, Class, LOGIN_NEEDED, Problem};
+use crate::world::charts::MAX_CHART_BYTES;
+
+/// Fetches the text of a repository's index.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn index(client: &Client, credentials: &Credentials, repository: &Address) -> Result<String, Problem> {
+    // helm.sh/helm/v3@v3.22.0 pkg/repo/chartrepo.go: the query of the repository stays.
+    let address = repository.folder().join("index.yaml").map(|index| repository.lend_query(index));
+    let address = address.map_err(|reason| odd_address(&repository.to_string(), &reason))?;
+    let bytes = get(client, credentials, &address, MAX_INDEX_BYTES, true)?.ok_or_else(|| {
+        Problem::new(&CHART_NOT_FOUND, Class::Finding, format!("there is no Helm repository at {repository}"))
+            .note(format!("{address} does not exist"))
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let message = format!("{address} is not UTF-8 text: byte {} cannot be read", error.utf8_error().valid_up_to());
+        Problem::new(&BAD_ANSWER, Class::Finding, message)
+    })
+}
+
+/// Fetches an archive; nothing when it is not there.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn archive(client: &Client, credentials: &Credentials, address: &Address) -> Result<Option<Vec<u8>>, Problem> {
+    get(client, credentials, address, MAX_CHART_BYTES, false)
+}
+
+fn get(
+    client: &Client,
+    credentials: &Credentials,
+    address: &Address,
+    limit: u64,
+    compressible: bool,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let authorize = |address: &Address| credentials.at(address).and_then(Login::header);
+    let call = Call { address, accept: "*/*", limit, compressible, form: None, authorize: &authorize };
+    let answer = client.send(&call)?;
+    match answer.status {
+        200 => Ok(Some(answer.body)),
+        404 | 410 => Ok(None),
+        401 | 403 | 407 => Err(denied(address, answer.status, credentials.at(address).is_some())),
+        status => Err(Problem::new(&BAD_ANSWER, Class::Finding, format!("{address} answers {status}"))),
+    }
+}
+
+fn denied(address: &Address, status: u16, known: bool) -> Problem {
+    let origin = &address.origin;
+    let problem = Problem::new(
+        &LOGIN_NEEDED,
+        Class::Environment,
+        format!("{address} does not let lakegen in: it answers {status}"),
+    );
+    if known {
+        return problem.help(format!("check the credential for {origin} in the file of `--credentials`"));
+    }
+    problem
+        .help(format!("give a credential for {origin} with `--credentials FILE`; `lakegen help fetch` shows its form"))
+}
+
+/// Returns the problem of an address that cannot be used.
+pub fn odd_address(shown: &str, reason: &str) -> Problem {
+    Problem::new(&super::REFUSED_HOST, Class::Finding, format!("the address {shown} {reason}"))
+}
