@@ -7,6 +7,8 @@
 mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
+mod unread_value; //             unread-value
+mod chart_sight; //              chart-refused, chart-not-seen, unstable-template
 mod plain_secret; //            plain-secret
 mod floating_image; //          floating-image
 mod duplicate_host; //          duplicate-host
@@ -37,6 +39,10 @@ pub static CODES: &[&Code] = &[
     &unknown_value::UNKNOWN_VALUE,
     &unknown_value::WRONG_VALUE_TYPE,
     &unknown_value::UNSEEN_CHART,
+    &unread_value::UNREAD_VALUE,
+    &chart_sight::CHART_REFUSED,
+    &chart_sight::CHART_NOT_SEEN,
+    &chart_sight::UNSTABLE_TEMPLATE,
     &plain_secret::PLAIN_SECRET,
     &floating_image::FLOATING_IMAGE,
     &duplicate_host::DUPLICATE_HOST,
@@ -59,6 +65,8 @@ pub static CODES: &[&Code] = &[
 
 static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_value::check,
+    unread_value::check,
+    chart_sight::check,
     plain_secret::check,
     floating_image::check,
     duplicate_host::check,

@@ -82,6 +82,12 @@ fn facts(instance: &Instance) -> Option<&'static ChartFacts> {
     by_component.filter(|f| fits(f) || mirrored(f)).or_else(|| chart::facts(&chart.name).filter(fits))
 }
 
+/// Returns the paths that [`check`] reports as unknown.
+pub(super) fn reported(instance: &Instance, values: &crate::manifest::value::Value) -> BTreeSet<Vec<String>> {
+    let problems = facts(instance).map(|facts| facts.check(values)).unwrap_or_default();
+    problems.into_iter().filter(|p| matches!(p, Problem::Unknown { .. })).map(|p| p.path().to_vec()).collect()
+}
+
 /// Returns the place of the user's own values, when there are any.
 fn own_values(instance: &Instance) -> Option<Span> {
     ["values", "values_files"].iter().find_map(|key| instance.table.get(*key)).map(|entry| entry.key)
@@ -89,14 +95,14 @@ fn own_values(instance: &Instance) -> Option<Span> {
 
 /// Who wrote a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
+pub(super) enum Where {
     User,
     Catalogue,
 }
 
 /// Finds where a value was written: platform.toml, a values file, the component's template, or the component as a whole.
 /// The places are those of the key and of the value.
-fn find(context: &Context<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
+pub(super) fn find(context: &Context<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
     if let Some(places) = instance.table.table("values").and_then(|table| walk::written(table, path)) {
         return (places, Where::User);
     }
@@ -180,7 +186,7 @@ fn report(
 }
 
 /// Writes a path as the user does: `a.b[2]."c.d"`.
-fn dotted(path: &[String]) -> String {
+pub(super) fn dotted(path: &[String]) -> String {
     let mut out = String::new();
     for key in path {
         match key {

@@ -22,6 +22,8 @@ pub struct Inflated {
     pub warnings: Vec<ChartWarning>,
     /// Fields that another render would fill otherwise.
     pub rotating: Vec<Rotating>,
+    /// Values by which Helm itself switches subcharts.
+    pub switches: BTreeSet<Vec<String>>,
 }
 
 /// A field that is another one at each render.
@@ -42,6 +44,30 @@ impl Inflated {
         let Rendered { crds, objects, hooks } = &self.rendered;
         crds.iter().chain(objects).chain(hooks.iter().map(|hook| &hook.item))
     }
+
+    /// Says whether any template has this word in it.
+    pub fn names(&self, word: &str) -> bool {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let whole = |text: &str, at: usize| {
+            !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word)
+        };
+        self.seen.texts.iter().any(|text| text.match_indices(word).any(|(at, _)| whole(text, at)))
+    }
+}
+
+/// Returns the paths of the values that switch subcharts, of all charts in one another.
+fn switches(chart: &Chart) -> BTreeSet<Vec<String>> {
+    fn collect(chart: &Chart, above: &[String], into: &mut BTreeSet<Vec<String>>) {
+        for dependency in &chart.metadata.dependencies {
+            let conditions = dependency.condition.split(',').map(str::trim).filter(|path| !path.is_empty());
+            into.extend(conditions.map(|path| above.iter().cloned().chain(path.split('.').map(str::to_owned)).collect()));
+            let below: Vec<String> = above.iter().cloned().chain([dependency.local_name().to_owned()]).collect();
+            chart.dependencies.iter().filter(|sub| sub.name() == dependency.name).for_each(|sub| collect(sub, &below, into));
+        }
+    }
+    let mut all = BTreeSet::new();
+    collect(chart, &[], &mut all);
+    all
 }
 
 /// Inflates a chart.
@@ -70,7 +96,7 @@ pub fn inflate(
         }
     };
     warnings.splice(0..0, prepared.warnings);
-    Ok(Inflated { rendered, seen, warnings, rotating })
+    Ok(Inflated { rendered, seen, warnings, rotating, switches: switches(chart) })
 }
 
 fn once(

@@ -33,6 +33,8 @@ pub struct Seen {
     pub unstable: Vec<(&'static str, Vec<Arc<str>>)>,
     /// What `lookup` was asked for; it finds nothing here, as in `helm template`.
     pub lookups: Vec<String>,
+    /// The texts of all templates.
+    pub texts: Vec<Arc<str>>,
     /// Steps and bytes, for measuring.
     pub work: u64,
 }
@@ -126,7 +128,10 @@ pub fn render(
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
     let lookups = vm.lookups().iter().cloned().collect();
-    let seen = Seen { reads: Reads::of(&values), unstable, lookups, work: vm.used() };
+    let mut texts: Vec<Arc<str>> = templates.0.values().map(|template| template.text.clone()).collect();
+    texts.sort();
+    texts.dedup();
+    let seen = Seen { reads: Reads::of(&values), unstable, lookups, texts, work: vm.used() };
     Ok((printed, seen))
 }
 

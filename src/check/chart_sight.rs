@@ -1,0 +1,114 @@
+//! What running the charts shows besides values: `chart-refused`, `chart-not-seen`, `unstable-template`.
+
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::{Diagnostic, Level, quoted_list};
+use crate::helm::ChartError;
+use crate::helm::inflate::Inflated;
+use crate::lower::charts::{Inflation, Sight};
+use crate::lower::rendered;
+use crate::resolve::{Engine, Instance};
+
+code!(
+    CHART_REFUSED,
+    "chart-refused",
+    "Helm would refuse the chart with these values",
+    "the engine would fail at the first sync, with the same message",
+    "[components.grafana]\nvalues.replicas = \"two\"    # and the chart's schema wants an integer",
+    "[components.grafana]\nvalues.replicas = 2"
+);
+code!(
+    CHART_NOT_SEEN,
+    "chart-not-seen",
+    "a chart of the lock is not at hand, so nobody looked at what it makes",
+    "what was not checked is said: values that it does not read would not be found",
+    "lakegen check          # with a lakegen.lock, before `lakegen fetch`",
+    "lakegen fetch && lakegen check"
+);
+code!(
+    UNSTABLE_TEMPLATE,
+    "unstable-template",
+    "a chart fills fields anew at each render",
+    "Argo CD renders at each sync, so the object is never in sync, and a password in it changes under its readers",
+    "[components.grafana]        # without `admin.existingSecret`, the chart draws a password",
+    "[components.grafana]\nvalues.admin.existingSecret = \"grafana-admin\""
+);
+
+/// Reports what was seen of each chart.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    for (index, (target, manifests)) in context.platform.targets.iter().zip(&context.manifests.targets).enumerate() {
+        // There a chart that cannot be seen is an error already, and so is one that is never the same.
+        let rendered = rendered::is_wanted(target);
+        for inflation in &manifests.charts {
+            let Some(instance) = target.instances.get(&inflation.component) else { continue };
+            match &inflation.sight {
+                Sight::Failed(errors) => {
+                    for error in errors {
+                        findings.component(index, &inflation.component, refused(instance, inflation, error));
+                    }
+                }
+                Sight::Inflated(inflated) if !rendered && !inflated.rotating.is_empty() => {
+                    let unstable = unstable(instance, inflation, inflated, context.platform.engine);
+                    findings.component(index, &inflation.component, unstable);
+                }
+                Sight::NotLocked | Sight::NotHere(_) | Sight::Unreadable(_) if !rendered => {
+                    findings.component(index, &inflation.component, not_seen(instance, inflation));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn refused(instance: &Instance, inflation: &Inflation, error: &ChartError) -> Diagnostic {
+    let place = match (error.file.as_str(), error.line) {
+        ("", _) => error.chart.clone(),
+        (file, None) => format!("{}/{file}", error.chart),
+        (file, Some(line)) => format!("{}/{file}:{line}", error.chart),
+    };
+    let chart = &inflation.chart;
+    let message = format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
+    let at = instance.table.get("values").map_or(instance.span, |entry| entry.key);
+    let diagnostic = Diagnostic::error(&CHART_REFUSED, message).at(at, "").note(format!("in {place}"));
+    match &error.help {
+        Some(help) => diagnostic.help(help.clone()),
+        None => diagnostic,
+    }
+}
+
+fn not_seen(instance: &Instance, inflation: &Inflation) -> Diagnostic {
+    let chart = format!("chart `{}` {}", inflation.chart.name, inflation.chart.version);
+    let (message, help) = match &inflation.sight {
+        Sight::NotHere(_) => (format!("{chart} is locked and not at hand, so what it makes was not looked at"), "run `lakegen fetch`"),
+        Sight::Unreadable(reason) => (format!("{chart} was not looked at: {reason}"), "run `lakegen fetch`"),
+        _ => (format!("`lakegen.lock` does not have {chart}, so what it makes was not looked at"), "run `lakegen lock`"),
+    };
+    let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&CHART_NOT_SEEN, message) };
+    note.at(instance.span, "").help(help)
+}
+
+fn unstable(instance: &Instance, inflation: &Inflation, inflated: &Inflated, engine: Engine) -> Diagnostic {
+    const SHOWN: usize = 6;
+    let fields: Vec<String> =
+        inflated.rotating.iter().map(|field| format!("{} {}: {}", field.kind, field.name, field.path)).collect();
+    let functions = quoted_list(inflated.seen.unstable.iter().map(|(name, _)| *name), "and");
+    let message = format!(
+        "chart `{}` fills {} anew at each render, by {functions}",
+        inflation.chart.name,
+        if fields.len() == 1 { "a field".to_owned() } else { format!("{} fields", fields.len()) },
+    );
+    let mut diagnostic = Diagnostic::warning(&UNSTABLE_TEMPLATE, message).at(instance.span, "");
+    for field in fields.iter().take(SHOWN) {
+        diagnostic = diagnostic.note(field.clone());
+    }
+    if fields.len() > SHOWN {
+        diagnostic = diagnostic.note(format!("and {} more", fields.len() - SHOWN));
+    }
+    if !inflated.seen.lookups.is_empty() {
+        diagnostic = diagnostic.note(match engine {
+            Engine::ArgoCd => "the chart looks for what it made before with `lookup`, which finds nothing under Argo CD",
+            Engine::Flux => "the chart looks for what it made before with `lookup`; under Flux it finds it after the first install",
+        });
+    }
+    diagnostic.help("set the values by which the chart takes an existing Secret or certificate")
+}

@@ -1,0 +1,119 @@
+//! `unread-value`: Helm values that nothing in the chart reads, seen by running the chart's own templates with them.
+//!
+//! Where a chart is at hand this knows more than any list of keys: every value carries a flag that its readers set. What
+//! is said is what was seen: with these values nothing read it. Whether a template so much as names the key tells a
+//! misspelt value, which is a mistake, from one whose feature is switched off, which is worth a note.
+
+use std::collections::BTreeSet;
+
+use super::unknown_value::{self, Where, dotted, find};
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::{Diagnostic, Level, near, quoted_list};
+use crate::helm::inflate::Inflated;
+use crate::lower::charts::Sight;
+use crate::lower::order::Portion;
+use crate::manifest::value::Value;
+use crate::resolve::Instance;
+
+code!(
+    UNREAD_VALUE,
+    "unread-value",
+    "a Helm value is set, and no template of the chart reads it",
+    "Helm says nothing about it: the setting would silently do nothing",
+    "[components.trino]\nvalues.server.wrokers = 4",
+    "[components.trino]\nvalues.server.workers = 4"
+);
+
+/// Checks the values of every release whose chart is at hand.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    let mut said: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
+    for made in context.made() {
+        let (Some(instance), Some(values)) = (made.instance, &made.unit.values) else { continue };
+        let inflations = &context.manifests.targets[made.index].charts;
+        let own = inflations.iter().find(|i| i.component == made.name && i.part == Portion::Main);
+        let Some(Sight::Inflated(inflated)) = own.map(|own| &own.sight) else { continue };
+        let known = unknown_value::reported(instance, values);
+        for path in &inflated.seen.reads.unread {
+            // What the chart sets itself is none of ours.
+            let Some(value) = values.within(path) else { continue };
+            let (path, value) = narrowed(path, value);
+            let shown: Vec<String> = path.iter().map(|key| key.parse::<usize>().map_or_else(|_| key.clone(), |n| format!("[{n}]"))).collect();
+            if known.contains(&shown) || excused(inflated, &path) || value.is_empty() {
+                continue;
+            }
+            let at = find(context, instance, &shown);
+            let named = inflated.names(path.last().map_or("", String::as_str));
+            // A value of the catalogue for a feature that is off is as it should be.
+            if (named && at.1 == Where::Catalogue) || !said.insert((made.name.to_string(), path.clone())) {
+                continue;
+            }
+            findings.component(made.index, made.name, report(instance, inflated, &path, &shown, named, at));
+        }
+    }
+}
+
+/// Follows maps with one key down: `a: {b: {c: 1}}` was meant as `a.b.c`.
+fn narrowed<'v>(path: &[String], value: &'v Value) -> (Vec<String>, &'v Value) {
+    let (mut path, mut value) = (path.to_vec(), value);
+    while let Some((key, below)) = value.as_map().filter(|map| map.len() == 1).and_then(|map| map.first()) {
+        path.push(key.to_string());
+        value = below;
+    }
+    (path, value)
+}
+
+/// Says whether something other than a template takes the value: Helm itself, or a subchart through its own globals.
+fn excused(inflated: &Inflated, path: &[String]) -> bool {
+    if inflated.switches.iter().any(|switch| switch == path || path.first().is_some_and(|first| first == "tags")) {
+        return true;
+    }
+    let Some(at) = path.iter().position(|key| key == "global") else { return false };
+    // Each subchart has a copy of the globals, and reads that.
+    let asked = &inflated.seen.reads.asked;
+    asked.iter().any(|other| other.len() > path.len() - at && other.ends_with(&path[at..]))
+}
+
+fn report(
+    instance: &Instance,
+    inflated: &Inflated,
+    path: &[String],
+    shown: &[String],
+    named: bool,
+    ((key, _), by): ((crate::diag::Span, crate::diag::Span), Where),
+) -> Diagnostic {
+    let chart = instance.chart.as_ref().map_or("", |chart| chart.name.as_str());
+    let name = dotted(shown);
+    let last = path.last().map_or("", String::as_str);
+    let diagnostic = if named {
+        let message = format!("with these values, nothing in chart `{chart}` reads `{name}`");
+        let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNREAD_VALUE, message) };
+        note.at(key, "").note(format!("templates name `{last}`, so another value may switch it on"))
+    } else {
+        let message = format!("nothing in chart `{chart}` reads `{name}`, and no template of it names `{last}`");
+        let diagnostic = Diagnostic::warning(&UNREAD_VALUE, message).at(key, "");
+        match nearest(inflated, path) {
+            near if near.is_empty() => diagnostic,
+            near => diagnostic.help(format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or"))),
+        }
+    };
+    match by {
+        Where::Catalogue => diagnostic.at(instance.span, "used here"),
+        Where::User => diagnostic,
+    }
+}
+
+/// Returns the values that templates asked for and that are named much like this one: beside it first, else anywhere.
+fn nearest(inflated: &Inflated, path: &[String]) -> Vec<String> {
+    let Some((last, parent)) = path.split_last() else { return Vec::new() };
+    let asked = &inflated.seen.reads.asked;
+    let beside: BTreeSet<&str> =
+        asked.iter().filter(|other| other.len() == path.len() && other.starts_with(parent)).filter_map(|other| other.last()).map(String::as_str).collect();
+    let found = near(last, beside);
+    if !found.is_empty() {
+        let whole = |key: &str| dotted(&parent.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>());
+        return found.into_iter().map(whole).collect();
+    }
+    let elsewhere: Vec<String> = asked.iter().filter(|other| other.last() == Some(last)).map(|other| dotted(other)).collect();
+    if elsewhere.len() <= 3 { elsewhere } else { Vec::new() }
+}
