@@ -498,11 +498,7 @@ fn fit(val: Val, wanted: Kind) -> Outcome {
         _ => false,
     };
     if fits {
-        // Functions that work on characters get characters; Go's would take the bytes as they are.
-        return Ok(match (wanted, val) {
-            (Kind::Str, Val::Raw(bytes)) => Val::str(&String::from_utf8_lossy(&bytes)),
-            (_, val) => val,
-        });
+        return Ok(val);
     }
     let message = match val {
         Val::Nil => format!("{} is wanted here and nothing is given", article(wanted.name())),

@@ -132,8 +132,7 @@ fn one(helm: &Path, apis: &[String], case: &Case) -> Result<usize, Vec<String>> 
         (Err(theirs), Ok(_)) => Err(vec![format!("helm refuses it: {}", theirs.lines().last().unwrap_or_default())]),
         (Ok(_), Err(ours)) => Err(vec![format!("lakegen refuses it: {ours}")]),
         (Ok(theirs), Ok(ours)) => {
-            let theirs = yaml::read(&theirs).map_err(|error| vec![format!("helm's output: {error}")])?;
-            let theirs = keyed(theirs.into_iter().map(|document| document.value));
+            let theirs = keyed(documents(&theirs).map_err(|error| vec![format!("helm's output: {error}")])?);
             let ours = keyed(inflated_objects(&ours));
             let mut differences = Vec::new();
             compare(&theirs, &ours, &mut differences);
@@ -215,6 +214,16 @@ fn by_lakegen(apis: &[String], case: &Case, seed: u64) -> Result<Inflated, Strin
 
 fn inflated_objects(inflated: &Inflated) -> impl Iterator<Item = Value> + '_ {
     inflated.items().map(|item| item.document.value.clone())
+}
+
+/// Reads helm's output as engines do: of a key that is set twice the last one counts.
+fn documents(text: &str) -> Result<Vec<Value>, yaml::ReadError> {
+    let mut all = Vec::new();
+    for piece in text.split("---\n# Source: ") {
+        let piece = piece.split_once('\n').map_or("", |(_, rest)| rest);
+        all.extend(yaml::read_first(piece.trim_start_matches("---\n"))?.document.map(|document| document.value));
+    }
+    Ok(all)
 }
 
 type Keyed = BTreeMap<String, Value>;
