@@ -1,34 +1,35 @@
-//! A chart and the values of a release in, objects out: what `helm template --include-crds` prints, with the place in the
-//! chart that made each.
+//! A chart and the values of a release in, objects out: what `helm template --include-crds` prints, each with the template
+//! that made it.
 
-use super::ChartError;
 use super::chart::Chart;
 use super::context::{Capabilities, Release};
+use super::manifests::{self, Item, Printed, Rendered};
 use super::render::{self, Compiled, Seen};
-use super::prepare;
 use super::version::Version;
-use crate::manifest::value::{Map, Value};
-use crate::manifest::yaml;
+use super::{ChartError, ChartWarning, prepare};
+use crate::manifest::value::Map;
 
-/// What a chart makes.
+/// What a chart makes, and what was seen on the way.
 #[derive(Clone, Debug, Default)]
 pub struct Inflated {
-    pub objects: Vec<Made>,
+    pub rendered: Rendered,
     pub seen: Seen,
+    /// What Helm passes over in silence.
+    pub warnings: Vec<ChartWarning>,
 }
 
-/// An object and the template that made it.
-#[derive(Clone, Debug)]
-pub struct Made {
-    pub value: Value,
-    pub file: String,
-    pub line: usize,
+impl Inflated {
+    /// Returns everything that the chart gives to a cluster: definitions, objects, hooks.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        let Rendered { crds, objects, hooks } = &self.rendered;
+        crds.iter().chain(objects).chain(hooks.iter().map(|hook| &hook.item))
+    }
 }
 
 /// Inflates a chart.
 ///
 /// # Errors
-/// The first thing that Helm would stop at.
+/// All that Helm would stop at.
 pub fn inflate(
     chart: &Chart,
     values: &Map,
@@ -38,21 +39,15 @@ pub fn inflate(
     seed: u64,
 ) -> Result<Inflated, Vec<ChartError>> {
     let one = |error: ChartError| vec![error];
-    let kubernetes = Version::parse(&capabilities.kubernetes).map_err(|e| one(ChartError::new(chart.name(), "", e.to_string())))?;
+    let kubernetes = Version::parse(&capabilities.kubernetes)
+        .map_err(|error| one(ChartError::new(chart.name(), "", error.to_string())))?;
     let prepared = prepare::prepare(chart.clone(), values, &kubernetes)?;
-    let chart = &prepared.chart;
-    let (printed, seen) = render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(one)?;
-    let mut objects = Vec::new();
-    for crd in chart.crds() {
-        for document in yaml::read(crd.file.text().unwrap_or_default()).map_err(|e| ChartError::new(&crd.chart, &crd.file.name, e.to_string())).map_err(one)? {
-            objects.push(Made { value: document.value, file: crd.file.name.clone(), line: document.line });
-        }
-    }
-    for printed in printed {
-        if printed.file.ends_with("NOTES.txt") { continue }
-        for document in yaml::read(&printed.text).map_err(|e| ChartError::new("", &*printed.file, e.to_string())).map_err(one)? {
-            objects.push(Made { value: document.value, file: printed.file.to_string(), line: document.line });
-        }
-    }
-    Ok(Inflated { objects, seen })
+    let (chart, mut warnings) = (&prepared.chart, prepared.warnings);
+    let (files, seen) =
+        render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(one)?;
+    let printed: Vec<Printed<'_>> =
+        files.iter().map(|file| Printed { template: &file.file, text: &file.text }).collect();
+    let (rendered, more) = manifests::sort(&printed, &chart.crds())?;
+    warnings.extend(more);
+    Ok(Inflated { rendered, seen, warnings })
 }

@@ -13,6 +13,7 @@ pub mod functions; //    what templates may call
 pub mod go; //           the template language: Go's text/template
 pub mod ignore; //       .helmignore: which files of a folder are no part of the chart
 pub mod inflate; //      chart and values → objects
+pub mod manifests; //    what templates printed → objects and hooks in Helm's order
 pub mod metadata; //     Chart.yaml
 pub mod prepare; //      a chart switched, its values merged, in Helm's order
 pub mod reads; //        which values were read

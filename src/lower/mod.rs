@@ -15,6 +15,7 @@ pub mod stores; //     the platform's store, once per namespace
 pub mod kept; //       Secrets that people keep
 pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
+pub mod charts; //     what charts make of them
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
 mod dress; //        namespace, labels and protection of every object
@@ -210,6 +211,8 @@ pub struct TargetManifests {
     pub store: Option<Value>,
     /// Where Flux replaces variables in the cluster.
     pub substituted: BTreeSet<(String, Stage)>,
+    /// What the charts make, as far as they could be looked into.
+    pub charts: Vec<charts::Inflation>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -229,6 +232,7 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
+    let charts = charts::Charts::new(world, sources, &mut found);
     let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
         let known = Known { sources, catalogue: &platform.catalogue };
@@ -244,7 +248,7 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
             memo: &memo,
             images: images::Images::of(target),
         };
-        let mut lowered = lowering.target(&targets, &mut found);
+        let mut lowered = lowering.target(&charts, &targets, &mut found);
         if let Some(before) = targets.last() {
             share(&mut lowered, before);
         }
@@ -336,7 +340,12 @@ impl<'a> Lowering<'a> {
         Late::new(&self.platform.targets, self.index, Some(instance), self.known)
     }
 
-    fn target(&self, before: &[TargetManifests], found: &mut Vec<Diagnostic>) -> TargetManifests {
+    fn target(
+        &self,
+        charts: &charts::Charts<'_>,
+        before: &[TargetManifests],
+        found: &mut Vec<Diagnostic>,
+    ) -> TargetManifests {
         let mut out = TargetManifests::default();
         let shared = context::Shared::new(self, found);
         let mut secrets = secrets::Secrets::default();
@@ -357,6 +366,7 @@ impl<'a> Lowering<'a> {
             self.finish(name, unit);
         }
         flux::protect(self, &mut out);
+        out.charts = charts.target(self, &out);
         out.order = order::order(self, &out, found);
         out
     }

@@ -71,6 +71,11 @@ pub fn is_builtin(api_version: &str) -> bool {
         || table().get(group).is_some_and(|kinds| kinds.values().flatten().any(|kind| kind.kubernetes.is_some()))
 }
 
+/// Returns everything that is known, by group and kind.
+pub fn all() -> impl Iterator<Item = &'static Kind> {
+    table().values().flat_map(BTreeMap::values).flatten()
+}
+
 /// Returns the kinds of a group, for near matches.
 pub fn kinds_of(api_version: &str) -> Vec<&'static str> {
     table().get(group(api_version)).into_iter().flat_map(BTreeMap::keys).copied().collect()

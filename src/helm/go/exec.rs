@@ -38,6 +38,20 @@ struct Run<'r> {
     vars: Vec<Val>,
 }
 
+impl Run<'_> {
+    fn get(&self, slot: usize) -> Outcome {
+        self.vars.get(slot).cloned().ok_or_else(|| Fail::new("this variable is not set here"))
+    }
+
+    fn set(&mut self, slot: usize, val: Val) -> Outcome<()> {
+        match self.vars.get_mut(slot) {
+            Some(var) => *var = val,
+            None => return Err(Fail::new("this variable is not set here")),
+        }
+        Ok(())
+    }
+}
+
 impl Vm<'_> {
     /// Runs a template by its name and returns what it prints, without the words that Go prints for nothing.
     ///
@@ -175,10 +189,10 @@ impl Vm<'_> {
             self.spend(1)?;
             match range.pipe.into[..] {
                 [] => {}
-                [element] => run.vars[element] = item.clone(),
+                [element] => run.set(element, item.clone())?,
                 [index, element, ..] => {
-                    run.vars[index] = key;
-                    run.vars[element] = item.clone();
+                    run.set(index, key)?;
+                    run.set(element, item.clone())?;
                 }
             }
             if self.nodes(&range.body, &item, run, out)? == Flow::Break {
@@ -198,7 +212,7 @@ impl Vm<'_> {
         }
         let val = last.unwrap_or_default();
         for slot in &pipe.into {
-            run.vars[*slot] = val.clone();
+            run.set(*slot, val.clone())?;
         }
         Ok(val)
     }
@@ -215,8 +229,7 @@ impl Vm<'_> {
                 self.fields(receiver, path, &command.args, last, dot, run)
             }
             ExprKind::Variable(slot, path) if !path.is_empty() => {
-                let receiver = run.vars[*slot].clone();
-                self.fields(receiver, path, &command.args, last, dot, run)
+                run.get(*slot).and_then(|receiver| self.fields(receiver, path, &command.args, last, dot, run))
             }
             _ if given => Err(Fail::new("only functions and methods take arguments")),
             ExprKind::Nil => Err(Fail::new("`nil` alone does nothing")),
@@ -235,8 +248,7 @@ impl Vm<'_> {
             ExprKind::Str(text) => return Ok(Val::str(text)),
             ExprKind::Field(path) => self.fields(dot.clone(), path, &[], None, dot, run),
             ExprKind::Variable(slot, path) => {
-                let receiver = run.vars[*slot].clone();
-                self.fields(receiver, path, &[], None, dot, run)
+                run.get(*slot).and_then(|receiver| self.fields(receiver, path, &[], None, dot, run))
             }
             ExprKind::Chain(inner, path) => {
                 let receiver = self.plain(inner, dot, run)?;
@@ -476,9 +488,9 @@ fn fit(val: Val, wanted: Kind) -> Outcome {
         | (Kind::Int64, Val::Int64(_))
         | (Kind::Float, Val::Float(_))
         | (Kind::Bool, Val::Bool(_)) => true,
-        (Kind::Map, Val::Map(map)) => matches!(map.of, Of::Any | Of::Values),
-        (Kind::List, Val::List(list)) => list.of == Of::Any,
-        (Kind::Strings, Val::List(list)) => list.of == Of::Str,
+        (Kind::Map, Val::Map(map)) => matches!(map.of, Of::Any | Of::Values | Of::Nil),
+        (Kind::List, Val::List(list)) => matches!(list.of, Of::Any | Of::Nil),
+        (Kind::Strings, Val::List(list)) => matches!(list.of, Of::Str | Of::NilStr),
         (Kind::Time, Val::Object(object)) => object.type_name() == "time.Time",
         (Kind::Map, Val::Nil) => return Ok(Val::Map(Rc::new(Table::new(Of::Any)))),
         (Kind::List, Val::Nil) => return Ok(Val::list(Vec::new())),

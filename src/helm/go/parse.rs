@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
-use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, is_empty};
+use super::tree::{NO_SLOT, Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, is_empty};
 use crate::helm::functions;
 
 /// Blocks and parentheses within one another. Go stops at 1000 parentheses; its stack grows, ours does not.
@@ -51,12 +51,14 @@ struct Parser<'t> {
 /// The variables that can be named here, each in the slot of its index.
 struct Scope {
     names: Vec<Cow<'static, str>>,
+    /// Variables of a body, which Go's parser still knows in the `else` behind it, and which have no value there.
+    gone: Vec<Cow<'static, str>>,
     slots: usize,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { names: vec![Cow::Borrowed("$")], slots: 1 }
+        Self { names: vec![Cow::Borrowed("$")], gone: Vec::new(), slots: 1 }
     }
 }
 
@@ -65,6 +67,18 @@ impl Scope {
         self.names.push(Cow::Owned(name.to_owned()));
         self.slots = self.slots.max(self.names.len());
         self.names.len() - 1
+    }
+
+    /// Leaves a body: its variables have no value any more.
+    fn leave(&mut self, bound: usize) {
+        let left = self.names.drain(bound..);
+        self.gone.extend(left);
+    }
+
+    /// Leaves a whole block.
+    fn close(&mut self, known: usize, gone: usize) {
+        self.names.truncate(known);
+        self.gone.truncate(gone);
     }
 }
 
@@ -285,14 +299,14 @@ impl Parser<'_> {
 
     fn branch(&mut self, keyword: Keyword) -> Parsed<Branch> {
         self.deeper(|parser| {
-            let known = parser.scope.names.len();
+            let (known, gone) = (parser.scope.names.len(), parser.scope.gone.len());
             let place = if keyword == Keyword::If { "an `if`" } else { "a `with`" };
             let pipe = parser.pipe(place, Kind::RightDelim)?;
             let bound = parser.scope.names.len();
             let (body, ended) = parser.list()?;
-            parser.scope.names.truncate(bound);
+            parser.scope.leave(bound);
             let otherwise = parser.otherwise(ended, Some(keyword))?;
-            parser.scope.names.truncate(known);
+            parser.scope.close(known, gone);
             Ok(Branch { pipe, body, otherwise })
         })
     }
@@ -324,15 +338,15 @@ impl Parser<'_> {
 
     fn range(&mut self) -> Parsed<Node> {
         self.deeper(|parser| {
-            let known = parser.scope.names.len();
+            let (known, gone) = (parser.scope.names.len(), parser.scope.gone.len());
             let pipe = parser.pipe("a `range`", Kind::RightDelim)?;
             let bound = parser.scope.names.len();
             parser.ranges += 1;
             let (body, ended) = parser.list()?;
             parser.ranges -= 1;
-            parser.scope.names.truncate(bound);
+            parser.scope.leave(bound);
             let otherwise = parser.otherwise(ended, None)?;
-            parser.scope.names.truncate(known);
+            parser.scope.close(known, gone);
             Ok(Node::Range(Range { pipe, body, otherwise }))
         })
     }
@@ -407,7 +421,8 @@ impl Parser<'_> {
 
     fn slot(&self, name: &str, token: &Token) -> Parsed<usize> {
         let found = self.scope.names.iter().rposition(|known| known == name);
-        found.ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
+        let gone = || self.scope.gone.iter().any(|known| known == name).then_some(NO_SLOT);
+        found.or_else(gone).ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
     }
 
     fn command(&mut self, place: &str) -> Parsed<Command> {

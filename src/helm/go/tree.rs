@@ -94,6 +94,9 @@ pub enum ExprKind {
     Function(Callee),
 }
 
+/// The slot of a variable that is named where it has no value.
+pub const NO_SLOT: usize = usize::MAX;
+
 /// A number as it is written; what it becomes depends on what is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Number {

@@ -214,7 +214,7 @@ fn by_lakegen(apis: &[String], case: &Case, seed: u64) -> Result<Inflated, Strin
 }
 
 fn inflated_objects(inflated: &Inflated) -> impl Iterator<Item = Value> + '_ {
-    inflated.objects.iter().map(|object| object.value.clone())
+    inflated.items().map(|item| item.document.value.clone())
 }
 
 type Keyed = BTreeMap<String, Value>;
