@@ -11,7 +11,7 @@ use std::sync::Arc;
 use lakegen::helm::functions;
 use lakegen::helm::go::parse;
 use lakegen::helm::go::tree::Templates;
-use lakegen::helm::go::value::Val;
+use lakegen::helm::go::value::{Of, Val};
 use lakegen::helm::go::vm::{Fail, Limits, Vm};
 use lakegen::manifest::yaml;
 
@@ -35,7 +35,7 @@ fn tables() -> Vec<PathBuf> {
 /// Renders a text with the values of the tables.
 fn render(text: &str, limits: Limits, seed: u64) -> Result<String, Box<Fail>> {
     let values = yaml::read(&fs::read_to_string(folder().join("values.yaml")).unwrap()).unwrap();
-    let values = Val::Map(Val::from_values(values[0].value.as_map().unwrap()));
+    let values = Val::Map(Val::from_values(values[0].value.as_map().unwrap(), Of::Values));
     let dot = Val::map([(Rc::from("Values"), values)]);
     let name: Arc<str> = Arc::from("case");
     let parsed = parse::parse(&name, &name, &Arc::from(text)).map_err(|error| Fail::new(format!("{error:?}")))?;
@@ -61,7 +61,10 @@ fn tables_hold() {
                 expected => *expected == result,
             };
             if !same {
-                wrong.push(format!("{name}:{}\n  {}\n  is {result:?}\n not {:?}", case.line, case.template, case.expected));
+                wrong.push(format!(
+                    "{name}:{}\n  {}\n  is {result:?}\n not {:?}",
+                    case.line, case.template, case.expected
+                ));
             }
         }
     }

@@ -100,7 +100,9 @@ fn rendered(folder: &Path, helm: &Path, cases: &[&Case]) -> Result<Vec<String>, 
         .map(|(i, case)| (format!("_{i}.tpl"), format!("{{{{ define \"case{i}\" }}}}{}{{{{ end }}}}", case.template)))
         .collect();
     let all: String = (0..cases.len())
-        .map(|i| format!("---\nnumber: {i}\nout: {{{{ include \"case{i}\" . | replace \"<no value>\" \"\" | b64enc }}}}\n"))
+        .map(|i| {
+            format!("---\nnumber: {i}\nout: {{{{ include \"case{i}\" . | replace \"<no value>\" \"\" | b64enc }}}}\n")
+        })
         .collect();
     files.push(("all.yaml".into(), all));
     let output = template(folder, helm, &files)?;
