@@ -99,6 +99,14 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
         _ => (false, text),
     };
     let lower = rest.to_ascii_lowercase();
+    let lower = if lower.contains('_') {
+        if !underscores_stand_right(&lower) {
+            return None;
+        }
+        lower.replace('_', "")
+    } else {
+        lower
+    };
     let float = if let Some(hex) = lower.strip_prefix("0x") {
         hex_float(hex)?
     } else if matches!(lower.as_str(), "inf" | "infinity" | "nan") {
@@ -111,11 +119,28 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
     Some(if negative { -float } else { float })
 }
 
+/// Says whether each underscore stands between digits, or between a prefix and a digit (`strconv`'s `underscoreOK`).
+fn underscores_stand_right(text: &str) -> bool {
+    let (digits, hex) = text.strip_prefix("0x").map_or((text, false), |digits| (digits, true));
+    let is_digit = |c: char| c.is_ascii_digit() || (hex && c.is_ascii_hexdigit());
+    let mut before = if hex { '0' } else { '^' };
+    for c in digits.chars() {
+        before = match c {
+            '_' if before == '0' => '_',
+            '_' => return false,
+            c if is_digit(c) => '0',
+            _ if before == '_' => return false,
+            _ => '!',
+        };
+    }
+    before != '_'
+}
+
 /// The digits and exponent of a hexadecimal float, which must have an exponent.
 fn hex_float(text: &str) -> Option<f64> {
     let (digits, exponent) = text.split_once('p')?;
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all: String = [whole, fraction].concat().replace('_', "");
+    let all: String = [whole, fraction].concat();
     if all.is_empty() || all.len() > 13 || !all.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None; // More digits than a float holds are never written by hand.
     }

@@ -162,7 +162,7 @@ fn private_key(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 /// A certificate and key that the user gives, in base64; only their form is checked.
 fn custom(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let decoded = |index: usize, what: &str| {
-        encodings::decode(bytes(args, index), &encodings::BASE64)
+        encodings::decode64(bytes(args, index))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .map_err(|_| Fail::new(format!("unable to decode base64 {what}")))
     };

@@ -19,8 +19,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         takes: &[Kind::Str],
         rest: Some(Any),
         run: |vm, args| match args {
-            [Val::Str(format), rest @ ..] => {
-                let out = sprintf(vm, format, rest)?;
+            [format, rest @ ..] => {
+                let out = sprintf(vm, &super::cast::text_of(format), rest)?;
                 text(vm, out)
             }
             _ => Err(Fail::new("`printf` takes a format")),
@@ -33,7 +33,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "len", takes: &[Any], rest: None, run: |_, args| length(&args[0]) },
     Function { name: "not", takes: &[Any], rest: None, run: |_, args| Ok(Val::Bool(!args[0].truth())) },
     Function { name: "eq", takes: &[Any], rest: Some(Any), run: |_, args| equal_any(args).map(Val::Bool) },
-    Function { name: "ne", takes: &[Any, Any], rest: None, run: |_, args| equal(&args[0], &args[1]).map(|e| Val::Bool(!e)) },
+    Function {
+        name: "ne",
+        takes: &[Any, Any],
+        rest: None,
+        run: |_, args| equal(&args[0], &args[1]).map(|e| Val::Bool(!e)),
+    },
     Function { name: "lt", takes: &[Any, Any], rest: None, run: |_, args| ordered(args, Ordering::is_lt) },
     Function { name: "le", takes: &[Any, Any], rest: None, run: |_, args| ordered(args, Ordering::is_le) },
     Function { name: "gt", takes: &[Any, Any], rest: None, run: |_, args| ordered(args, Ordering::is_gt) },
@@ -56,7 +61,8 @@ fn joined(args: &[Val]) -> String {
     if let [Val::Str(text)] = args {
         return text.to_string();
     }
-    let shown: Vec<Val> = args.iter().map(|arg| if matches!(arg, Val::Nil) { Val::str("<no value>") } else { arg.clone() }).collect();
+    let shown: Vec<Val> =
+        args.iter().map(|arg| if matches!(arg, Val::Nil) { Val::str("<no value>") } else { arg.clone() }).collect();
     print::sprint(&shown)
 }
 
@@ -131,7 +137,9 @@ fn index(args: &[Val]) -> Outcome {
             Val::List(list) => {
                 let at = position(index, list.items.len())?;
                 let found = list.items.get(at).cloned();
-                found.ok_or_else(|| Fail::new(format!("the index {at} is out of range: there are {}", list.items.len())))?
+                found.ok_or_else(|| {
+                    Fail::new(format!("the index {at} is out of range: there are {}", list.items.len()))
+                })?
             }
             Val::Str(_) | Val::Raw(_) | Val::Bytes(_) => {
                 let bytes = item.as_bytes().unwrap_or_default();
@@ -146,7 +154,9 @@ fn index(args: &[Val]) -> Outcome {
                     None => Val::Nil,
                 },
                 Val::Nil => return Err(Fail::new("nothing is given as a key")),
-                other => return Err(Fail::new(format!("a key is a string, and {} is given", article(other.type_name())))),
+                other => {
+                    return Err(Fail::new(format!("a key is a string, and {} is given", article(other.type_name()))));
+                }
             },
             Val::Object(object) => match (object.items(), index) {
                 (Some(items), Val::Str(key)) => {
@@ -155,7 +165,11 @@ fn index(args: &[Val]) -> Outcome {
                 }
                 (Some(items), index) => {
                     let at = position(index, items.len())?;
-                    items.into_iter().nth(at).map(|(_, val)| val).ok_or_else(|| Fail::new(format!("the index {at} is out of range")))?
+                    items
+                        .into_iter()
+                        .nth(at)
+                        .map(|(_, val)| val)
+                        .ok_or_else(|| Fail::new(format!("the index {at} is out of range")))?
                 }
                 _ => return Err(Fail::new(format!("{} cannot be indexed", article(item.type_name())))),
             },

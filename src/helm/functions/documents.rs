@@ -27,7 +27,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("fromJsonArray", &[Text], |vm, args| from(vm, args, Shape::List, from_json)),
     exact("mustFromJson", &[Text], |vm, args| {
         room(vm, bytes(args, 0).len())?;
-        go_json::read(bytes(args, 0)).map_err(Fail::new)
+        match go_json::read(bytes(args, 0)).map_err(Fail::new)? {
+            (val, None) => Ok(val),
+            (_, Some(error)) => Err(Fail::new(error)),
+        }
     }),
     exact("toToml", &[Any], to_toml),
     exact("fromToml", &[Text], |vm, args| from(vm, args, Shape::Map, from_toml)),
@@ -105,7 +108,14 @@ fn shaped(val: Val, shape: Shape) -> Result<Val, String> {
 }
 
 fn from_json(text: &[u8], shape: Shape) -> Result<Val, String> {
-    shaped(go_json::read(text)?, shape)
+    let (val, unfit) = go_json::read(text)?;
+    let val = shaped(val, shape)?;
+    match (unfit, &val) {
+        (Some(error), Val::Map(map)) => map.set("Error".into(), Val::str(&error)),
+        (Some(error), _) => return Err(error),
+        (None, _) => {}
+    }
+    Ok(val)
 }
 
 fn from_yaml(text: &[u8], shape: Shape) -> Result<Val, String> {
@@ -114,7 +124,12 @@ fn from_yaml(text: &[u8], shape: Shape) -> Result<Val, String> {
     // Of several documents the first one counts.
     let read =
         yaml::read_first(text).map_err(|error| unreadable(format!("yaml: line {}: {}", error.line, error.message)))?;
-    let val = read.document.map_or(Val::Nil, |document| Val::from_data(&document.value));
+    let val = match (read.document.map_or(Val::Nil, |document| Val::from_data(&document.value)), shape) {
+        // Here null leaves the empty map or list as it is, other than with JSON.
+        (Val::Nil, Shape::Map) => Val::map([]),
+        (Val::Nil, Shape::List) => Val::list(Vec::new()),
+        (val, _) => val,
+    };
     shaped(val, shape).map_err(|error| format!("error unmarshaling JSON: while decoding JSON: {error}"))
 }
 

@@ -1,7 +1,5 @@
 //! Base64 and base32 with Go's errors, which these functions return as their text.
 
-use std::borrow::Cow;
-
 use super::super::go::value::{Val, base64};
 use super::super::go::vm::{Outcome, Vm};
 use super::Kind::Str as Text;
@@ -9,9 +7,9 @@ use super::{Function, bytes, exact, room};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     exact("b64enc", &[Text], b64enc),
-    exact("b64dec", &[Text], |_, args| Ok(decoded(decode(bytes(args, 0), &BASE64), "base64"))),
+    exact("b64dec", &[Text], |_, args| Ok(decoded(decode64(bytes(args, 0)), "base64"))),
     exact("b32enc", &[Text], b32enc),
-    exact("b32dec", &[Text], |_, args| Ok(decoded(decode(bytes(args, 0), &BASE32), "base32"))),
+    exact("b32dec", &[Text], |_, args| Ok(decoded(decode32(bytes(args, 0)), "base32"))),
 ];
 
 fn b64enc(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
@@ -28,7 +26,7 @@ fn b32enc(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         let word = chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)) << (8 * (5 - chunk.len()));
         let used = (chunk.len() * 8).div_ceil(5);
         for place in 0..8 {
-            let symbol = BASE32.symbols[(word >> (35 - 5 * place) & 31) as usize];
+            let symbol = SYMBOLS32[(word >> (35 - 5 * place) & 31) as usize];
             out.push(if place < used { char::from(symbol) } else { '=' });
         }
     }
@@ -42,103 +40,96 @@ fn decoded(result: Result<Vec<u8>, usize>, name: &str) -> Val {
     }
 }
 
-/// An alphabet of `2^bits` symbols, in groups that fill whole bytes.
-pub(super) struct Alphabet {
-    symbols: &'static [u8],
-    bits: u32,
-    /// Symbols in a group.
-    group: usize,
-    /// How many symbols a group with padding may hold.
-    partial: &'static [usize],
+const SYMBOLS64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const SYMBOLS32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// The value of a symbol in an alphabet.
+fn value_of(symbol: u8, alphabet: &[u8]) -> Option<u64> {
+    alphabet.iter().position(|other| *other == symbol).map(|value| value as u64)
 }
 
-pub(super) const BASE64: Alphabet = Alphabet {
-    symbols: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    bits: 6,
-    group: 4,
-    partial: &[2, 3],
-};
-const BASE32: Alphabet =
-    Alphabet { symbols: b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", bits: 5, group: 8, partial: &[2, 4, 5, 7] };
+/// Adds the whole bytes of a word of so many bits.
+fn push(out: &mut Vec<u8>, word: u64, bits: usize) {
+    for byte in 1..=bits / 8 {
+        out.push((word >> (bits - 8 * byte) & 0xff) as u8);
+    }
+}
 
-/// Decodes as `encoding/base64` and `encoding/base32` do: padding is needed, line ends are skipped.
+/// Decodes as `base64.StdEncoding`: padding is needed, line ends are skipped.
 ///
 /// # Errors
 /// The place that Go names.
-pub(super) fn decode(text: &[u8], alphabet: &Alphabet) -> Result<Vec<u8>, usize> {
-    if alphabet.bits == 5 {
-        // base32 takes line ends out first, so the places that it names are of what is left.
-        let text: Cow<'_, [u8]> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-        return groups(&text, alphabet);
-    }
-    groups(text, alphabet)
-}
-
-fn groups(text: &[u8], alphabet: &Alphabet) -> Result<Vec<u8>, usize> {
+pub(super) fn decode64(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let mut at = 0;
-    let skip = |mut at: usize| {
+    let after_lines = |mut at: usize| {
         while matches!(text.get(at), Some(b'\r' | b'\n')) {
             at += 1;
         }
         at
     };
+    let mut at = 0;
     loop {
-        let (mut word, mut count) = (0_u64, 0);
-        while count < alphabet.group {
-            at = skip(at);
+        let (mut word, mut count) = (0, 0);
+        while count < 4 {
+            at = after_lines(at);
             let Some(byte) = text.get(at) else {
-                if count == 0 {
-                    return Ok(out);
-                }
-                return Err(if alphabet.bits == 6 { at - count } else { at.saturating_sub(count) });
+                return if count == 0 { Ok(out) } else { Err(at - count) };
             };
             at += 1;
-            if *byte == b'=' {
-                return finish(out, word, count, text, at, alphabet);
+            if let Some(value) = value_of(*byte, SYMBOLS64) {
+                word = word << 6 | value;
+                count += 1;
+                continue;
             }
-            let Some(symbol) = alphabet.symbols.iter().position(|symbol| symbol == byte) else { return Err(at - 1) };
-            word = word << alphabet.bits | symbol as u64;
+            if *byte != b'=' || count < 2 {
+                return Err(at - 1);
+            }
+            if count == 2 {
+                at = after_lines(at);
+                match text.get(at) {
+                    None => return Err(text.len()),
+                    Some(b'=') => at += 1,
+                    Some(_) => return Err(at - 1),
+                }
+            }
+            at = after_lines(at);
+            push(&mut out, word >> if count == 2 { 4 } else { 2 }, 8 * (count - 1));
+            return if at < text.len() { Err(at) } else { Ok(out) };
+        }
+        push(&mut out, word, 24);
+    }
+}
+
+/// Decodes as `base32.StdEncoding`, which takes line ends out first and does not look at what follows padding.
+fn decode32(text: &[u8]) -> Result<Vec<u8>, usize> {
+    let text: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+    let mut out = Vec::with_capacity(text.len() / 8 * 5);
+    let mut at = 0;
+    while at < text.len() {
+        let (mut word, mut count) = (0, 0);
+        while count < 8 {
+            let Some(byte) = text.get(at) else { return Err(at - count) };
+            at += 1;
+            let left = text.len() - at;
+            if *byte == b'=' && count >= 2 && left < 8 {
+                if left + count < 7 {
+                    return Err(text.len());
+                }
+                if let Some(wrong) = text[at..].iter().take(7 - count).position(|b| *b != b'=') {
+                    return Err(at + wrong - 1);
+                }
+                if matches!(count, 3 | 6) {
+                    return Err(at - 1);
+                }
+                let bits = count * 5;
+                push(&mut out, word >> (bits % 8), bits - bits % 8);
+                return Ok(out);
+            }
+            let Some(value) = value_of(*byte, SYMBOLS32) else { return Err(at - 1) };
+            word = word << 5 | value;
             count += 1;
         }
-        push(&mut out, word, alphabet.group, alphabet);
+        push(&mut out, word, 40);
     }
-}
-
-/// The last group, of which `count` symbols were read and one sign of padding, which ends before `at`.
-fn finish(
-    mut out: Vec<u8>,
-    word: u64,
-    count: usize,
-    text: &[u8],
-    at: usize,
-    alphabet: &Alphabet,
-) -> Result<Vec<u8>, usize> {
-    if !alphabet.partial.contains(&count) {
-        return Err(at - 1);
-    }
-    let mut at = at;
-    for _ in count + 1..alphabet.group {
-        while alphabet.bits == 6 && matches!(text.get(at), Some(b'\r' | b'\n')) {
-            at += 1;
-        }
-        match text.get(at) {
-            None => return Err(text.len()),
-            Some(b'=') => at += 1,
-            Some(_) => return Err(at),
-        }
-    }
-    while matches!(text.get(at), Some(b'\r' | b'\n')) {
-        at += 1;
-    }
-    push(&mut out, word, count, alphabet);
-    if at < text.len() { Err(at) } else { Ok(out) }
-}
-
-/// Adds the whole bytes of `count` symbols.
-fn push(out: &mut Vec<u8>, word: u64, count: usize, alphabet: &Alphabet) {
-    let bits = u32::try_from(count).unwrap_or(0) * alphabet.bits;
-    for byte in 1..=bits / 8 {
-        out.push((word >> (bits - 8 * byte) & 0xff) as u8);
-    }
+    Ok(out)
 }

@@ -157,16 +157,17 @@ pub(super) fn float(f: f64) -> String {
     format!("{f}")
 }
 
-/// Reads one JSON value; every number is a float.
+/// Reads one JSON value; every number is a float. Beside it stands the message about a number that no float holds, for
+/// which Go goes on with nil.
 ///
 /// # Errors
 /// Go's message.
-pub(super) fn read(text: &[u8]) -> Result<Val, String> {
-    let mut reader = Reader { text, at: 0 };
+pub(super) fn read(text: &[u8]) -> Result<(Val, Option<String>), String> {
+    let mut reader = Reader { text, at: 0, unfit: None };
     let val = reader.value("looking for beginning of value", 0)?;
     reader.skip();
     match reader.peek() {
-        None => Ok(val),
+        None => Ok((val, reader.unfit)),
         Some(_) => Err(reader.unexpected("after top-level value")),
     }
 }
@@ -174,6 +175,8 @@ pub(super) fn read(text: &[u8]) -> Result<Val, String> {
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
+    /// The first number that did not fit.
+    unfit: Option<String>,
 }
 
 impl Reader<'_> {
@@ -325,7 +328,11 @@ impl Reader<'_> {
         let written = String::from_utf8_lossy(self.text.get(from..self.at).unwrap_or_default());
         match written.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Val::Float(number)),
-            _ => Err(format!("json: cannot unmarshal number {written} into Go value of type float64")),
+            _ => {
+                let message = || format!("json: cannot unmarshal number {written} into Go value of type float64");
+                self.unfit.get_or_insert_with(message);
+                Ok(Val::Nil)
+            }
         }
     }
 

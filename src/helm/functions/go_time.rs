@@ -138,6 +138,10 @@ impl Time {
                 (false, false) => "am",
             }
             .into(),
+            Part::Zone if self.zone.is_empty() => {
+                let (sign, minutes) = (if self.offset < 0 { '-' } else { '+' }, self.offset.unsigned_abs() / 60);
+                format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
+            }
             Part::Zone => self.zone.to_string(),
             Part::Offset { z: true, .. } if self.offset == 0 => "Z".into(),
             Part::Offset { pattern, .. } => {

@@ -103,7 +103,15 @@ impl Emitter {
             }
             Val::Str(text) => self.string(text, place)?,
             Val::Raw(bytes) if self.dialect == Dialect::Sigs => self.string(&replaced(bytes), place)?,
-            Val::Raw(bytes) => self.scalar(&format!("!!binary {}", base64(bytes)), Style::Plain, place),
+            Val::Raw(bytes) => {
+                self.indicator("!!binary", true, false, false);
+                let text = base64(bytes);
+                let lines: Vec<&str> = text.as_bytes().chunks(70).filter_map(|l| std::str::from_utf8(l).ok()).collect();
+                match lines.as_slice() {
+                    [line] if line.len() < 70 => self.scalar(line, Style::Plain, place),
+                    lines => self.scalar(&(lines.join("\n") + "\n"), Style::Literal, place),
+                }
+            }
             Val::Bytes(bytes) if self.dialect == Dialect::Sigs => self.string(&base64(bytes), place)?,
             Val::Bytes(bytes) => {
                 let items: Vec<Val> = bytes.iter().map(|b| Val::Byte(*b)).collect();

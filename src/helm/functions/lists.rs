@@ -198,11 +198,14 @@ fn concat(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 
 fn chunk(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let (size, items) = (int(args, 0), items(arg(args, 1), "Cannot chunk type")?);
-    let size = match usize::try_from(size) {
-        Ok(size) if size > 0 => size,
-        _ if size == 0 => return Err(Fail::new("runtime error: makeslice: len out of range")),
-        // Go computes a count that is not positive, so nothing comes out, or too few.
-        _ => return Err(Fail::new("runtime error: makeslice: len out of range")),
+    let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
+        // Go counts chunks in floats: a negative size makes none of two items or more.
+        return match items.len() {
+            len if size < 0 && len > 1 && (len as u64 - 1).div_ceil(size.unsigned_abs()) == 1 => {
+                Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::List })))
+            }
+            _ => Err(Fail::new("runtime error: makeslice: len out of range")),
+        };
     };
     room(vm, items.len().saturating_mul(size_of::<Val>()))?;
     let chunks = items.chunks(size).map(|part| Val::list(part.to_vec())).collect();

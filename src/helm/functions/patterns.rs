@@ -125,6 +125,7 @@ fn expand(out: &mut String, template: &str, captures: &Captures<'_>, regex: &Reg
             continue;
         }
         let word = |text: &str| text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+        let dollar = after;
         let (name, after) = if let Some(inner) = after.strip_prefix('{') {
             let length = word(inner);
             match inner[length..].strip_prefix('}') {
@@ -137,7 +138,7 @@ fn expand(out: &mut String, template: &str, captures: &Captures<'_>, regex: &Reg
         if name.is_empty() {
             // Not a name: the dollar stands for itself.
             out.push('$');
-            rest = after;
+            rest = dollar;
             continue;
         }
         rest = after;
@@ -162,7 +163,7 @@ fn split(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
     if count == 0 {
         return Ok(strings(Vec::new()));
     }
-    if !regex.as_str().is_empty() && text.is_empty() {
+    if !super::bytes(args, 0).is_empty() && text.is_empty() {
         return Ok(super::text::strings(vec![Val::str("")]));
     }
     let most = usize::try_from(count).unwrap_or(usize::MAX);
@@ -181,7 +182,7 @@ fn split(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
     if end != text.len() {
         out.push(Val::str(&text[begin..]));
     }
-    Ok(strings(out))
+    Ok(super::text::strings(out))
 }
 
 fn quote_meta(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {

@@ -185,7 +185,12 @@ fn one(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
         ('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'v', Val::Float(f)) => {
             let precision = flags.precision.or(if matches!(verb, 'g' | 'G' | 'v') { None } else { Some(6) });
             let format = if verb == 'v' { 'g' } else { verb };
-            signed(out, float(f.abs(), format, precision).trim_start_matches('+'), f.is_sign_negative() && !f.is_nan(), flags);
+            signed(
+                out,
+                float(f.abs(), format, precision).trim_start_matches('+'),
+                f.is_sign_negative() && !f.is_nan(),
+                flags,
+            );
         }
         ('s' | 'v' | 'q' | 'x' | 'X', Val::Str(_) | Val::Raw(_) | Val::Bytes(_)) => text(out, verb, arg, flags),
         ('s' | 'v', Val::Object(object)) => pad(out, &object.print(), flags),
@@ -214,7 +219,8 @@ fn text(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
     if verb != 'q' {
         return pad(out, &cut, flags);
     }
-    if flags.sharp && !cut.contains('`') && !cut.chars().any(|c| c < ' ' && c != '\t' || c == '\x7f' || c == '\u{feff}') {
+    if flags.sharp && !cut.contains('`') && !cut.chars().any(|c| c < ' ' && c != '\t' || c == '\x7f' || c == '\u{feff}')
+    {
         return pad(out, &format!("`{cut}`"), flags);
     }
     let mut literal = String::from("\"");

@@ -138,9 +138,7 @@ impl<'p> Parser<'p> {
             return Ok(false);
         };
         if let Some(named) = inner.strip_prefix("P<").or_else(|| inner.strip_prefix('<')) {
-            if !matches!(named.as_bytes().first(), Some(b'=' | b'!')) || inner.starts_with('P') {
-                return self.named_group(start, named);
-            }
+            return self.named_group(start, named);
         }
         let mut negative = false;
         let mut flags = String::new();
@@ -172,7 +170,7 @@ impl<'p> Parser<'p> {
                 _ => return error("invalid or unsupported Perl syntax", seen),
             }
         }
-        error("missing closing )", self.pattern)
+        error("invalid or unsupported Perl syntax", start)
     }
 
     fn named_group(&mut self, start: &'p str, named: &'p str) -> Result<bool, String> {
@@ -183,12 +181,12 @@ impl<'p> Parser<'p> {
         if !valid {
             return error("invalid named capture", &start[..start.len() - after.len()]);
         }
-        if self.out.contains(&format!("(?P<{name}>")) {
-            return error("duplicate capture group name", name);
-        }
         self.rest = after;
-        // Rust's names do not begin with a digit; Go's may, but then `$1x` cannot be told from a number anyway.
-        self.out.push_str(&format!("(?P<{name}>"));
+        // Go lets two groups have one name, and takes the first that matched; here the later ones have none. Names
+        // that begin with a digit exist only there.
+        let opening = format!("(?P<{name}>");
+        let known = self.out.contains(&opening) || name.starts_with(|c: char| c.is_ascii_digit());
+        self.out.push_str(if known { "(" } else { &opening });
         self.open += 1;
         Ok(false)
     }
@@ -307,8 +305,18 @@ impl<'p> Parser<'p> {
                         Ok(c)
                     }
                     None => {
-                        let valid = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
-                        let end = (start.len() - self.rest.len() + valid + 1).min(start.len());
+                        // Go stops at what is no digit, or too large.
+                        let braced = self.rest.starts_with('{');
+                        let within = self.rest.trim_start_matches('{');
+                        let mut code = 0_u32;
+                        let stop = within.char_indices().find(|(_, c)| {
+                            code =
+                                c.to_digit(16).map_or(u32::MAX, |digit| code.saturating_mul(16).saturating_add(digit));
+                            code > 0x10_ffff
+                        });
+                        let used = stop.map_or(within.len(), |(at, c)| at + c.len_utf8());
+                        let used = if braced { 1 + used } else { 2.min(self.rest.len()) };
+                        let end = start.len() - self.rest.len() + used;
                         error("invalid escape sequence", start.get(..end).unwrap_or(start))
                     }
                 };

@@ -160,10 +160,10 @@ fn decrypt(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         return Ok(Val::str(""));
     }
     super::room(vm, text.len())?;
-    let content = encodings::decode(text, &encodings::BASE64)
-        .map_err(|at| Fail::new(format!("illegal base64 data at input byte {at}")))?;
+    let content =
+        encodings::decode64(text).map_err(|at| Fail::new(format!("illegal base64 data at input byte {at}")))?;
     let Some((iv, rest)) = content.split_first_chunk::<BLOCK>() else {
-        let length = content.len();
+        let length = text.len() / 4 * 3;
         return Err(Fail::new(format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {length}")));
     };
     if rest.len() % BLOCK != 0 {

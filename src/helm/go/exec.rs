@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::lex::SyntaxError;
 use super::print;
 use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, place};
-use super::value::{Of, Str, Table, Val};
+use super::value::{List, Of, Str, Table, Val};
 use super::vm::{Fail, Frame, Outcome, Vm};
 use crate::helm::functions::{Function, Kind};
 
@@ -163,9 +163,8 @@ impl Vm<'_> {
                 _ => Box::new((0..n).map(|i| (Val::Nil, Val::Int(i)))),
             }
         };
-        let numbered = |items: Vec<Val>| -> Box<dyn Iterator<Item = (Val, Val)>> {
-            Box::new((0..).map(Val::Int).zip(items))
-        };
+        let numbered =
+            |items: Vec<Val>| -> Box<dyn Iterator<Item = (Val, Val)>> { Box::new((0..).map(Val::Int).zip(items)) };
         let items = match &val {
             Val::Nil => return self.nodes(&range.otherwise, dot, run, out),
             Val::Int(n) | Val::Int64(n) if range.pipe.into.len() < 2 => whole(*n),
@@ -273,7 +272,18 @@ impl Vm<'_> {
             Some(val) => Ok(val),
             None => {
                 let val = self.plain(expr, dot, run)?;
-                fit(val, wanted).map_err(|fail| placed(fail, run.template, expr.at))
+                let fitted = match (&val, &expr.kind) {
+                    // A field that is nil still has Go's type `interface {}`; a variable or pipeline that is nil has none,
+                    // and becomes a nil map or list.
+                    (Val::Nil, ExprKind::Field(_) | ExprKind::Chain(..)) if wanted != Kind::Any => {
+                        Err(misfit(&val, wanted))
+                    }
+                    (Val::Nil, ExprKind::Variable(_, path)) if wanted != Kind::Any && !path.is_empty() => {
+                        Err(misfit(&val, wanted))
+                    }
+                    _ => fit(val, wanted),
+                };
+                fitted.map_err(|fail| placed(fail, run.template, expr.at))
             }
         }
     }
@@ -326,7 +336,9 @@ impl Vm<'_> {
                         Some(result) => result?,
                         None => match object.field(name) {
                             Some(val) if values.is_empty() => val,
-                            Some(_) => return Err(Fail::new(format!("`.{name}` is a field, which takes no arguments"))),
+                            Some(_) => {
+                                return Err(Fail::new(format!("`.{name}` is a field, which takes no arguments")));
+                            }
                             None => {
                                 let message = format!("{} has no field or method `{name}`", object.type_name());
                                 return Err(Fail::new(message));
@@ -379,7 +391,10 @@ impl Vm<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a call is its name, its signature, its arguments and where it stands")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a call is its name, its signature, its arguments and where it stands"
+    )]
     fn args(
         &mut self,
         name: &str,
@@ -419,7 +434,11 @@ impl Vm<'_> {
 
     fn tpl(&mut self, text: &Str, data: &Val) -> Outcome {
         if !text.contains("{{") {
-            return Ok(if text.contains(NO_VALUE) { Val::str(&text.replace(NO_VALUE, "")) } else { Val::Str(text.clone()) });
+            return Ok(if text.contains(NO_VALUE) {
+                Val::str(&text.replace(NO_VALUE, ""))
+            } else {
+                Val::Str(text.clone())
+            });
         }
         let compiled = match self.compiled.get(text) {
             Some(compiled) => compiled.clone(),
@@ -427,8 +446,11 @@ impl Vm<'_> {
                 self.spend(text.len())?;
                 let compiled = compile_tpl(text).map_err(|error| {
                     let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
-                    let message = format!("{} (line {line}, column {column} of the text that `tpl` is given: {})",
-                        error.message, print::short(&Val::Str(text.clone())));
+                    let message = format!(
+                        "{} (line {line}, column {column} of the text that `tpl` is given: {})",
+                        error.message,
+                        print::short(&Val::Str(text.clone()))
+                    );
                     Fail::new(message)
                 })?;
                 self.compiled.insert(text.clone(), compiled.clone());
@@ -492,19 +514,25 @@ fn fit(val: Val, wanted: Kind) -> Outcome {
         (Kind::List, Val::List(list)) => matches!(list.of, Of::Any | Of::Nil),
         (Kind::Strings, Val::List(list)) => matches!(list.of, Of::Str | Of::NilStr),
         (Kind::Time, Val::Object(object)) => object.type_name() == "time.Time",
-        (Kind::Map, Val::Nil) => return Ok(Val::Map(Rc::new(Table::new(Of::Any)))),
-        (Kind::List, Val::Nil) => return Ok(Val::list(Vec::new())),
-        (Kind::Strings, Val::Nil) => return Ok(Val::strings::<&str>([])),
+        (Kind::Map, Val::Nil) => return Ok(Val::Map(Rc::new(Table::new(Of::Nil)))),
+        (Kind::List, Val::Nil) => return Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::Nil }))),
+        (Kind::Strings, Val::Nil) => return Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::NilStr }))),
         _ => false,
     };
-    if fits {
-        return Ok(val);
-    }
-    let message = match val {
+    if fits { Ok(val) } else { Err(misfit(&val, wanted)) }
+}
+
+/// Says that a value is not of the type that a function takes.
+fn misfit(val: &Val, wanted: Kind) -> Box<Fail> {
+    Fail::new(match val {
         Val::Nil => format!("{} is wanted here and nothing is given", article(wanted.name())),
-        _ => format!("{} is wanted here and {} is given: {}", article(wanted.name()), article(val.type_name()), print::short(&val)),
-    };
-    Err(Fail::new(message))
+        _ => format!(
+            "{} is wanted here and {} is given: {}",
+            article(wanted.name()),
+            article(val.type_name()),
+            print::short(val)
+        ),
+    })
 }
 
 /// A type's name with its article.
