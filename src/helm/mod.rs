@@ -5,12 +5,15 @@
 
 use std::fmt;
 
+use crate::manifest::value::Value;
+
 pub mod archive; //      a packaged chart → its files
 pub mod ignore; //       .helmignore: which files of a folder are no part of the chart
 pub mod metadata; //     Chart.yaml
 pub mod chart; //        files → chart with subcharts
 pub mod values; //       values of charts, globals and files merged
 pub mod dependencies; // subcharts switched, renamed, imported from
+pub mod schema; //       values.schema.json
 pub mod prepare; //      all of that, in Helm's order
 pub mod manifests; //    what templates printed → objects and hooks in Helm's order
 pub mod version; //      versions and constraints, as Helm reads them
@@ -26,6 +29,8 @@ pub struct ChartError {
     pub line: Option<usize>,
     /// Lower case and without a final period.
     pub message: String,
+    /// The path of the value that caused it, from the outermost chart on; empty where none did.
+    pub value: Vec<String>,
     pub help: Option<String>,
 }
 
@@ -64,3 +69,16 @@ impl fmt::Display for ChartError {
 }
 
 impl std::error::Error for ChartError {}
+
+/// Returns the type of a value with its article.
+fn a_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Int(_) => "an integer",
+        Value::Float(_) => "a number",
+        Value::Str(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+    }
+}
