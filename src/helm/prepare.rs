@@ -36,7 +36,8 @@ pub fn prepare(mut chart: Chart, user: &Map, kubernetes: &Version) -> Result<Pre
     warnings.extend(dependencies::process(&mut chart, user).map_err(one)?);
     let (values, more) = values::coalesce(&chart, user).map_err(one)?;
     warnings.extend(more);
-    let misfits = schema::check(&chart, &values);
+    let (misfits, more) = schema::check(&chart, &values);
+    warnings.extend(more);
     if !misfits.is_empty() {
         return Err(misfits);
     }

@@ -2,10 +2,15 @@
 //!
 //! As Helm 3.22 (`pkg/chartutil/jsonschema.go` over santhosh-tekuri/jsonschema 6.0.3): the schema's `$schema` decides
 //! the draft, 2020-12 without one; formats count up to draft 7; patterns are those of a linear engine without
-//! look-around; an invalid schema is an error; every subchart's values meet its own schema. Helm would fetch a `$ref` to
-//! another document from the network or the disk; here it is an error. A `urn:` allows everything, as in Helm.
+//! look-around; an invalid schema is an error; every subchart's values meet its own schema. A `urn:` allows everything.
+//!
+//! Helm would fetch a `$ref` to another document. Here nothing is fetched: what an `http:` or `https:` reference would
+//! check is left unchecked, with a warning (charts of Dagster refer to the schema of Kubernetes so); any other
+//! reference out of the document is an error.
 //!
 //! The library that checks has no bound of its own, so [`guard`] measures the work before it begins.
+
+use std::collections::BTreeSet;
 
 mod guard; // how much work a schema makes
 
@@ -13,9 +18,9 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, JsonType, PatternOptions, Retrieve, Uri, ValidationError};
 use serde_json::Value as Json;
 
-use super::ChartError;
 use super::archive::File;
 use super::chart::{Chart, subchart};
+use super::{ChartError, ChartWarning};
 use crate::manifest::value::{Map, Value};
 
 /// Bytes of a schema.
@@ -30,34 +35,91 @@ const STACK: usize = 64 << 20;
 /// Checks the values of a chart and its subcharts.
 ///
 /// [`ChartError::value`] has the path of the value from the outermost chart on.
-pub fn check(chart: &Chart, values: &Map) -> Vec<ChartError> {
-    let mut found = Vec::new();
-    check_below(chart, &Value::Map(values.clone()), chart.name(), &mut Vec::new(), &mut found);
-    found
+pub fn check(chart: &Chart, values: &Map) -> (Vec<ChartError>, Vec<ChartWarning>) {
+    let mut checked = Checked::default();
+    checked.chart(chart, &Value::Map(values.clone()), chart.name(), &mut Vec::new());
+    (checked.errors, checked.warnings)
 }
 
-fn check_below(chart: &Chart, values: &Value, path: &str, keys: &mut Vec<String>, found: &mut Vec<ChartError>) {
-    if let Some(file) = &chart.schema {
-        let error = |message: String| ChartError::new(path, &*file.name, message);
-        match check_one(file, values) {
-            Ok(findings) => found.extend(findings.into_iter().map(|(below, message)| {
-                let value: Vec<String> = keys.iter().cloned().chain(below).collect();
-                let shown = if value.is_empty() { "the top level".to_owned() } else { format!("`{}`", shown(&value)) };
-                ChartError { value, ..error(format!("{shown} {message}")) }
-            })),
-            Err(message) => found.push(error(message)),
+#[derive(Default)]
+struct Checked {
+    errors: Vec<ChartError>,
+    warnings: Vec<ChartWarning>,
+}
+
+impl Checked {
+    fn chart(&mut self, chart: &Chart, values: &Value, path: &str, keys: &mut Vec<String>) {
+        if let Some(file) = &chart.schema {
+            let about = |message: String| ChartError::new(path, &*file.name, message);
+            let mut unchecked = BTreeSet::new();
+            match check_one(file, values, &mut unchecked) {
+                Ok(findings) => self.errors.extend(findings.into_iter().map(|(below, message)| {
+                    let value: Vec<String> = keys.iter().cloned().chain(below).collect();
+                    let shown =
+                        if value.is_empty() { "the top level".to_owned() } else { format!("`{}`", shown(&value)) };
+                    ChartError { value, ..about(format!("{shown} {message}")) }
+                })),
+                Err(message) => self.errors.push(about(message)),
+            }
+            self.warnings.extend(unchecked.iter().map(|uri| {
+                about(format!("what `{}` describes is not checked, because nothing is fetched for a schema", cut(uri)))
+            }));
         }
-    }
-    for below in &chart.dependencies {
-        match values.get(below.name()) {
-            None | Some(Value::Null) => {}
-            Some(values) => {
-                keys.push(below.name().to_owned());
-                check_below(below, values, &subchart(path, below.name()), keys, found);
-                keys.pop();
+        for below in &chart.dependencies {
+            match values.get(below.name()) {
+                None | Some(Value::Null) => {}
+                Some(values) => {
+                    keys.push(below.name().to_owned());
+                    self.chart(below, values, &subchart(path, below.name()), keys);
+                    keys.pop();
+                }
             }
         }
     }
+}
+
+/// Shortens and escapes a text of a schema for a message.
+fn cut(text: &str) -> String {
+    text.chars().take(150).flat_map(char::escape_debug).collect()
+}
+
+/// Takes references to documents of the network out of a schema, and tells which.
+fn open_references(schema: &mut Json, draft: Draft, unchecked: &mut BTreeSet<String>) {
+    fn names(value: &Json, into: &mut BTreeSet<String>) {
+        match value {
+            Json::Object(map) => {
+                let own = ["$id", "id"].iter().filter_map(|key| map.get(*key)?.as_str());
+                into.extend(own.map(|name| name.trim_end_matches('#').to_owned()));
+                map.values().for_each(|value| names(value, into));
+            }
+            Json::Array(list) => list.iter().for_each(|value| names(value, into)),
+            _ => {}
+        }
+    }
+    fn open(value: &mut Json, siblings: bool, known: &BTreeSet<String>, unchecked: &mut BTreeSet<String>) {
+        if let Json::Object(map) = value {
+            let reference = map.get("$ref").and_then(Json::as_str).unwrap_or_default();
+            let document = reference.split('#').next().unwrap_or_default();
+            let network = document.starts_with("http://") || document.starts_with("https://");
+            if network && !known.contains(document) && !document.contains("://json-schema.org/draft") {
+                unchecked.insert(document.to_owned());
+                if siblings {
+                    map.shift_remove("$ref")
+                } else {
+                    map.clear();
+                    None
+                };
+            }
+        }
+        match value {
+            Json::Object(map) => map.values_mut().for_each(|value| open(value, siblings, known, unchecked)),
+            Json::Array(list) => list.iter_mut().for_each(|value| open(value, siblings, known, unchecked)),
+            _ => {}
+        }
+    }
+    let mut known = BTreeSet::new();
+    names(schema, &mut known);
+    open(schema, matches!(draft, Draft::Draft201909 | Draft::Draft202012), &known, unchecked);
 }
 
 fn shown(path: &[String]) -> String {
@@ -67,7 +129,7 @@ fn shown(path: &[String]) -> String {
 type Finding = (Vec<String>, String);
 
 /// Checks one document, on a thread of its own whose stack is known.
-fn check_one(file: &File, values: &Value) -> Result<Vec<Finding>, String> {
+fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> Result<Vec<Finding>, String> {
     if file.data.len() > MAX_SCHEMA {
         return Err(format!("the schema is larger than {} MiB", MAX_SCHEMA >> 20));
     }
@@ -76,6 +138,7 @@ fn check_one(file: &File, values: &Value) -> Result<Vec<Finding>, String> {
         format!("the schema is not JSON, or deeper than 128 levels: {place}")
     })?;
     let draft = draft_of(&mut schema)?;
+    open_references(&mut schema, draft, unchecked);
     let values = json(values);
     std::thread::scope(|scope| {
         let work = || {
@@ -103,7 +166,7 @@ fn draft_of(schema: &mut Json) -> Result<Draft, String> {
         "json-schema.org/draft-06/schema" => Draft::Draft6,
         "json-schema.org/draft-04/schema" => Draft::Draft4,
         _ => {
-            let uri: String = uri.chars().take(120).flat_map(char::escape_debug).collect();
+            let uri = cut(uri);
             return Err(format!("`$schema` is `{uri}`, which is no draft that Helm has without fetching it"));
         }
     })
@@ -133,7 +196,6 @@ impl Retrieve for Offline {
 /// Says what is wrong with a schema itself.
 fn broken(error: &ValidationError<'_>) -> String {
     use jsonschema::ReferencingError as Ref;
-    let cut = |text: &str| text.chars().take(120).flat_map(char::escape_debug).collect::<String>();
     if let ValidationErrorKind::Referencing(error) = error.kind() {
         return match error {
             Ref::Unretrievable { uri, .. } => {

@@ -7,7 +7,7 @@ use crate::manifest::yaml;
 fn checked(schema: &str, values: &str) -> Vec<String> {
     let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
     let values = yaml::read_one(values).unwrap();
-    check(&chart, values.as_map().unwrap()).iter().map(|error| error.message.clone()).collect()
+    check(&chart, values.as_map().unwrap()).0.iter().map(|error| error.message.clone()).collect()
 }
 
 #[track_caller]
@@ -21,18 +21,23 @@ const DEEP: &str =
 
 #[test]
 fn nothing_is_fetched() {
-    for uri in [
-        "http://example.com/schema.json",
-        "https://json-schema.org/other",
-        "file:///etc/passwd",
-        "file:///dev/zero",
-        "/dev/zero",
-        "other.json",
-        "ftp://example.com/x",
-    ] {
+    for uri in ["file:///etc/passwd", "file:///dev/zero", "/dev/zero", "other.json", "ftp://example.com/x"] {
         let schema = format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{uri}\"}}}}}}");
         refuses(&schema, "a: 1\n", "nothing is fetched for a schema");
         refuses(&format!("{{\"$schema\": \"{uri}\"}}"), "a: 1\n", "no draft that Helm has without fetching it");
+    }
+    for (draft, expected) in [("draft-07", 0), ("draft/2020-12", 1)] {
+        let schema = format!(
+            r#"{{"$schema": "http://json-schema.org/{draft}/schema", "properties": {{"a": {{"$ref": "http://example.com/s.json#/x", "type": "string"}}}}}}"#
+        );
+        let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+        let (errors, warnings) = check(&chart, yaml::read_one("a: 1\n").unwrap().as_map().unwrap());
+        assert_eq!(errors.len(), expected, "{errors:?}");
+        assert_eq!(
+            warnings[0].message,
+            "what `http://example.com/s.json` describes is not checked, because nothing is fetched for a schema"
+        );
+        refuses(&format!("{{\"$schema\": \"http://example.com/{draft}\"}}"), "a: 1\n", "without fetching it");
     }
     assert!(checked(r#"{"properties": {"a": {"$ref": "urn:example:x"}}}"#, "a: 1\n").is_empty());
     assert!(checked(r##"{"$id": "https://example.com/s", "properties": {"a": {"$ref": "https://example.com/s#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}"##, "a: 1\n").is_empty());
@@ -118,7 +123,7 @@ fn values_are_not_shown_and_paths_are_whole() {
     let schema = r#"{"properties": {"a/b": {"items": {"properties": {"c~d": {"type": "integer"}}}}}}"#;
     let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
     let values = yaml::read_one("a/b: [{c~d: secret}]\n").unwrap();
-    let found = check(&chart, values.as_map().unwrap());
+    let (found, _) = check(&chart, values.as_map().unwrap());
     assert_eq!(found[0].value, ["a/b", "0", "c~d"]);
     assert_eq!(found[0].message, "`a/b.0.c~d` has to be an integer, and is a string");
 }
