@@ -271,3 +271,136 @@ fn expectations_are_what_the_real_helm_prints() {
         }
     }
 }
+
+/// Packs files into a folder of an archive.
+fn packed(folder: &str, files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut builder = tar::Builder::new(gzip);
+    for (name, data) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, format!("{folder}/{name}"), &**data).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+/// Packs each folder of `charts/`, from the deepest on.
+fn pack_subcharts(files: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    let (mut own, mut below) = (Vec::new(), BTreeMap::<String, Vec<(String, Vec<u8>)>>::new());
+    for (name, data) in files {
+        match name.strip_prefix("charts/").and_then(|inside| inside.split_once('/')) {
+            Some((chart, inside)) if !chart.starts_with('_') => {
+                below.entry(chart.to_owned()).or_default().push((inside.to_owned(), data));
+            }
+            _ => own.push((name, data)),
+        }
+    }
+    own.extend(
+        below
+            .into_iter()
+            .map(|(chart, files)| (format!("charts/{chart}.tgz"), packed("any-name", &pack_subcharts(files)))),
+    );
+    own
+}
+
+#[test]
+fn packed_charts_are_the_same_as_folders() {
+    let mut compared = 0;
+    for case in cases() {
+        let mut files = files(&case.join("chart"));
+        files.sort_by(|(one, _), (two, _)| one.split('/').cmp(two.split('/')));
+        if case.file_name().unwrap().to_str().unwrap().starts_with("refused-")
+            || files.iter().any(|(name, _)| name == ".helmignore")
+        {
+            continue;
+        }
+        let folder = Chart::from_folder("c", files.iter().map(|(name, data)| (&**name, &**data))).unwrap();
+        let archive = Chart::from_archive("c", &packed("c", &pack_subcharts(files))).unwrap();
+        assert_eq!(format!("{folder:?}"), format!("{archive:?}"), "{}", case.display());
+        compared += 1;
+    }
+    assert!(compared > 10);
+}
+
+#[test]
+fn hostile_charts_are_refused() {
+    let chart = || ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: c\nversion: 1.0.0\n".to_vec());
+    let message = |files: &[(String, Vec<u8>)]| {
+        Chart::from_archive("c.tgz", &packed("c", files)).map(|(chart, _)| chart.metadata).unwrap_err().to_string()
+    };
+    // A chart in a chart in a chart …
+    let mut nested = packed("c", &[chart()]);
+    for _ in 0..20 {
+        nested = packed("c", &[chart(), ("charts/c.tgz".to_owned(), nested)]);
+    }
+    let error = Chart::from_archive("c.tgz", &nested).unwrap_err();
+    assert_eq!(error.message, "charts stand in more than 16 levels of charts");
+    // Many small archives that are large together.
+    let zeros = vec![b' '; 4 << 20];
+    let bomb = packed("c", &[chart(), ("a".to_owned(), zeros)]);
+    let mut files = vec![chart()];
+    files.extend((0..100).map(|i| (format!("charts/c{i}.tgz"), bomb.clone())));
+    assert!(message(&files).contains("larger than 100 MiB unpacked"), "{}", message(&files));
+    let with = |lines: &str| {
+        let text = format!("apiVersion: v2\nname: c\nversion: 1.0.0\n{lines}");
+        message(&[("Chart.yaml".to_owned(), text.into_bytes())])
+    };
+    for (lines, expected) in [
+        ("name: ../x\n", "c.tgz/Chart.yaml:4: `../x` is no name for a chart: it becomes a folder"),
+        ("name: .\n", "c.tgz/Chart.yaml:4: `.` is no name for a chart: it becomes a folder"),
+        ("name: a\\b\n", "c.tgz/Chart.yaml:4: `a\\\\b` is no name for a chart: it becomes a folder"),
+        ("name: \"a\\e[31m\"\n", "c.tgz/Chart.yaml:4: `name` has the character `\\u{1b}`"),
+        ("name: \"a\\u202e\"\n", "c.tgz/Chart.yaml:4: `name` has the character `\\u{202e}`"),
+        ("name: [a]\n", "c.tgz/Chart.yaml:4: `name` is a list, not a string"),
+        ("version: {}\n", "c.tgz/Chart.yaml:4: `version` is a map, not a string"),
+        ("type: operator\n", "c.tgz/Chart.yaml:4: `type` is `operator`, and can be `application` or `library`"),
+        ("deprecated: 1\n", "c.tgz/Chart.yaml:4: `deprecated` is an integer, not `true` or `false`"),
+        ("annotations:\n  a: [1]\n", "c.tgz/Chart.yaml:5: `a` has to be a string"),
+        ("dependencies: {}\n", "c.tgz/Chart.yaml:4: `dependencies` is a map, not a list of maps"),
+    ] {
+        assert_eq!(with(lines), expected);
+    }
+    assert_eq!(
+        message(&[("Chart.yaml".to_owned(), b"\xff".to_vec())]),
+        "c.tgz/Chart.yaml: this file is not UTF-8 text"
+    );
+    assert_eq!(message(&[("values.yaml".to_owned(), vec![])]), "c.tgz: `Chart.yaml` is missing");
+    assert_eq!(message(&[("Chart.yaml".to_owned(), vec![])]), "c.tgz/Chart.yaml: `name` is missing");
+    let laughs = b"a: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n".to_vec();
+    let mut text = String::from_utf8(laughs).unwrap();
+    for (one, two) in ["c", "d", "e", "f", "g", "h"].iter().zip(["b", "c", "d", "e", "f", "g"]) {
+        text.push_str(&format!("{one}: &{one} [{}]\n", vec![format!("*{two}"); 10].join(", ")));
+    }
+    let files = [chart(), ("values.yaml".to_owned(), text.into_bytes())];
+    assert!(
+        message(&files).starts_with("c.tgz/values.yaml:6: anchors and aliases copy more than"),
+        "{}",
+        message(&files)
+    );
+}
+
+#[test]
+fn what_helm_passes_over_is_told() {
+    let (_, warnings) = Chart::from_folder(
+        "c",
+        [
+            ("Chart.yaml", &b"apiVersion: v2\nname: c\nversion: 1.0.0\nname: c\n"[..]),
+            ("values.yaml", b"a: 1\n---\nb: 2\n"),
+            ("requirements.yaml", b"dependencies: []\n"),
+        ],
+    )
+    .unwrap();
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "c/Chart.yaml:4: key `name` is set twice, first on line 2; this one counts",
+            "c/requirements.yaml: a chart of apiVersion `v2` declares its dependencies in `Chart.yaml`",
+            "c/values.yaml:2: Helm reads the first document of this file only",
+        ]
+    );
+    let values =
+        yaml::read_one("a: {b: [1, 9007199254740993]}\nc: 9007199254740992\nd: -9223372036854775807\n").unwrap();
+    assert_eq!(values::inexact_integers(values.as_map().unwrap()), [vec!["a", "b", "1"], vec!["d"]]);
+}

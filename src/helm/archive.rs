@@ -484,8 +484,8 @@ mod tests {
         let other = entry(EntryType::Regular, "c/b", 5 << 20, &zeros[..5 << 20]);
         refuses(&[one, other], "more than 200 times its size");
         refuses(&[file("c/a", b"x"), zeros], "more than 200 times its size");
-        let many: Vec<_> = (0..1_000_000).map(|_| entry(EntryType::Directory, "c/", 0, b"")).collect();
-        refuses(&many, "more than");
+        let many: Vec<_> = (0..100_000).map(|_| entry(EntryType::Directory, "c/", 0, b"")).collect();
+        refuses(&many, "more than 10000 entries");
         let noise = |seed: u64| {
             let mut state = seed;
             let mut next = || {

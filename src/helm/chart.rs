@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::archive::{self, Budget, File};
 use super::ignore::{self, Ignore};
 use super::metadata::{Lock, Metadata};
-use super::{ChartError, ChartWarning};
+use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml::{self, Document, Lines};
 
@@ -226,7 +226,7 @@ impl Loader {
             None => Ok(Map::default()),
             Some(Document { value: Value::Map(map), .. }) => Ok(map),
             Some(Document { value, line, .. }) => {
-                let message = format!("values have to be a map, and this is a {}", value.type_name());
+                let message = format!("values have to be a map, and this is {}", a_type(&value));
                 Err(ChartError::new(label, &*file.name, message).at(Some(line)))
             }
         }

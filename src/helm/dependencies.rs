@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::chart::{Chart, subchart};
 use super::metadata::Dependency;
 use super::values::{self, Node, Tables};
-use super::{ChartError, ChartWarning, version};
+use super::{ChartError, ChartWarning, a_type, version};
 use crate::manifest::value::{Map, Value};
 
 /// Checks that every chart that `Chart.yaml` declares stands in `charts/` (`action.CheckDependencies`).
@@ -135,8 +135,7 @@ impl Process {
                 Some(Value::Bool(false)) => off = true,
                 None => {}
                 Some(value) => {
-                    let message =
-                        format!("the tag `{}` is a {}, and has no effect", tag.escape_debug(), value.type_name());
+                    let message = format!("the tag `{}` is {}, and has no effect", tag.escape_debug(), a_type(value));
                     self.warnings.push(ChartWarning::new(label, &*dependency.file, message).at(dependency.line));
                 }
             }
@@ -156,7 +155,7 @@ impl Process {
                 None | Some(Value::Map(_)) => {}
                 Some(value) => {
                     let path = path.escape_debug();
-                    let message = format!("the condition `{path}` is a {}, and has no effect", value.type_name());
+                    let message = format!("the condition `{path}` is {}, and has no effect", a_type(value));
                     self.warn(label, dependency, message);
                 }
             }

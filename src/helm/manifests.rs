@@ -5,7 +5,7 @@
 //! key that is set twice the last one counts, which is told as a warning.
 
 use super::chart::Crd;
-use super::{ChartError, ChartWarning};
+use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::Value;
 use crate::manifest::yaml::{self, Document};
 
@@ -203,27 +203,26 @@ impl Sorter {
 fn check_head(document: &Document) -> Result<(), (&'static [&'static str], String)> {
     let value = &document.value;
     if value.as_map().is_none() {
-        return Err((&[], format!("an object has to be a map, and this is a {}", value.type_name())));
+        return Err((&[], format!("an object has to be a map, and this is {}", a_type(value))));
     }
     let scalar = |value: &Value| !matches!(value, Value::Map(_) | Value::List(_));
     for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
         if let Some(value) = value.at(path).filter(|value| !scalar(value)) {
-            return Err((path, format!("`{}` is a {}, not a string", path.join("."), value.type_name())));
+            return Err((path, format!("`{}` is {}, not a string", path.join("."), a_type(value))));
         }
     }
     let map = |path: &'static [&'static str]| match value.at(path) {
         None | Some(Value::Null | Value::Map(_)) => Ok(()),
-        Some(other) => Err((path, format!("`{}` is a {}, not a map", path.join("."), other.type_name()))),
+        Some(other) => Err((path, format!("`{}` is {}, not a map", path.join("."), a_type(other)))),
     };
     map(&["metadata"])?;
     const ANNOTATIONS: &[&str] = &["metadata", "annotations"];
     map(ANNOTATIONS)?;
     let annotations = value.at(ANNOTATIONS).and_then(Value::as_map);
     match annotations.into_iter().flatten().find(|(_, value)| !scalar(value)) {
-        Some((key, value)) => Err((
-            ANNOTATIONS,
-            format!("the annotation `{}` is a {}, not a string", key.escape_debug(), value.type_name()),
-        )),
+        Some((key, value)) => {
+            Err((ANNOTATIONS, format!("the annotation `{}` is {}, not a string", key.escape_debug(), a_type(value))))
+        }
         None => Ok(()),
     }
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ChartError;
 use super::version::Version;
+use super::{ChartError, a_type};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml::{self, Document, Lines};
 
@@ -94,7 +94,7 @@ impl Metadata {
     /// The first field that has the wrong type.
     pub fn apply(&mut self, chart: &str, file: &str, document: &Document) -> Result<(), ChartError> {
         let Value::Map(map) = &document.value else {
-            return Err(ChartError::new(chart, file, format!("this is a {}, not a map", document.value.type_name()))
+            return Err(ChartError::new(chart, file, format!("this is {}, not a map", a_type(&document.value)))
                 .at(Some(document.line)));
         };
         let fields = Fields { chart, file, lines: &document.lines, map, path: Vec::new() };
@@ -293,7 +293,7 @@ impl<'a> Fields<'a> {
             Value::Map(map) => Ok(self.below(&[key, &index.to_string()], map)),
             _ => {
                 let mut error = self.wrong(key, value, "a list of maps");
-                error.message = format!("item {index} of `{key}` is a {}, not a map", value.type_name());
+                error.message = format!("item {index} of `{key}` is {}, not a map", a_type(value));
                 Err(error)
             }
         };
@@ -310,7 +310,7 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong(&self, key: &str, value: &Value, wanted: &str) -> ChartError {
-        let message = format!("`{key}` is a {}, not {wanted}", value.type_name());
+        let message = format!("`{key}` is {}, not {wanted}", a_type(value));
         let place = self.below(&[key], self.map);
         ChartError::new(self.chart, self.file, message).at(place.line())
     }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::manifest::value::Value;
+
 pub mod archive; //      a packaged chart → its files
 pub mod chart; //        files → chart with subcharts
 pub mod context; //      what templates see besides values
@@ -18,6 +20,7 @@ pub mod metadata; //     Chart.yaml
 pub mod prepare; //      a chart switched, its values merged, in Helm's order
 pub mod reads; //        which values were read
 pub mod render; //       chart and values → text
+pub mod schema; //       values.schema.json
 pub mod values; //       values of charts, globals and files merged
 pub mod version; //      versions and constraints, as Helm reads them
 
@@ -32,6 +35,8 @@ pub struct ChartError {
     pub line: Option<usize>,
     /// Lower case and without a final period.
     pub message: String,
+    /// The path of the value that caused it, from the outermost chart on; empty where none did.
+    pub value: Vec<String>,
     pub help: Option<String>,
 }
 
@@ -70,3 +75,16 @@ impl fmt::Display for ChartError {
 }
 
 impl std::error::Error for ChartError {}
+
+/// Returns the type of a value with its article.
+fn a_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Int(_) => "an integer",
+        Value::Float(_) => "a number",
+        Value::Str(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+    }
+}

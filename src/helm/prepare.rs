@@ -4,7 +4,7 @@
 
 use super::chart::Chart;
 use super::version::{Constraint, Version};
-use super::{ChartError, ChartWarning, dependencies, values};
+use super::{ChartError, ChartWarning, dependencies, schema, values};
 use crate::manifest::value::Map;
 
 /// A chart whose templates can run.
@@ -36,6 +36,11 @@ pub fn prepare(mut chart: Chart, user: &Map, kubernetes: &Version) -> Result<Pre
     warnings.extend(dependencies::process(&mut chart, user).map_err(one)?);
     let (values, more) = values::coalesce(&chart, user).map_err(one)?;
     warnings.extend(more);
+    let (misfits, more) = schema::check(&chart, &values);
+    warnings.extend(more);
+    if !misfits.is_empty() {
+        return Err(misfits);
+    }
     check_kubernetes(&chart, kubernetes).map_err(one)?;
     Ok(Prepared { chart, values, warnings })
 }

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use std::sync::Arc;
 
 use super::chart::{Chart, subchart};
-use super::{ChartError, ChartWarning};
+use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::{Map, Value};
 
 /// The key whose table all subcharts get.
@@ -253,7 +253,8 @@ impl Coalescer<'_> {
                 }
                 Some(Node::Table(id)) => *id,
                 Some(Node::Leaf(value)) => {
-                    let message = format!("`{name}` has to be a map, the values of the subchart, and is {}", a(value));
+                    let message =
+                        format!("`{name}` has to be a map, the values of the subchart, and is {}", a_type(value));
                     return Err(ChartError::new(path, "values.yaml", message));
                 }
             };
@@ -346,14 +347,5 @@ impl Coalescer<'_> {
             Conflict::TableOverLeaf => format!("`{key}` is no map in the chart, and the values set it to one"),
         };
         self.warnings.push(ChartWarning::new(path, "values.yaml", message));
-    }
-}
-
-/// Returns the type of a value with its article.
-fn a(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Int(_) => "an integer".to_owned(),
-        other => format!("a {}", other.type_name()),
     }
 }

@@ -1,0 +1,129 @@
+//! Schemas that are hostile; what ordinary ones mean is proven against the real helm by `tests/charts.rs`.
+
+use super::*;
+use crate::helm::chart::Chart;
+use crate::manifest::yaml;
+
+fn checked(schema: &str, values: &str) -> Vec<String> {
+    let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+    let values = yaml::read_one(values).unwrap();
+    check(&chart, values.as_map().unwrap()).0.iter().map(|error| error.message.clone()).collect()
+}
+
+#[track_caller]
+fn refuses(schema: &str, values: &str, with: &str) {
+    let messages = checked(schema, values);
+    assert!(messages.len() == 1 && messages[0].contains(with), "{messages:?}");
+}
+
+const DEEP: &str =
+    "a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}}}}}}}}}}\n";
+
+#[test]
+fn nothing_is_fetched() {
+    for uri in ["file:///etc/passwd", "file:///dev/zero", "/dev/zero", "other.json", "ftp://example.com/x"] {
+        let schema = format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{uri}\"}}}}}}");
+        refuses(&schema, "a: 1\n", "nothing is fetched for a schema");
+        refuses(&format!("{{\"$schema\": \"{uri}\"}}"), "a: 1\n", "no draft that Helm has without fetching it");
+    }
+    for (draft, expected) in [("draft-07", 0), ("draft/2020-12", 1)] {
+        let schema = format!(
+            r#"{{"$schema": "http://json-schema.org/{draft}/schema", "properties": {{"a": {{"$ref": "http://example.com/s.json#/x", "type": "string"}}}}}}"#
+        );
+        let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+        let (errors, warnings) = check(&chart, yaml::read_one("a: 1\n").unwrap().as_map().unwrap());
+        assert_eq!(errors.len(), expected, "{errors:?}");
+        assert_eq!(
+            warnings[0].message,
+            "what `http://example.com/s.json` describes is not checked, because nothing is fetched for a schema"
+        );
+        refuses(&format!("{{\"$schema\": \"http://example.com/{draft}\"}}"), "a: 1\n", "without fetching it");
+    }
+    assert!(checked(r#"{"properties": {"a": {"$ref": "urn:example:x"}}}"#, "a: 1\n").is_empty());
+    assert!(checked(r##"{"$id": "https://example.com/s", "properties": {"a": {"$ref": "https://example.com/s#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}"##, "a: 1\n").is_empty());
+}
+
+#[test]
+fn references_end() {
+    let loops = [
+        r##"{"$ref": "#"}"##,
+        r##"{"allOf": [{"$ref": "#"}]}"##,
+        r##"{"not": {"anyOf": [{"$ref": "#"}]}}"##,
+        r##"{"$dynamicRef": "#x", "$dynamicAnchor": "x"}"##,
+        r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#", "$recursiveAnchor": true}"##,
+        r##"{"$ref": "#/$defs/a", "$defs": {"a": {"if": {"$ref": "#/%24defs/a"}}}}"##,
+        r##"{"$id": "https://example.com/s", "$ref": "https://example.com/s"}"##,
+        r##"{"$id": "https://example.com/s", "$ref": "s"}"##,
+        r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##,
+        r##"{"properties": {"a": {"$anchor": "x", "$ref": "#x"}}}"##,
+    ];
+    for schema in loops {
+        refuses(schema, "a: 1\n", "refers to itself without end");
+    }
+    let chain = |step: &dyn Fn(usize) -> String, from: &str| {
+        let steps: Vec<String> = (0..10_000).map(|i| format!("\"d{i}\": {}", step(i + 1))).collect();
+        format!("{{\"$defs\": {{{}, \"d10000\": true}}, {from}}}", steps.join(", "))
+    };
+    let plain = chain(&|i| format!("{{\"$ref\": \"#/$defs/d{i}\"}}"), r##""$ref": "#/$defs/d0""##);
+    refuses(&plain, "a: 1\n", "levels deep");
+    let unused =
+        chain(&|i| format!("{{\"$ref\": \"#/$defs/d{i}\"}}"), r##""properties": {"zz": {"$ref": "#/$defs/d0"}}"##);
+    refuses(&unused, "a: 1\n", "levels deep");
+    let inner = chain(
+        &|i| format!("{{\"properties\": {{\"a\": {{\"$ref\": \"#/$defs/d{i}\"}}}}}}"),
+        r##""$ref": "#/$defs/d0""##,
+    );
+    refuses(&inner, "a: 1\n", "levels deep");
+    let nested = format!("{}true{}", "{\"not\": ".repeat(100_000), "}".repeat(100_000));
+    refuses(&nested, "a: 1\n", "deeper than 128 levels");
+    // One that is as deep as the guard lets through has stack enough.
+    let fair = format!("{{\"$ref\": \"#/$defs/d9700\", {}", &plain[1..].replace(r##", "$ref": "#/$defs/d0""##, ""));
+    assert_eq!(checked(&fair, "a: 1\n"), Vec::<String>::new());
+}
+
+#[test]
+fn work_is_bounded() {
+    let doubled = |applied: &str| {
+        let steps: Vec<String> = (0..60)
+            .map(|i| {
+                format!(
+                    "\"d{i}\": {{\"{applied}\": [{{\"$ref\": \"#/$defs/d{n}\"}}, {{\"$ref\": \"#/$defs/d{n}\"}}]}}",
+                    n = i + 1
+                )
+            })
+            .collect();
+        format!("{{\"$defs\": {{{}, \"d60\": {{\"type\": \"object\"}}}}, \"$ref\": \"#/$defs/d0\"}}", steps.join(", "))
+    };
+    for applied in ["allOf", "anyOf", "oneOf"] {
+        refuses(&doubled(applied), "a: 1\n", "too much work");
+    }
+    let by_depth = r##"{"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}}}"##;
+    refuses(by_depth, DEEP, "too much work");
+    assert!(checked(by_depth, "a: {a: {a: 1}}\n").is_empty());
+    let bounds = r#"{"properties": {"a": {"minItems": 1e300, "maxLength": 99999999999999999999}, "b": {"multipleOf": 1e-300, "maximum": -1e308}, "c": {"minLength": 18446744073709551615}}}"#;
+    let found = checked(bounds, "a: [1]\nb: 5\nc: text\n");
+    assert!(!found.is_empty(), "{found:?}");
+    for pattern in ["(a{1000}){1000}", "((a{100}){100}){100}", "(((((((((", "(?=x)", r"\1"] {
+        refuses(
+            &format!("{{\"properties\": {{\"a\": {{\"pattern\": {}}}}}}}", Json::from(pattern)),
+            "a: x\n",
+            "the schema is not valid",
+        );
+    }
+    let long = format!("a: {}!\n", "a".repeat(100_000));
+    assert_eq!(checked(r#"{"properties": {"a": {"pattern": "^(a+)+$"}}}"#, &long), ["`a` does not match `^(a+)+$`"]);
+    refuses(&format!("[{}1]", "1,".repeat(2_000_000)), "a: 1\n", "larger than 2 MiB");
+    for odd in ["[]", "1", "null", "\"text\"", "", "{\"a\": 1} x", "{\"type\": 5}", "{\"$schema\": 5}"] {
+        assert_eq!(checked(odd, "a: 1\n").len(), 1, "{odd}");
+    }
+}
+
+#[test]
+fn values_are_not_shown_and_paths_are_whole() {
+    let schema = r#"{"properties": {"a/b": {"items": {"properties": {"c~d": {"type": "integer"}}}}}}"#;
+    let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+    let values = yaml::read_one("a/b: [{c~d: secret}]\n").unwrap();
+    let (found, _) = check(&chart, values.as_map().unwrap());
+    assert_eq!(found[0].value, ["a/b", "0", "c~d"]);
+    assert_eq!(found[0].message, "`a/b.0.c~d` has to be an integer, and is a string");
+}
