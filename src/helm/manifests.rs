@@ -199,6 +199,8 @@ impl Sorter {
     }
 }
 
+const ANNOTATIONS: &[&str] = &["metadata", "annotations"];
+
 /// Checks what Helm itself reads of a document (`SimpleHead`).
 fn check_head(document: &Document) -> Result<(), (&'static [&'static str], String)> {
     let value = &document.value;
@@ -216,7 +218,6 @@ fn check_head(document: &Document) -> Result<(), (&'static [&'static str], Strin
         Some(other) => Err((path, format!("`{}` is {}, not a map", path.join("."), a_type(other)))),
     };
     map(&["metadata"])?;
-    const ANNOTATIONS: &[&str] = &["metadata", "annotations"];
     map(ANNOTATIONS)?;
     let annotations = value.at(ANNOTATIONS).and_then(Value::as_map);
     match annotations.into_iter().flatten().find(|(_, value)| !scalar(value)) {

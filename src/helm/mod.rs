@@ -36,8 +36,8 @@ pub struct ChartError {
     /// Lower case and without a final period.
     pub message: String,
     /// The path of the value that caused it, from the outermost chart on; empty where none did.
-    pub value: Vec<String>,
-    pub help: Option<String>,
+    pub value: Box<[String]>,
+    pub help: Option<Box<str>>,
 }
 
 /// What is odd about a chart, though Helm takes it.
@@ -55,7 +55,7 @@ impl ChartError {
     }
 
     /// Adds what to do about it.
-    pub fn help(self, help: impl Into<String>) -> Self {
+    pub fn help(self, help: impl Into<Box<str>>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 }

@@ -37,7 +37,7 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 /// Refuses a schema that refers to itself for the same value, or makes too much work.
 pub(super) fn check(schema: &Json, values: &Json) -> Result<(), String> {
     let mut guard = Guard { root: schema, named: BTreeMap::new(), work: BTreeMap::new(), open: BTreeSet::new() };
-    guard.name(schema, 0);
+    guard.name(schema);
     Compiled { guard: &guard, seen: BTreeSet::new() }.walk(schema, 0)?;
     guard.work(schema, values, 0).map(|_| ())
 }
@@ -62,7 +62,7 @@ fn too_deep() -> String {
 
 impl<'s> Guard<'s> {
     /// Finds all identifiers and anchors; the JSON reader has bounded the depth.
-    fn name(&mut self, value: &'s Json, depth: usize) {
+    fn name(&mut self, value: &'s Json) {
         match value {
             Json::Object(map) => {
                 for key in ["$id", "id", "$anchor", "$dynamicAnchor"] {
@@ -70,9 +70,9 @@ impl<'s> Guard<'s> {
                         self.named.entry(name.trim_start_matches('#').to_owned()).or_default().push(value);
                     }
                 }
-                map.values().for_each(|value| self.name(value, depth + 1));
+                map.values().for_each(|value| self.name(value));
             }
-            Json::Array(list) => list.iter().for_each(|value| self.name(value, depth + 1)),
+            Json::Array(list) => list.iter().for_each(|value| self.name(value)),
             _ => {}
         }
     }

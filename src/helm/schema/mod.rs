@@ -57,7 +57,7 @@ impl Checked {
                     let value: Vec<String> = keys.iter().cloned().chain(below).collect();
                     let shown =
                         if value.is_empty() { "the top level".to_owned() } else { format!("`{}`", shown(&value)) };
-                    ChartError { value, ..about(format!("{shown} {message}")) }
+                    ChartError { value: value.into(), ..about(format!("{shown} {message}")) }
                 })),
                 Err(message) => self.errors.push(about(message)),
             }
@@ -325,7 +325,12 @@ fn type_of(value: &Json) -> &'static str {
 
 /// Turns values into JSON, with every number the float that Helm has; whole ones are integers for a schema.
 fn json(value: &Value) -> Json {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "as Helm's float64")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::float_cmp,
+        reason = "as Helm's float64"
+    )]
     let number = |float: f64| {
         let whole = float as i64;
         if whole as f64 == float && whole.unsigned_abs() <= 1 << 53 { Json::from(whole) } else { Json::from(float) }

@@ -124,6 +124,6 @@ fn values_are_not_shown_and_paths_are_whole() {
     let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
     let values = yaml::read_one("a/b: [{c~d: secret}]\n").unwrap();
     let (found, _) = check(&chart, values.as_map().unwrap());
-    assert_eq!(found[0].value, ["a/b", "0", "c~d"]);
+    assert_eq!(*found[0].value, ["a/b", "0", "c~d"]);
     assert_eq!(found[0].message, "`a/b.0.c~d` has to be an integer, and is a string");
 }
