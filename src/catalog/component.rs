@@ -201,6 +201,27 @@ pub struct Endpoint {
     pub path: String,
     /// HTTP path that answers 200 when the pods can serve.
     pub health: Option<String>,
+    /// Whose certificate it shows, with protocol `https`.
+    pub ca: Option<BackendCa>,
+}
+
+/// Whose certificate an `https` endpoint shows.
+#[derive(Clone, Debug)]
+pub struct BackendCa {
+    pub trust: Trust,
+    /// DNS name in the certificate; a string with references.
+    pub hostname: String,
+}
+
+/// Where the certificate of a CA lies; names are strings with references.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// Key `ca.crt` of a Secret.
+    Secret(String),
+    /// Key `ca.crt` of a ConfigMap.
+    ConfigMap(String),
+    /// A public CA.
+    System,
 }
 
 /// Where general features enter a component's Helm values.
@@ -381,6 +402,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
     let metrics = table.table("metrics").unwrap_or(&empty);
     let network = table.table("network").unwrap_or(&empty);
     let engine = table.table("engine").unwrap_or(&empty);
+    language::check_endpoints(name, table, found);
     let keys = Arc::new(keys::component_keys(name, &options, &requires, &pods, &endpoints));
     Component {
         name: name.into(),
@@ -580,7 +602,17 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
         health: owned(t, "health"),
+        ca: t.table("ca").and_then(backend_ca),
     }
+}
+
+fn backend_ca(t: &Table) -> Option<BackendCa> {
+    let trust = match (owned(t, "secret"), owned(t, "config_map")) {
+        (Some(name), _) => Trust::Secret(name),
+        (None, Some(name)) => Trust::ConfigMap(name),
+        (None, None) => Trust::System,
+    };
+    Some(BackendCa { trust, hostname: owned(t, "hostname")? })
 }
 
 fn pod(t: &Table) -> Pod {

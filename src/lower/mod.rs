@@ -23,6 +23,7 @@ mod engines; //        what is said for the engine that is not used
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
 pub mod certificates; // of routes
+mod backend_tls; //    trust in what an edge forwards to
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
