@@ -17,6 +17,7 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
+mod repeat; //         Jobs that are done again on a schedule
 mod dress; //        namespace, labels and protection of every object
 mod unsupported; //    what is said instead of passed over
 mod engines; //        what is said for the engine that is not used
@@ -384,6 +385,7 @@ impl<'a> Lowering<'a> {
         }
         features::add(self, instance, &own, &mut unit, found);
         demand::set_apart(self, instance, &mut unit);
+        repeat::add(instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };
