@@ -236,3 +236,24 @@ fn data_is_preserved() {
     }
     assert!(!preserve("nessie"));
 }
+
+#[test]
+fn a_target_that_goes_is_said_before_it_is_gone() {
+    use lakegen::diff::{Options, diff, risk::Level};
+    let sets = PLATFORM.replace("FORM", "form = \"applicationset\"");
+    let gone = sets.replace("[clusters.staging]\nserver = \"https://10.2.0.1\"\n", "");
+    let start = gone.find("[environments.staging]").unwrap();
+    let (old, new) = (compiled(&sets), compiled(&gone[..start]));
+    let changes = diff(&old.tree, &new.tree, Options::default());
+    let named = |text: &str| {
+        changes
+            .resources
+            .iter()
+            .filter_map(|c| c.risk.as_ref())
+            .filter(|r| r.reason.contains(text))
+            .map(|r| r.level)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named("`staging-postgres` is removed: Argo CD deletes"), [Level::DataLoss]);
+    assert_eq!(named("`staging-cloudnative-pg` is removed: what is managed stays"), [Level::Caution]);
+}
