@@ -126,6 +126,11 @@ fn argocd() -> Shape {
         .key("names", TEXT, "Name of an Application (default `${component.name}`)")
         .key("hub", Shape::Bool, "One Argo CD for all clusters instead of one on each")
         .key("form", words(&["application", "applicationset"]), "Applications one by one, or ApplicationSets")
+        .key(
+            "rollout",
+            list(Shape::Text(Format::Name)),
+            "Environments in the order in which ApplicationSets sync them, each once the one before is healthy (Argo CD's progressive syncs, which are beta)",
+        )
         .key("bootstrap", words(&["full", "root", "external"]), "What `bootstrap/` holds")
         .key("sync", sync_shape(), "Defaults of `sync`")
         .shape()

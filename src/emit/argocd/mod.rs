@@ -29,6 +29,9 @@ const HERE: &str = "https://kubernetes.default.svc";
 /// Annotation with the wave of an object.
 pub(super) const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
+/// Label of an Application with its target.
+pub(super) const TARGET: &str = "lakegen.dev/target";
+
 /// Finalizer by which the objects go with their Application.
 pub(super) const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
 
@@ -132,7 +135,7 @@ impl<'a> Applications<'a> {
                 Arc::from("labels"),
                 object([
                     ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
-                    ("lakegen.dev/target", Value::from(self.target.name.as_str())),
+                    (TARGET, Value::from(self.target.name.as_str())),
                 ]),
             ),
             (Arc::from("annotations"), Value::Map(annotations)),
