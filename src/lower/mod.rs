@@ -21,6 +21,7 @@ mod repeat; //         Jobs that are done again on a schedule
 mod dress; //        namespace, labels and protection of every object
 mod unsupported; //    what is said instead of passed over
 mod engines; //        what is said for the engine that is not used
+pub mod source; //     folders of somebody's repository
 pub mod rollout; //    the order of environments in ApplicationSets
 pub mod files; //      the user's own files that components name
 pub mod memo; //       results that are asked for again
@@ -229,6 +230,7 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     unsupported::report(platform, &mut found);
     engines::report(platform, &mut found);
     rollout::report(platform, &mut found);
+    source::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);

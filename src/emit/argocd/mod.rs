@@ -14,7 +14,7 @@ use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::lower::order::{Place, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, demand, namespaces};
+use crate::lower::{Manifests, TargetManifests, demand, namespaces, source};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
@@ -299,7 +299,7 @@ impl<'a> Applications<'a> {
 
     /// Returns the source of a component that is a folder of somebody's repository.
     fn own_source(&self, instance: &Instance) -> Option<Value> {
-        let source = super::source::of(self.platform, self.target, instance)?;
+        let source = source::of(self.platform, self.target, instance)?;
         Some(object([
             ("repoURL", Value::from(source.url)),
             ("targetRevision", Value::from(source.revision)),

@@ -20,7 +20,7 @@ use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
 use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces};
+use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, source};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::{Node, Table, text};
@@ -90,7 +90,8 @@ struct Step {
     what: What,
     /// Relative to the tree's root, or to the source's.
     path: String,
-    source: String,
+    /// Kind and name.
+    source: (&'static str, String),
     /// Whole names of the Kustomizations to wait for.
     after: Vec<String>,
     substitutes: bool,
@@ -175,7 +176,7 @@ impl<'a> Flux<'a> {
             Portion::Config => Stage::Config,
         };
         let source = self.instance(unit).filter(|_| stage == Stage::Release && self.chart_of(unit).is_none());
-        let source = source.and_then(|i| super::source::of(self.platform, self.target, i));
+        let source = source.and_then(|i| source::of(self.platform, self.target, i));
         let mut objects = folders.get(&stage);
         let mut objects_name = unit.name();
         if self.chart_of(unit).is_some() {
@@ -223,15 +224,16 @@ impl<'a> Flux<'a> {
         let mut steps = Vec::new();
         for (what, step_name, path) in self.plan(unit) {
             let source = match (what, self.instance(unit)) {
-                (What::Source, Some(instance)) => super::source::of(self.platform, self.target, instance)
-                    .map(|source| self.git_source(&source, sources)),
+                (What::Source, Some(instance)) => {
+                    source::of(self.platform, self.target, instance).map(|source| self.folder_source(&source, sources))
+                }
                 _ => None,
             };
             steps.push(Step {
                 name: step_name.clone(),
                 what,
                 path,
-                source: source.unwrap_or_else(|| root(self.platform, self.target)),
+                source: source.unwrap_or_else(|| (sources::GIT, root(self.platform, self.target))),
                 after: std::mem::replace(&mut after, vec![name(self.target, &step_name)]),
                 substitutes: match what {
                     What::Folder(stage) => substituted(stage),
@@ -287,7 +289,7 @@ impl<'a> Flux<'a> {
         );
         spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
         spec.insert("path".into(), Value::from(step.path.as_str()));
-        let source = object([("kind", Value::from("GitRepository")), ("name", Value::from(step.source.as_str()))]);
+        let source = object([("kind", Value::from(step.source.0)), ("name", Value::from(step.source.1.as_str()))]);
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
         spec.insert("prune".into(), Value::Bool(!is_namespaces && flag("prune", true)));
