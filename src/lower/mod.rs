@@ -20,6 +20,7 @@ pub mod demand; //     templates of jobs that somebody starts
 mod repeat; //         Jobs that are done again on a schedule
 mod dress; //        namespace, labels and protection of every object
 mod unsupported; //    what is said instead of passed over
+pub mod pointer; //    jq paths as JSON pointers
 mod engines; //        what is said for the engine that is not used
 pub mod source; //     folders of somebody's repository
 pub mod rollout; //    the order of environments in ApplicationSets

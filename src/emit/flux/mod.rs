@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
+use crate::catalog::component::Filled;
 use crate::catalog::{Chart, Stage};
 use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
 use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, source};
+use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, pointer, source};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::{Node, Table, text};
@@ -406,7 +407,7 @@ impl<'a> Flux<'a> {
         Some(Value::Map(map))
     }
 
-    /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said here.
+    /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said.
     fn ignored(&self, unit: &UnitId, stage: Stage) -> Vec<Value> {
         let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
         let kinds: BTreeSet<(&str, &str)> =
@@ -414,7 +415,7 @@ impl<'a> Flux<'a> {
         let filled = self.instance(unit).into_iter().flat_map(|i| &i.definition.operator_filled);
         filled
             .filter(|f| kinds.contains(&(f.group.as_str(), f.kind.as_str())))
-            .filter_map(|f| ignore_rule(&f.group, &f.kind, None, f.pointers.clone()))
+            .filter_map(filled_rule)
             .chain(self.instance(unit).into_iter().flat_map(own_ignored))
             .collect()
     }
@@ -447,13 +448,21 @@ fn sync<'b>(instance: &'b Instance, key: &str) -> Option<&'b Node> {
     instance.table.table("sync").and_then(|t| t.node(key))
 }
 
+/// Returns what an operator fills in. Flux compares only the fields that a manifest has, so a path that cannot be said as a
+/// pointer matters only where the manifest has the field too.
+fn filled_rule(filled: &Filled) -> Option<Value> {
+    let pointers = filled.pointers.iter().cloned().chain(filled.jq.iter().filter_map(|path| pointer::of_jq(path)));
+    ignore_rule(&filled.group, &filled.kind, None, pointers.collect())
+}
+
 /// Returns what the user wants to be ignored.
 fn own_ignored(instance: &Instance) -> Vec<Value> {
     let list = sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]);
     list.iter()
         .filter_map(Node::as_table)
         .filter_map(|t| {
-            let pointers = t.texts("pointers").into_iter().map(String::from).collect();
+            let pointers = t.texts("pointers").into_iter().map(String::from);
+            let pointers = pointers.chain(t.texts("jq").into_iter().filter_map(pointer::of_jq)).collect();
             ignore_rule(t.text("group").unwrap_or(""), t.text("kind").unwrap_or(""), t.text("name"), pointers)
         })
         .collect()
