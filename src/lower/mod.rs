@@ -238,6 +238,9 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let memo = Memos::default();
     let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
+        if index + 1 == platform.targets.len() {
+            memo.last_round();
+        }
         let known = Known { sources, catalogue: &platform.catalogue };
         let target = &platform.targets[index];
         let lowering = Lowering {
@@ -335,6 +338,14 @@ pub struct Memos {
     /// Helm values of a template, with the API groups that it asked for.
     pub values: memo::Memo<(Arc<Value>, BTreeSet<String>)>,
     objects: memo::Memo<Vec<Lowered>>,
+}
+
+impl Memos {
+    /// Says that the last target comes now.
+    fn last_round(&self) {
+        self.values.last_round();
+        self.objects.last_round();
+    }
 }
 
 impl<'a> Lowering<'a> {
