@@ -202,12 +202,36 @@ pub(super) fn format_g(f: f64) -> String {
     if f == 0.0 {
         return if f.is_sign_negative() { "-0" } else { "0" }.into();
     }
-    let written = format!("{f:e}");
+    let written = shortest(f);
     let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if exponent < -4 || exponent >= 6 {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }
-    format!("{f}")
+    positional(f)
+}
+
+/// The shortest decimal that reads back as the float, as `d.ddde±x`; of two that are as near, the even one, as Go has it.
+pub(super) fn shortest(f: f64) -> String {
+    let written = format!("{f:e}");
+    let digits = written.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+    let even = format!("{f:.*e}", digits.saturating_sub(1));
+    #[expect(clippy::float_cmp, reason = "the same float or not")]
+    if even.parse::<f64>().is_ok_and(|read| read == f) { even } else { written }
+}
+
+/// The shortest decimal without an exponent.
+pub(super) fn positional(f: f64) -> String {
+    let written = shortest(f);
+    let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let digits = mantissa.replace('.', "");
+    let exponent: isize = exponent.parse().unwrap_or(0);
+    let point = exponent + 1;
+    match usize::try_from(point) {
+        Ok(point @ 1..) if point >= digits.len() => format!("{sign}{digits:0<point$}"),
+        Ok(point @ 1..) => format!("{sign}{}.{}", &digits[..point], &digits[point..]),
+        _ => format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs())),
+    }
 }

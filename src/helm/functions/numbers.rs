@@ -192,7 +192,7 @@ impl Decimal {
         if !float.is_finite() {
             return Err(Fail::new(format!("Cannot create a Decimal from {}", cast::format_g(float))));
         }
-        let written = format!("{float:e}");
+        let written = cast::shortest(float);
         let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
         let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         let value = digits.replace('.', "").parse().unwrap_or_default();
