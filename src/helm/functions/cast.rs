@@ -213,7 +213,7 @@ pub(super) fn format_g(f: f64) -> String {
 }
 
 /// The shortest decimal that reads back as the float, as `d.ddde±x`; of two that are as near, the even one, as Go has it.
-pub(super) fn shortest(f: f64) -> String {
+pub(in crate::helm) fn shortest(f: f64) -> String {
     let written = format!("{f:e}");
     let digits = written.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
     let even = format!("{f:.*e}", digits.saturating_sub(1));

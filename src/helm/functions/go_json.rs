@@ -202,7 +202,15 @@ impl Reader<'_> {
 
     /// Go's message for the byte that stands here.
     fn unexpected(&self, place: &str) -> String {
-        let Some(byte) = self.peek() else { return "unexpected end of JSON input".into() };
+        const WITHIN: [&str; 6] =
+            ["in numeric", "after decimal", "in exponent", "in literal", "in string escape", "in \\u"];
+        let Some(byte) = self.peek() else {
+            // Go takes the end for a space, which only within a word, number or escape is wrong.
+            return match WITHIN.iter().any(|start| place.starts_with(start)) {
+                true => format!("invalid character ' ' {place}"),
+                false => "unexpected end of JSON input".into(),
+            };
+        };
         let shown = match byte {
             b'\'' => r"'\''".into(),
             b'"' => "'\"'".into(),

@@ -39,6 +39,8 @@ mod text; //         strings
 mod urls; //         net/url
 mod versions; //     semver
 
+pub(in crate::helm) use cast::shortest;
+
 /// A function by its name in templates.
 pub struct Function {
     pub name: &'static str,
