@@ -145,7 +145,7 @@ fn hex_float(text: &str) -> Option<f64> {
         return None; // More digits than a float holds are never written by hand.
     }
     let mantissa = u64::from_str_radix(&all, 16).ok()?;
-    let exponent = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()? * 4;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()? * 4)?;
     #[expect(clippy::cast_precision_loss, reason = "at most 52 bits")]
     let float = mantissa as f64 * 2_f64.powi(exponent);
     float.is_finite().then_some(float)
@@ -205,7 +205,7 @@ pub(super) fn format_g(f: f64) -> String {
     let written = shortest(f);
     let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if exponent < -4 || exponent >= 6 {
+    if !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }

@@ -2,6 +2,12 @@
 //!
 //! One file per idea. The set is closed: nothing here reaches a file, the environment, the network, the clock or a process.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    clippy::unnecessary_box_returns,
+    reason = "all functions of a table have one signature"
+)]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -240,9 +240,9 @@ impl Decimal {
         let absolute = |value: BigInt| if value < zero { -value } else { value };
         let (mut a, mut b) = (absolute(self.value), absolute(other.value.clone()));
         if shift < 0 {
-            b *= scale
+            b *= scale;
         } else {
-            a *= scale
+            a *= scale;
         }
         let (mut quotient, rest) = (&a / &b, &a % &b);
         if rest * 2 >= b {
