@@ -12,7 +12,7 @@ use lakegen::helm::functions;
 use lakegen::helm::go::parse;
 use lakegen::helm::go::tree::Templates;
 use lakegen::helm::go::value::{Of, Val};
-use lakegen::helm::go::vm::{Fail, Limits, Vm};
+use lakegen::helm::go::vm::{Fail, FailKind, Limits, Vm};
 use lakegen::manifest::yaml;
 
 #[path = "functions/cases.rs"]
@@ -95,4 +95,62 @@ fn every_function_has_cases() {
     let words: BTreeSet<&str> = all.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let missing: Vec<&str> = functions::all().map(|f| f.name).filter(|name| !words.contains(name)).collect();
     assert!(missing.is_empty(), "functions without a case: {missing:?}");
+}
+
+/// What a chart can make large stops at a limit, and soon.
+#[test]
+fn no_value_grows_without_end() {
+    let limits = Limits { fuel: 5_000_000, ..Limits::default() };
+    for text in [
+        r#"{{ repeat 100000000 "x" }}"#,
+        r#"{{ repeat 9223372036854775807 "xy" }}"#,
+        r#"{{ indent 1000000000 "a\nb" }}"#,
+        r#"{{ nindent 70000000 "a" }}"#,
+        r#"{{ replace "" (repeat 100000 "x") (repeat 100000 "y") }}"#,
+        r#"{{ regexReplaceAll "" (repeat 100000 "y") (repeat 100000 "x") }}"#,
+        r#"{{ regexReplaceAllLiteral "y" (repeat 100000 "y") (repeat 100000 "x") }}"#,
+        "{{ until 1000000000 }}",
+        "{{ untilStep 0 9223372036854775807 1 }}",
+        "{{ seq 1000000000 }}",
+        "{{ randAlphaNum 1000000000 }}",
+        "{{ randBytes 1000000000 }}",
+        r#"{{ $x := list "0123456789" }}{{ range until 64 }}{{ $x = list $x $x }}{{ end }}{{ toYaml $x }}"#,
+        r#"{{ $x := list "0123456789" }}{{ range until 64 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}"#,
+        r#"{{ $x := list "a" }}{{ range until 64 }}{{ $x = concat $x $x }}{{ end }}"#,
+        r#"{{ $x := "ab" }}{{ range until 64 }}{{ $x = print $x $x }}{{ end }}"#,
+        r#"{{ $x := "ab" }}{{ range until 64 }}{{ $x = b64enc $x }}{{ end }}"#,
+        r#"{{ $d := dict }}{{ $_ := set $d "d" $d }}{{ deepCopy $d }}"#,
+        r#"{{ $d := dict "d" (dict) }}{{ $_ := set $d.d "d" $d }}{{ $e := deepCopy $d }}"#,
+        r#"{{ wrapWith 1 (repeat 100000 "x") (repeat 100000 "y") }}"#,
+        r#"{{ join (repeat 100000 "x") (until 100000) }}"#,
+    ] {
+        let fail = render(text, limits, 0).expect_err(text);
+        assert_eq!(fail.kind, FailKind::Limit, "{text}: {fail}");
+    }
+    // What holds itself is written as nothing, as helm does it.
+    let own =
+        r#"{{ $d := dict }}{{ $_ := set $d "d" $d }}{{ toJson $d }}|{{ toYaml $d }}|{{ len (toToml $d) | lt 0 }}"#;
+    assert_eq!(render(own, limits, 0).unwrap(), "||true");
+}
+
+/// Randomness comes from the seed alone.
+#[test]
+fn random_is_repeatable() {
+    for text in [
+        "{{ randAlphaNum 12 }}",
+        "{{ randBytes 12 }}",
+        "{{ randInt 0 1000000 }}",
+        "{{ uuidv4 }}",
+        r#"{{ shuffle "abcdefghijklmnop" }}"#,
+        r#"{{ genPrivateKey "rsa" }}"#,
+        r#"{{ (genCA "x" 1).Cert }}"#,
+        r#"{{ htpasswd "me" "password" }}"#,
+        r#"{{ encryptAES "key" "text" }}"#,
+        "{{ now }}",
+    ] {
+        let limits = Limits::default();
+        let first = render(text, limits, 1).unwrap();
+        assert_eq!(first, render(text, limits, 1).unwrap(), "{text}");
+        assert_ne!(first, render(text, limits, 2).unwrap(), "{text}");
+    }
 }

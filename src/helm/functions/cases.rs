@@ -28,10 +28,17 @@ fn map(vm: &mut Vm<'_>, args: &[Val], change: impl Fn(&str) -> String) -> Outcom
     Ok(Val::str(&change(&text)))
 }
 
+/// Characters whose other case came with Unicode 16, which Go 1.26 does not know.
+fn is_newer(c: char) -> bool {
+    matches!(c, '\u{19b}' | '\u{264}' | '\u{1c89}' | '\u{1c8a}' | '\u{a7cb}'..='\u{a7cd}' | '\u{a7da}'..='\u{a7dc}')
+        || matches!(c, '\u{10d50}'..='\u{10d89}')
+}
+
 /// Go's `unicode.ToUpper`
 fn to_upper(c: char) -> char {
     // Characters whose full mapping is more than one character have a single one only here (UnicodeData.txt).
     match c {
+        _ if is_newer(c) => c,
         '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
             char::from_u32(u32::from(c) + 8).unwrap_or(c)
         }
@@ -43,6 +50,7 @@ fn to_upper(c: char) -> char {
 /// Go's `unicode.ToLower`
 fn to_lower(c: char) -> char {
     match c {
+        _ if is_newer(c) => c,
         '\u{130}' => 'i',
         _ => single(c.to_lowercase(), c),
     }

@@ -145,7 +145,7 @@ fn hex_float(text: &str) -> Option<f64> {
         return None; // More digits than a float holds are never written by hand.
     }
     let mantissa = u64::from_str_radix(&all, 16).ok()?;
-    let exponent = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()? * 4;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()? * 4)?;
     #[expect(clippy::cast_precision_loss, reason = "at most 52 bits")]
     let float = mantissa as f64 * 2_f64.powi(exponent);
     float.is_finite().then_some(float)
@@ -202,12 +202,36 @@ pub(super) fn format_g(f: f64) -> String {
     if f == 0.0 {
         return if f.is_sign_negative() { "-0" } else { "0" }.into();
     }
-    let written = format!("{f:e}");
+    let written = shortest(f);
     let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if exponent < -4 || exponent >= 6 {
+    if !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }
-    format!("{f}")
+    positional(f)
+}
+
+/// The shortest decimal that reads back as the float, as `d.ddde±x`; of two that are as near, the even one, as Go has it.
+pub(in crate::helm) fn shortest(f: f64) -> String {
+    let written = format!("{f:e}");
+    let digits = written.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+    let even = format!("{f:.*e}", digits.saturating_sub(1));
+    #[expect(clippy::float_cmp, reason = "the same float or not")]
+    if even.parse::<f64>().is_ok_and(|read| read == f) { even } else { written }
+}
+
+/// The shortest decimal without an exponent.
+pub(super) fn positional(f: f64) -> String {
+    let written = shortest(f);
+    let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let digits = mantissa.replace('.', "");
+    let exponent: isize = exponent.parse().unwrap_or(0);
+    let point = exponent + 1;
+    match usize::try_from(point) {
+        Ok(point @ 1..) if point >= digits.len() => format!("{sign}{digits:0<point$}"),
+        Ok(point @ 1..) => format!("{sign}{}.{}", &digits[..point], &digits[point..]),
+        _ => format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs())),
+    }
 }

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use jiff::tz::{Dst, TimeZoneDatabase};
+use jiff::tz::TimeZoneDatabase;
 
 use super::super::go::value::{Object, Str, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
@@ -65,7 +65,7 @@ fn moment(vm: &mut Vm<'_>, val: &Val) -> Time {
 
 fn shown(vm: &mut Vm<'_>, layout: &str, val: &Val, zone: &str) -> Outcome {
     vm.spend(layout.len())?;
-    Ok(Val::str(&in_zone(moment(vm, val), zone).format(layout)))
+    Ok(Val::str(&in_zone(&moment(vm, val), zone).format(layout)))
 }
 
 fn date_in_zone(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
@@ -73,7 +73,7 @@ fn date_in_zone(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 }
 
 /// The same moment in a zone of the IANA database; an unknown one is UTC, as sprig has it.
-fn in_zone(time: Time, zone: &str) -> Time {
+fn in_zone(time: &Time, zone: &str) -> Time {
     let utc = Time::utc(time.seconds, time.nanos);
     if matches!(zone, "" | "UTC" | "Local") {
         return utc;
@@ -82,7 +82,6 @@ fn in_zone(time: Time, zone: &str) -> Time {
         return utc;
     };
     let info = zone.to_offset_info(at);
-    let _: Dst = info.dst();
     Time { offset: info.offset().seconds(), zone: info.abbreviation().into(), ..utc }
 }
 
@@ -155,7 +154,7 @@ impl Object for Time {
             "Format" => Val::str(&self.format(&text_of(args, 0))),
             "String" => Val::str(&self.print()),
             "Unix" => Val::Int64(self.seconds),
-            "UnixMilli" => Val::Int64(self.seconds * 1000 + i64::from(self.nanos) / 1_000_000),
+            "UnixMilli" => Val::Int64(self.seconds.wrapping_mul(1000).wrapping_add(i64::from(self.nanos) / 1_000_000)),
             "UnixNano" => Val::Int64(self.seconds.wrapping_mul(1_000_000_000).wrapping_add(self.nanos.into())),
             "Year" => Val::Int(clock.year),
             "Month" => Val::str(self.month_name()),

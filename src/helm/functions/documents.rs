@@ -36,35 +36,46 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("fromToml", &[Text], |vm, args| from(vm, args, Shape::Map, from_toml)),
 ];
 
-fn too_large() -> Box<Fail> {
-    Fail::limit(format!("a text is larger than the {} MiB that one value may have", MAX_VALUE >> 20))
+/// How long a text may become that is written in one go.
+fn longest(vm: &Vm<'_>) -> usize {
+    usize::try_from(vm.limits().fuel - vm.used()).unwrap_or(usize::MAX).min(MAX_VALUE)
+}
+
+/// Why a text of more than `limit` bytes is not made.
+fn too_large(vm: &mut Vm<'_>, limit: usize) -> Box<Fail> {
+    match room(vm, limit.saturating_add(1)) {
+        Err(fail) => fail,
+        Ok(()) => Fail::limit("a text is larger than one value may be"),
+    }
 }
 
 fn to_yaml(vm: &mut Vm<'_>, args: &[Val], dialect: Dialect) -> Outcome {
-    match go_yaml::write(arg(args, 0), dialect, MAX_VALUE) {
+    let limit = longest(vm);
+    match go_yaml::write(arg(args, 0), dialect, limit) {
         Ok(text) => {
             room(vm, text.len())?;
             Ok(Val::str(text.strip_suffix('\n').unwrap_or(&text)))
         }
         Err(go_yaml::Refusal::Unsupported) => Ok(Val::str("")),
-        Err(go_yaml::Refusal::TooLarge) => Err(too_large()),
+        Err(go_yaml::Refusal::TooLarge) => Err(too_large(vm, limit)),
     }
 }
 
 fn to_json(vm: &mut Vm<'_>, args: &[Val], html: bool, pretty: bool, must: bool) -> Outcome {
-    match go_json::write(arg(args, 0), Format { html, pretty, limit: MAX_VALUE }) {
+    let limit = longest(vm);
+    match go_json::write(arg(args, 0), Format { html, pretty, limit }) {
         Ok(text) => {
             room(vm, text.len())?;
             Ok(Val::str(&text))
         }
         Err(go_json::Refusal::Unsupported(error)) if must => Err(Fail::new(error)),
         Err(go_json::Refusal::Unsupported(_)) => Ok(Val::str("")),
-        Err(go_json::Refusal::TooLarge) => Err(too_large()),
+        Err(go_json::Refusal::TooLarge) => Err(too_large(vm, limit)),
     }
 }
 
 fn to_toml(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let text = go_toml::write(arg(args, 0), MAX_VALUE).unwrap_or_else(|error| error);
+    let text = go_toml::write(arg(args, 0), longest(vm)).unwrap_or_else(|error| error);
     room(vm, text.len())?;
     Ok(Val::str(&text))
 }

@@ -148,13 +148,23 @@ impl Writer {
     }
 }
 
+/// How many characters a string takes with its quotes.
+pub(super) fn quoted_length(text: &str) -> usize {
+    let mut writer = Writer { out: String::new(), format: Format { html: true, pretty: false, limit: usize::MAX } };
+    writer.string(text);
+    writer.out.chars().count()
+}
+
 /// A finite float as ES6 writes it.
 pub(super) fn float(f: f64) -> String {
     if f != 0.0 && (f.abs() < 1e-6 || f.abs() >= 1e21) {
-        let written = format!("{f:e}");
+        let written = cast::shortest(f);
         return if written.contains("e-") { written } else { written.replace('e', "e+") };
     }
-    format!("{f}")
+    if f == 0.0 {
+        return if f.is_sign_negative() { "-0" } else { "0" }.into();
+    }
+    cast::positional(f)
 }
 
 /// Reads one JSON value; every number is a float. Beside it stands the message about a number that no float holds, for
@@ -192,7 +202,15 @@ impl Reader<'_> {
 
     /// Go's message for the byte that stands here.
     fn unexpected(&self, place: &str) -> String {
-        let Some(byte) = self.peek() else { return "unexpected end of JSON input".into() };
+        const WITHIN: [&str; 6] =
+            ["in numeric", "after decimal", "in exponent", "in literal", "in string escape", "in \\u"];
+        let Some(byte) = self.peek() else {
+            // Go takes the end for a space, which only within a word, number or escape is wrong.
+            return match WITHIN.iter().any(|start| place.starts_with(start)) {
+                true => format!("invalid character ' ' {place}"),
+                false => "unexpected end of JSON input".into(),
+            };
+        };
         let shown = match byte {
             b'\'' => r"'\''".into(),
             b'"' => "'\"'".into(),

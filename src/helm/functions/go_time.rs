@@ -258,8 +258,8 @@ fn next_part(layout: &str) -> Option<(&str, Part<'_>, &str)> {
     const OFFSETS: [&str; 5] = ["070000", "07:00:00", "0700", "07:00", "07"];
     for (at, _) in layout.char_indices() {
         let rest = &layout[at..];
-        if rest.starts_with("_2006") {
-            return Some((&layout[..=at], Part::Year, &rest[5..]));
+        if let Some(after) = rest.strip_prefix("_2006") {
+            return Some((&layout[..=at], Part::Year, after));
         }
         for (text, part) in FIXED {
             let comma = text == "." && rest.starts_with(',');

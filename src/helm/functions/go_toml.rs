@@ -44,6 +44,11 @@ fn is_table_list(items: &[Val]) -> Result<bool, String> {
     if items.iter().any(is_nil) {
         return Err("toml: cannot encode array with nil element".into());
     }
+    for item in items {
+        if let Val::List(list) = item {
+            is_table_list(&list.items)?; // Go looks into lists within lists too.
+        }
+    }
     Ok(!items.is_empty() && items.iter().all(|item| matches!(plain(item), Val::Map(_))))
 }
 

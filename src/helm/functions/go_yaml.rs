@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use super::super::go::value::{Of, Str, Val, base64};
-use super::{cast, go_time};
+use super::{cast, go_json, go_time};
 use crate::manifest::yaml::reads_as_string;
 
 /// Which of the two writers.
@@ -46,7 +46,7 @@ pub(super) fn write(val: &Val, dialect: Dialect, limit: usize) -> Result<String,
         whitespace: true,
         indention: true,
     };
-    emitter.node(val, Place { sequence: false, mapping: false, key: false }, 0)?;
+    emitter.node(val, Place { mapping: false, key: false }, 0)?;
     emitter.indent = 0;
     emitter.break_to_indent();
     Ok(emitter.out)
@@ -70,7 +70,6 @@ struct Emitter {
 /// Where a node stands.
 #[derive(Clone, Copy)]
 struct Place {
-    sequence: bool,
     mapping: bool,
     /// As a key on one line.
     key: bool,
@@ -126,7 +125,7 @@ impl Emitter {
             }
             Val::Map(map) => {
                 let mut entries = map.read_all();
-                entries.sort_by(|a, b| compare_keys(&a.0, &b.0));
+                entries.sort_by(|a, b| compare_keys(&a.0, &b.0, self.dialect));
                 self.map(&entries, depth)?;
             }
             Val::Object(object) => self.node(&object.plain(), place, depth + 1)?,
@@ -145,7 +144,7 @@ impl Emitter {
         for item in items {
             self.break_to_indent();
             self.indicator("-", true, false, true);
-            self.node(item, Place { sequence: true, mapping: false, key: false }, depth + 1)?;
+            self.node(item, Place { mapping: false, key: false }, depth + 1)?;
         }
         self.indent = outer;
         Ok(())
@@ -161,32 +160,36 @@ impl Emitter {
         self.deeper(false, false);
         for (key, val) in entries {
             self.break_to_indent();
+            // A key of the JSON in between must stand on one line, and be short.
+            if self.dialect == Dialect::Sigs && (key.contains('\u{85}') || go_json::quoted_length(key) > 1024) {
+                return Err(Refusal::Unsupported);
+            }
             let simple = key.len() <= MAX_SIMPLE_KEY && !key.contains(is_break);
             if !simple {
                 self.indicator("?", true, false, true);
             }
-            self.string(key, Place { sequence: false, mapping: true, key: simple })?;
+            self.string(key, Place { mapping: true, key: simple })?;
             if simple {
                 self.indicator(":", false, false, false);
             } else {
                 self.break_to_indent();
                 self.indicator(":", true, false, true);
             }
-            self.node(val, Place { sequence: false, mapping: true, key: false }, depth + 1)?;
+            self.node(val, Place { mapping: true, key: false }, depth + 1)?;
         }
         self.indent = outer;
         Ok(())
     }
 
     fn float(&self, f: f64) -> Result<String, Refusal> {
-        const TWO_63: f64 = 9_223_372_036_854_775_808.0;
         if self.dialect == Dialect::Sigs {
             if !f.is_finite() {
                 return Err(Refusal::Unsupported);
             }
-            if f.fract() == 0.0 && (-TWO_63..2.0 * TWO_63).contains(&f) {
-                #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-                return Ok((f as i128).to_string());
+            // JSON has the shortest digits, and YAML takes them for an integer where 64 bits hold it.
+            let text = if f == 0.0 { "0".to_owned() } else { cast::positional(f) };
+            if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+                return Ok(text);
             }
         }
         Ok(match cast::format_g(f).as_str() {
@@ -211,10 +214,8 @@ impl Emitter {
         } else {
             text
         };
-        let plain = reads_as_string(text)
-            && !is_timestamp(text)
-            && !is_base_60(text)
-            && (self.dialect == Dialect::Sigs || !is_old_bool(text));
+        let special = self.dialect == Dialect::Pretty && (is_old_bool(text) || is_signed_octal(text));
+        let plain = reads_as_string(text) && !is_timestamp(text) && !is_base_60(text) && !special;
         let style = if text.contains('\n') {
             Style::Literal
         } else if plain {
@@ -349,9 +350,11 @@ impl Emitter {
         self.indicator("\"", true, false, false);
         let mut spaces = false;
         let last = text.len().saturating_sub(1);
+        // go-yaml looks for the mark at the start of the text, whichever character it is at.
+        let marked = text.starts_with('\u{feff}');
         let mut chars = text.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
-            if !is_printable(c) || c == '\u{feff}' || is_break(c) || c == '"' || c == '\\' {
+            if marked || !is_printable(c) || is_break(c) || c == '"' || c == '\\' {
                 self.escape(c);
                 spaces = false;
             } else if c == ' ' {
@@ -543,15 +546,16 @@ fn through_json(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{85}') {
-        let after = rest[at..].trim_start_matches('\u{85}');
-        let breaks = (rest[at..].len() - after.len()) / '\u{85}'.len_utf8();
-        out.push_str(rest[..at].trim_end_matches([' ', '\t']));
+        // Spaces around line ends vanish; tabs are escapes in JSON, and stay.
+        let after = rest[at..].trim_start_matches(['\u{85}', ' ']);
+        let breaks = rest[at..rest.len() - after.len()].matches('\u{85}').count();
+        out.push_str(rest[..at].trim_end_matches(' '));
         if breaks == 1 {
             out.push(' ');
         } else {
             (1..breaks).for_each(|_| out.push('\n'));
         }
-        rest = after.trim_start_matches([' ', '\t']);
+        rest = after;
     }
     out.push_str(rest);
     Some(out)
@@ -599,8 +603,15 @@ fn is_old_bool(text: &str) -> bool {
     )
 }
 
+/// `0o-7`, which only v3 takes for a number.
+fn is_signed_octal(text: &str) -> bool {
+    let text = text.replace('_', "");
+    let digits = text.strip_prefix("0o").and_then(|rest| rest.strip_prefix(['+', '-']));
+    digits.is_some_and(|digits| !digits.is_empty() && i64::from_str_radix(digits, 8).is_ok())
+}
+
 /// go-yaml's order of keys: by runes, letters after the rest, and runs of digits as numbers.
-fn compare_keys(one: &str, two: &str) -> Ordering {
+fn compare_keys(one: &str, two: &str, dialect: Dialect) -> Ordering {
     let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), two.chars().collect());
     for i in 0..a.len().min(b.len()) {
         if a[i] == b[i] {
@@ -611,7 +622,9 @@ fn compare_keys(one: &str, two: &str) -> Ordering {
             return a[i].cmp(&b[i]);
         }
         if a_letter || b_letter {
-            return if b_letter { Ordering::Less } else { Ordering::Greater };
+            // v3 puts a letter that follows a digit before what is no letter.
+            let after_digit = dialect == Dialect::Pretty && i > 0 && a[i - 1].is_numeric();
+            return if b_letter == after_digit { Ordering::Greater } else { Ordering::Less };
         }
         let (mut a_number, mut b_number) = (0_i64, 0_i64);
         if a[i] == '0' || b[i] == '0' {

@@ -201,6 +201,7 @@ fn chunk(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
         // Go counts chunks in floats: a negative size makes none of two items or more.
         return match items.len() {
+            1 if size < -1 => Ok(Val::List(Rc::new(List { items: vec![Val::list(items)], of: Of::List }))),
             len if size < 0 && len > 1 && (len as u64 - 1).div_ceil(size.unsigned_abs()) == 1 => {
                 Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::List })))
             }

@@ -44,14 +44,11 @@ fn into(vm: &mut Vm<'_>, target: &Rc<Table>, source: &Rc<Table>, overwrite: bool
             continue;
         }
         let full = old.as_ref().is_some_and(|old| !is_empty(old));
-        match (&entry.val, &old) {
-            (Val::Map(from), Some(Val::Map(to))) => {
-                into(vm, to, from, overwrite, depth + 1)?;
-                if !is_empty(&Val::Map(to.clone())) {
-                    continue;
-                }
+        if let (Val::Map(from), Some(Val::Map(to))) = (&entry.val, &old) {
+            into(vm, to, from, overwrite, depth + 1)?;
+            if !to.is_empty() {
+                continue;
             }
-            _ => {}
         }
         if overwrite || !full {
             target.set(key, entry);

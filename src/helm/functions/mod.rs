@@ -2,6 +2,12 @@
 //!
 //! One file per idea. The set is closed: nothing here reaches a file, the environment, the network, the clock or a process.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    clippy::unnecessary_box_returns,
+    reason = "all functions of a table have one signature"
+)]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -38,6 +44,8 @@ mod secrets; //      bcrypt, AES, derived passwords
 mod text; //         strings
 mod urls; //         net/url
 mod versions; //     semver
+
+pub(in crate::helm) use cast::shortest;
 
 /// A function by its name in templates.
 pub struct Function {

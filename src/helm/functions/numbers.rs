@@ -192,7 +192,7 @@ impl Decimal {
         if !float.is_finite() {
             return Err(Fail::new(format!("Cannot create a Decimal from {}", cast::format_g(float))));
         }
-        let written = format!("{float:e}");
+        let written = cast::shortest(float);
         let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
         let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         let value = digits.replace('.', "").parse().unwrap_or_default();
@@ -240,9 +240,9 @@ impl Decimal {
         let absolute = |value: BigInt| if value < zero { -value } else { value };
         let (mut a, mut b) = (absolute(self.value), absolute(other.value.clone()));
         if shift < 0 {
-            b *= scale
+            b *= scale;
         } else {
-            a *= scale
+            a *= scale;
         }
         let (mut quotient, rest) = (&a / &b, &a % &b);
         if rest * 2 >= b {

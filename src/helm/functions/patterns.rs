@@ -147,8 +147,8 @@ fn expand(out: &mut String, template: &str, captures: &Captures<'_>, regex: &Reg
             name.parse::<usize>().ok().filter(|number| *number < 100_000_000).and_then(|number| captures.get(number))
         } else {
             // Of groups with one name, the first that matched.
-            let named = regex.capture_names().enumerate().filter(|(_, other)| *other == Some(name));
-            named.filter_map(|(index, _)| captures.get(index)).next()
+            let mut named = regex.capture_names().enumerate().filter(|(_, other)| *other == Some(name));
+            named.find_map(|(index, _)| captures.get(index))
         };
         out.push_str(group.map_or("", |group| group.as_str()));
     }

@@ -6,9 +6,9 @@ use super::Kind::{Int, Str as Text};
 use super::{Function, exact, int, room, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    exact("randAlphaNum", &[Int], |vm, args| letters(vm, "randAlphaNum", int(args, 0), |b| b.is_ascii_alphanumeric())),
-    exact("randAlpha", &[Int], |vm, args| letters(vm, "randAlpha", int(args, 0), |b| b.is_ascii_alphabetic())),
-    exact("randNumeric", &[Int], |vm, args| letters(vm, "randNumeric", int(args, 0), |b| b.is_ascii_digit())),
+    exact("randAlphaNum", &[Int], |vm, args| letters(vm, "randAlphaNum", int(args, 0), u8::is_ascii_alphanumeric)),
+    exact("randAlpha", &[Int], |vm, args| letters(vm, "randAlpha", int(args, 0), u8::is_ascii_alphabetic)),
+    exact("randNumeric", &[Int], |vm, args| letters(vm, "randNumeric", int(args, 0), u8::is_ascii_digit)),
     exact("randAscii", &[Int], |vm, args| letters(vm, "randAscii", int(args, 0), |b| (32..127).contains(b))),
     exact("randBytes", &[Int], rand_bytes),
     exact("randInt", &[Int, Int], rand_int),

@@ -17,6 +17,11 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
 /// Go's limit for the counts of `{n,m}`.
 const MAX_COUNT: u32 = 1000;
 
+const POSIX_CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
+];
+
 struct Parser<'p> {
     pattern: &'p str,
     rest: &'p str,
@@ -71,8 +76,8 @@ impl<'p> Parser<'p> {
                     self.out.push(c);
                     repeat = Some(self.repeated(start, last_repeat, operand)?);
                 }
-                '{' => match counts(self.rest) {
-                    Some((low, high, text)) => {
+                '{' => {
+                    if let Some((low, high, text)) = counts(self.rest) {
                         self.take(text.len());
                         let too_many = |count: Option<u32>| count.is_some_and(|count| count > MAX_COUNT);
                         if too_many(Some(low)) || too_many(high) || high.is_some_and(|high| low > high) {
@@ -80,13 +85,12 @@ impl<'p> Parser<'p> {
                         }
                         self.out.push_str(text);
                         repeat = Some(self.repeated(start, last_repeat, operand)?);
-                    }
-                    None => {
+                    } else {
                         self.take(1);
                         self.literal('{');
                         operand = true;
                     }
-                },
+                }
                 '\\' => operand = self.escape(operand)?,
                 c => {
                     self.take(c.len_utf8());
@@ -299,27 +303,22 @@ impl<'p> Parser<'p> {
                     None => (self.rest.get(..2).unwrap_or_default(), 2),
                 };
                 let code = u32::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
-                return match code.and_then(char::from_u32) {
-                    Some(c) => {
-                        self.take(length);
-                        Ok(c)
-                    }
-                    None => {
-                        // Go stops at what is no digit, or too large.
-                        let braced = self.rest.starts_with('{');
-                        let within = self.rest.trim_start_matches('{');
-                        let mut code = 0_u32;
-                        let stop = within.char_indices().find(|(_, c)| {
-                            code =
-                                c.to_digit(16).map_or(u32::MAX, |digit| code.saturating_mul(16).saturating_add(digit));
-                            code > 0x10_ffff
-                        });
-                        let used = stop.map_or(within.len(), |(at, c)| at + c.len_utf8());
-                        let used = if braced { 1 + used } else { 2.min(self.rest.len()) };
-                        let end = start.len() - self.rest.len() + used;
-                        error("invalid escape sequence", start.get(..end).unwrap_or(start))
-                    }
-                };
+                if let Some(c) = code.and_then(char::from_u32) {
+                    self.take(length);
+                    return Ok(c);
+                }
+                // Go stops at what is no digit, or too large.
+                let braced = self.rest.starts_with('{');
+                let within = self.rest.trim_start_matches('{');
+                let mut code = 0_u32;
+                let stop = within.char_indices().find(|(_, c)| {
+                    code = c.to_digit(16).map_or(u32::MAX, |digit| code.saturating_mul(16).saturating_add(digit));
+                    code > 0x10_ffff
+                });
+                let used = stop.map_or(within.len(), |(at, c)| at + c.len_utf8());
+                let used = if braced { 1 + used } else { 2.min(self.rest.len()) };
+                let end = start.len() - self.rest.len() + used;
+                return error("invalid escape sequence", start.get(..end).unwrap_or(start));
             }
             c if c.is_ascii() && !c.is_ascii_alphanumeric() => return Ok(c),
             _ => {}
@@ -350,11 +349,7 @@ impl<'p> Parser<'p> {
                 && let Some(end) = named.find(":]")
             {
                 let text = self.take(end + 4);
-                const NAMES: [&str; 14] = [
-                    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
-                    "upper", "word", "xdigit",
-                ];
-                if !NAMES.contains(&named[..end].trim_start_matches('^')) {
+                if !POSIX_CLASSES.contains(&named[..end].trim_start_matches('^')) {
                     return error("invalid character class range", text);
                 }
                 self.out.push_str(text);

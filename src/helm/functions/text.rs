@@ -207,7 +207,7 @@ fn abbreviated(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
         return text.to_vec();
     }
     let mut offset = offset.min(len);
-    if len - offset < width - 3 {
+    if len.saturating_sub(offset) < width - 3 {
         offset = len - (width - 3);
     }
     let part = |from: i64, to: i64| {

@@ -52,10 +52,10 @@ impl Object for Version {
             "Metadata" => Ok(Val::str(&self.metadata)),
             "Original" => Ok(Val::str(self.original())),
             "String" => Ok(Val::str(&self.to_string())),
-            "IncMajor" => next(self, |v| (v.0 + 1, 0, 0)),
-            "IncMinor" => next(self, |v| (v.0, v.1 + 1, 0)),
-            "IncPatch" if !self.pre.is_empty() => next(self, |v| v),
-            "IncPatch" => next(self, |v| (v.0, v.1, v.2 + 1)),
+            "IncMajor" => next(self, |[major, ..]| [major.wrapping_add(1), 0, 0]),
+            "IncMinor" => next(self, |[major, minor, _]| [major, minor.wrapping_add(1), 0]),
+            "IncPatch" if !self.pre.is_empty() => next(self, |same| same),
+            "IncPatch" => next(self, |[major, minor, patch]| [major, minor, patch.wrapping_add(1)]),
             "Compare" => match other() {
                 Some(other) => Ok(Val::Int(self.cmp(other) as i64)),
                 None => Err(Fail::new("the argument is no version")),
@@ -83,8 +83,8 @@ impl Object for Version {
 }
 
 /// A release with other numbers; a leading `v` stays.
-fn next(version: &Version, change: fn((u64, u64, u64)) -> (u64, u64, u64)) -> Outcome {
-    let (major, minor, patch) = change((version.major, version.minor, version.patch));
+fn next(version: &Version, change: fn([u64; 3]) -> [u64; 3]) -> Outcome {
+    let [major, minor, patch] = change([version.major, version.minor, version.patch]);
     let prefix = if version.original().starts_with('v') { "v" } else { "" };
     read(&format!("{prefix}{major}.{minor}.{patch}")).map(Val::object)
 }

@@ -59,7 +59,8 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool) {
         Val::Str(text) => out.push_str(text),
         Val::Raw(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
         Val::Bytes(bytes) => {
-            let items: Vec<String> = bytes.iter().map(|b| if go_syntax { format!("{b:#x}") } else { b.to_string() }).collect();
+            let items: Vec<String> =
+                bytes.iter().map(|b| if go_syntax { format!("{b:#x}") } else { b.to_string() }).collect();
             match go_syntax {
                 true => _ = write!(out, "[]byte{{{}}}", items.join(", ")),
                 false => _ = write!(out, "[{}]", items.join(" ")),
@@ -119,7 +120,7 @@ pub fn float(f: f64, format: char, precision: Option<usize>) -> String {
         ('e' | 'E', None) => exponent(&format!("{f:e}"), format),
         ('e' | 'E', Some(precision)) => exponent(&format!("{f:.precision$e}"), format),
         (_, None) => {
-            let scientific = format!("{f:e}");
+            let scientific = crate::helm::functions::shortest(f);
             match scientific.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
                 Some(-4..=5) => format!("{f}"),
                 _ => exponent(&scientific, if format == 'G' { 'E' } else { 'e' }),

@@ -146,14 +146,24 @@ fn one(helm: &Path, apis: &[String], case: &Case) -> Result<usize, Vec<String>> 
             let random: Vec<&str> = random.iter().map(|(path, _)| path.as_str()).collect();
             let before = differences.len();
             differences.retain(|(path, _)| !random.contains(&path.as_str()));
-            if differences.is_empty() { Ok(before) } else { Err(differences.into_iter().map(|(path, what)| format!("{path}: {what}")).collect()) }
+            if differences.is_empty() {
+                Ok(before)
+            } else {
+                Err(differences.into_iter().map(|(path, what)| format!("{path}: {what}")).collect())
+            }
         }
     }
 }
 
 fn by_helm(helm: &Path, case: &Case) -> Result<String, String> {
     let mut command = Command::new(helm);
-    command.args(["template", "rel"]).arg(&case.chart).args(["-n", "space", "--include-crds", "--kube-version", KUBERNETES]);
+    command.args(["template", "rel"]).arg(&case.chart).args([
+        "-n",
+        "space",
+        "--include-crds",
+        "--kube-version",
+        KUBERNETES,
+    ]);
     for api in APIS {
         command.args(["--api-versions", api]);
     }
@@ -207,7 +217,10 @@ fn by_lakegen(apis: &[String], case: &Case, seed: u64) -> Result<Inflated, Strin
         }
     };
     let release = Release { name: "rel".into(), namespace: "space".into() };
-    let capabilities = Capabilities { kubernetes: KUBERNETES.into(), apis: apis.iter().cloned().collect::<std::collections::BTreeSet<_>>().into() };
+    let capabilities = Capabilities {
+        kubernetes: KUBERNETES.into(),
+        apis: apis.iter().cloned().collect::<std::collections::BTreeSet<_>>().into(),
+    };
     let inflated = inflate::inflate(&chart, &values, &release, &capabilities, &Compiled::default(), seed);
     inflated.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
@@ -236,8 +249,15 @@ fn keyed(objects: impl IntoIterator<Item = Value>) -> Keyed {
             continue;
         }
         let text = |path: &[&str]| object.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let id = format!("{}/{} {}/{}", text(&["apiVersion"]), text(&["kind"]), text(&["metadata", "namespace"]), text(&["metadata", "name"]));
-        let key = (1..).map(|n| if n == 1 { id.clone() } else { format!("{id} #{n}") }).find(|key| !all.contains_key(key));
+        let id = format!(
+            "{}/{} {}/{}",
+            text(&["apiVersion"]),
+            text(&["kind"]),
+            text(&["metadata", "namespace"]),
+            text(&["metadata", "name"])
+        );
+        let key =
+            (1..).map(|n| if n == 1 { id.clone() } else { format!("{id} #{n}") }).find(|key| !all.contains_key(key));
         all.extend(key.map(|key| (key, object)));
     }
     all
@@ -250,7 +270,9 @@ fn compare(theirs: &Keyed, ours: &Keyed, into: &mut Vec<(String, String)>) {
             Some(other) => differ(key, object, other, into),
         }
     }
-    into.extend(ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| (key.clone(), "helm does not make it".into())));
+    into.extend(
+        ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| (key.clone(), "helm does not make it".into())),
+    );
 }
 
 fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<(String, String)>) {
@@ -262,7 +284,9 @@ fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<(String, Stri
                     None => into.push((format!("{path}.{key}"), "is missing".into())),
                 }
             }
-            into.extend(b.keys().filter(|key| !a.contains_key(*key)).map(|key| (format!("{path}.{key}"), "is too much".into())));
+            into.extend(
+                b.keys().filter(|key| !a.contains_key(*key)).map(|key| (format!("{path}.{key}"), "is too much".into())),
+            );
         }
         (Value::List(a), Value::List(b)) if a.len() == b.len() => {
             for (index, (value, other)) in a.iter().zip(b).enumerate() {

@@ -1,3 +1,5 @@
+//! `cargo xtask oracle functions [bless] [--bin DIR]`: helm judges the tables of template functions.
+//!
 //! `cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
 //! the real tools judge what lakegen writes.
 //!
@@ -5,6 +7,7 @@
 //! helm reads the values, and each result is compared with what the compiler meant. One line per check, then
 //! `N passed, N failed`. lakegen itself never needs any of this.
 
+mod functions; //   the functions of chart templates, case by case
 mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
 mod kustomize; //   base and patches against the complete objects
@@ -69,6 +72,9 @@ impl Tally {
 
 /// Judges the platforms and fails when one check did.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+    if let Some((first, rest)) = arguments.split_first().filter(|(first, _)| *first == "functions") {
+        return judge_functions(first, rest);
+    }
     let options = Options::read(arguments)?;
     let mut tally = Tally::default();
     let folder = tempfile::tempdir()?;
@@ -107,6 +113,25 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
     println!("{} passed, {} failed{skipped}", tally.passed, tally.failed);
     ensure!(tally.failed == 0, "the oracles disagree with lakegen");
+    Ok(())
+}
+
+/// The tables of functions need no platform.
+fn judge_functions(tool: &str, arguments: &[String]) -> anyhow::Result<()> {
+    let (mut tools, mut bless) = (Tools::default(), false);
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "bless" => bless = true,
+            "--bin" => tools = Tools::only(rest.next().context("--bin needs a folder")?.into()),
+            _ => bail!("usage: cargo xtask oracle {tool} [bless] [--bin DIR]"),
+        }
+    }
+    let helm = tools.find("helm").context("there is no helm: use `--bin`, or install it as `.ci/run` does")?;
+    let mut tally = Tally::default();
+    functions::run(&crate::root(), &helm, bless, &mut tally)?;
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    ensure!(tally.failed == 0, "helm disagrees with the tables");
     Ok(())
 }
 
