@@ -193,7 +193,9 @@ impl<'a> Sources<'a> {
             .filter_map(|tag| Version::parse(&tag).ok())
             .collect();
         versions.sort_by(|a, b| b.cmp(a));
-        let fitting = Constraint::parse(wanted).ok();
+        // What reads as a version is a tag and never a range here: `1.0` is found in repositories and not in registries
+        // (helm.sh/helm/v3@v3.22.0 pkg/registry/client.go, `ValidateReference`).
+        let fitting = Version::parse(wanted).is_err().then(|| Constraint::parse(wanted).ok()).flatten();
         match fitting.and_then(|constraint| versions.iter().find(|version| constraint.matches(version))) {
             Some(version) => Ok(version.original().to_owned()),
             None => {
