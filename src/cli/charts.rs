@@ -304,7 +304,9 @@ pub fn side_by_side<J: Sync, R: Send>(
             });
         }
         drop(sender);
-        receiver.iter().for_each(|line| say(&line));
+        for line in receiver {
+            say(&line);
+        }
     });
     results.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }

@@ -157,7 +157,8 @@ pub fn get<'l>(
         Ok::<_, Problem>(bytes)
     };
     let results = charts::side_by_side(wanted, work, |line| session.out.summary(line));
-    let (mut found, mut problems): (Vec<(&Locked, Vec<u8>)>, Vec<(Span, Problem)>) = Default::default();
+    let mut found: Vec<(&Locked, Vec<u8>)> = Vec::new();
+    let mut problems: Vec<(Span, Problem)> = Vec::new();
     for (locked, result) in wanted.iter().zip(results) {
         match result {
             Ok(bytes) => found.push((locked, bytes)),
