@@ -236,3 +236,101 @@ fn data_is_preserved() {
     }
     assert!(!preserve("nessie"));
 }
+
+#[test]
+fn a_target_that_goes_is_said_before_it_is_gone() {
+    use lakegen::diff::{Options, diff, risk::Level};
+    let sets = PLATFORM.replace("FORM", "form = \"applicationset\"");
+    let gone = sets.replace("[clusters.staging]\nserver = \"https://10.2.0.1\"\n", "");
+    let start = gone.find("[environments.staging]").unwrap();
+    let (old, new) = (compiled(&sets), compiled(&gone[..start]));
+    let changes = diff(&old.tree, &new.tree, Options::default());
+    let named = |text: &str| {
+        changes
+            .resources
+            .iter()
+            .filter_map(|c| c.risk.as_ref())
+            .filter(|r| r.reason.contains(text))
+            .map(|r| r.level)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named("`staging-postgres` is removed: Argo CD deletes"), [Level::DataLoss]);
+    assert_eq!(named("`staging-cloudnative-pg` is removed: what is managed stays"), [Level::Caution]);
+}
+
+/// Steps of a set: the targets that each selects.
+fn steps(set: &Value) -> Option<Vec<Vec<String>>> {
+    let strategy = set.at(&["spec", "strategy"])?;
+    assert_eq!(strategy.get("type").and_then(Value::as_str), Some("RollingSync"));
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(String::from);
+    let step = |step: &Value| {
+        let expressions = step.get("matchExpressions").and_then(Value::as_list).unwrap();
+        assert_eq!(expressions.len(), 1);
+        assert_eq!(text(&expressions[0], "key").as_deref(), Some("lakegen.dev/target"));
+        assert_eq!(text(&expressions[0], "operator").as_deref(), Some("In"));
+        let values = expressions[0].get("values").and_then(Value::as_list).unwrap();
+        values.iter().filter_map(Value::as_str).map(String::from).collect()
+    };
+    Some(strategy.at(&["rollingSync", "steps"])?.as_list()?.iter().map(step).collect())
+}
+
+#[test]
+fn environments_follow_each_other_where_a_rollout_says_so() {
+    let form = "form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\"]";
+    let compiled = compiled(&PLATFORM.replace("FORM", form));
+    let sets = objects(&compiled, "ApplicationSet");
+    let mut rolled = 0;
+    for (_, set) in &sets {
+        let members: Vec<String> = expanded(set)
+            .iter()
+            .map(|a| a.at(&["metadata", "labels", "lakegen.dev/target"]).and_then(Value::as_str).unwrap().to_string())
+            .collect();
+        match steps(set) {
+            None => assert_eq!(members.len(), 1, "{set:?}"),
+            Some(steps) => {
+                rolled += 1;
+                let order: Vec<String> = steps.concat();
+                let expected: Vec<String> =
+                    ["hub", "staging", "prod"].map(String::from).into_iter().filter(|t| members.contains(t)).collect();
+                assert_eq!(order, expected, "every Application has its step");
+            }
+        }
+    }
+    assert!(rolled > 2);
+    let values =
+        compiled.tree.files().find(|(path, _)| path.starts_with("components/argocd/") && path.ends_with("values.yaml"));
+    let values = String::from_utf8_lossy(values.unwrap().1).into_owned();
+    assert!(values.contains("applicationsetcontroller.enable.progressive.syncs: true"), "{values}");
+}
+
+#[test]
+fn a_rollout_names_every_environment_once_and_needs_sets() {
+    for (settings, words) in [
+        ("form = \"applicationset\"\nrollout = [\"staging\", \"prod\"]", "leaves `hub` out"),
+        ("form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\", \"test\"]", "`test`"),
+        ("form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\", \"hub\"]", "two steps"),
+        ("rollout = [\"hub\", \"staging\", \"prod\"]", "there are none"),
+    ] {
+        let mut world = MemoryWorld::default();
+        world.insert("platform.toml", PLATFORM.replace("FORM", settings).as_bytes());
+        let compiled = compile(&world, &Request::default());
+        assert!(!compiled.is_ok());
+        assert!(
+            compiled.diagnostics.iter().any(|d| d.message.contains(words)),
+            "{settings}: {:?}",
+            compiled.diagnostics
+        );
+    }
+}
+
+#[test]
+fn what_environments_share_comes_with_the_first_of_them() {
+    let text = "lakegen = \"1\"\n[platform]\nname = \"lake\"\ndomain = \"example.com\"\n[git]\nurl = \"https://git.example.com/a/b.git\"\n\
+                [argocd]\nform = \"applicationset\"\nhub = true\nrollout = [\"dev\", \"test\", \"prod\"]\n[components]\nmetrics-server = {}\n\
+                [components.portal]\nuses = \"app\"\nnamespace = \"${environment.name}-portal\"\nimage = \"ghcr.io/acme/portal:1.0.0\"\nport = 80\n\
+                [environments.test]\nclusters = [\"a\"]\n[environments.dev]\nclusters = [\"a\"]\n[environments.prod]\nclusters = [\"b\"]\n";
+    let sets = objects(&compiled(text), "ApplicationSet");
+    let of = |wanted: &str| steps(&sets.iter().find(|(_, set)| name(set) == wanted).unwrap().1).unwrap();
+    assert_eq!(of("portal"), [["dev"], ["test"], ["prod"]]);
+    assert_eq!(of("metrics-server"), [["a"], ["prod"]]);
+}

@@ -181,3 +181,74 @@ fn no_object_stands_beside_the_release_that_brings_its_kind() {
         wrong
     });
 }
+
+/// Says where a value is not what a schema of types, required fields and enums takes; unknown fields are wrong.
+fn unlike(value: &serde_json::Value, schema: &serde_json::Value, at: &str, wrong: &mut Vec<String>) {
+    use serde_json::Value as Json;
+    let kind = match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    };
+    if schema["type"].as_str().is_some_and(|wanted| wanted != kind) {
+        wrong.push(format!("{at} is {kind}, not {}", schema["type"]));
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        wrong.push(format!("{at} is {value}, none of {}", schema["enum"]));
+    }
+    for required in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+        if value.get(required).is_none() {
+            wrong.push(format!("{at} lacks `{required}`"));
+        }
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        unlike(item, &schema["items"], &format!("{at}[{number}]"), wrong);
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        match (schema["properties"].get(key), schema.get("additionalProperties")) {
+            (Some(known), _) | (None, Some(known)) => unlike(inner, known, &format!("{at}.{key}"), wrong),
+            (None, None) if schema["properties"].is_object() => wrong.push(format!("{at} takes no `{key}`")),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Facts of the operator that keeps Flux: xtask/schemas names their source.
+#[test]
+fn a_flux_instance_is_one_that_the_operator_takes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schema = root.join("xtask/schemas/fluxcd.controlplane.io/fluxinstance_v1.json");
+    let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let case = std::fs::read_to_string(root.join("tests/cases/flux/operator/platform.toml")).unwrap();
+    for cloud in ["none", "aws", "gcp", "azure", "openshift"] {
+        for git in ["", "secret = \"git/lake\"\n", "branch = \"live\"\npath = \".\"\n"] {
+            let text = case.replace("[platform]\n", &format!("[platform]\ncloud = \"{cloud}\"\n"));
+            let text = text
+                .replace("[git]\n", &format!("[git]\n{git}"))
+                .replace("[flux]\n", "[secrets]\nprovider = \"vault\"\nat = \"https://vault.example.com\"\n\n[flux]\n");
+            let text = format!("{text}\n[components.external-secrets]\n");
+            let mut world = MemoryWorld::default();
+            world.insert("platform.toml", text.into_bytes());
+            let compiled = compile(&world, &Request::default());
+            let all = objects(&compiled.tree);
+            let instances: Vec<_> =
+                all.iter().filter(|(_, v)| is(v, "FluxInstance", "fluxcd.controlplane.io/v1")).collect();
+            assert_eq!(instances.len(), 1, "{:?}", compiled.diagnostics);
+            let value: serde_json::Value = serde_json::to_value(&instances[0].1).unwrap();
+            // What every object has is checked elsewhere; the operator takes no other name.
+            assert_eq!(value["metadata"]["name"], "flux");
+            let mut wrong = vec![];
+            unlike(&value["spec"], &schema["properties"]["spec"], "spec", &mut wrong);
+            assert!(wrong.is_empty(), "{cloud}, {git:?}: {wrong:?}");
+            assert_eq!(value["spec"]["sync"].get("pullSecret").is_some(), git.contains("secret"), "{value}");
+        }
+    }
+    // The check itself can fail.
+    let mut wrong = vec![];
+    let bad = serde_json::json!({"distribution": {"version": 2}, "cluster": {"type": "vsphere"}, "sink": {}});
+    unlike(&bad, &schema["properties"]["spec"], "spec", &mut wrong);
+    assert_eq!(wrong.len(), 4, "{wrong:?}");
+}

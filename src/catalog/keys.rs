@@ -257,6 +257,14 @@ pub const OPTION_TYPES: &[&str] = &[
 ];
 
 fn kind_shape(kind: &str, option: &OptionDef) -> Shape {
+    let shape = kind_format(kind, option);
+    match (kind, option.values.is_empty()) {
+        ("enum", _) | (_, true) => shape,
+        (_, false) => either([shape, Shape::Enum(option.values.clone().into())]),
+    }
+}
+
+fn kind_format(kind: &str, option: &OptionDef) -> Shape {
     match kind {
         "int" => Shape::Int { min: option.min.unwrap_or(i64::MIN), max: option.max.unwrap_or(i64::MAX) },
         "number" => Shape::Number,

@@ -9,6 +9,7 @@ use super::component::{Capability, Component, TIERS};
 use super::keys::{OPTION_TYPES, chart_shape, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
+use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
 use crate::parse::text::Format;
 
@@ -81,12 +82,18 @@ fn component_file() -> Keys {
         .key("hint", TEXT, "")
         .key("type", TEXT, "")
         .key("stage", stage(), "");
+    let ca = Keys::new("`ca`").key("hostname", TEXT, "").key("secret", TEXT, "").key("config_map", TEXT, "").key(
+        "system",
+        Shape::Bool,
+        "",
+    );
     let endpoint = Keys::new("an endpoint")
         .key("service", TEXT, "")
         .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
         .key("protocol", words(&["http", "https"]), "")
         .key("path", TEXT, "")
-        .key("health", TEXT, "");
+        .key("health", TEXT, "")
+        .key("ca", ca.shape(), "");
     let metrics =
         Keys::new("`[metrics]`").key("values", free_map(Shape::Any), "").key("scrape", free_map(scrape().shape()), "");
     let network = Keys::new("`[network]`")
@@ -167,6 +174,32 @@ fn engine() -> Keys {
         .key("data", list(TEXT), "")
         .key("health", free_map(TEXT), "")
         .key("ready", Shape::Map(Format::Any, ready.shape().into()), "")
+}
+
+/// Checks what endpoints say of the certificates that they show.
+pub fn check_endpoints(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
+    for (endpoint, entry) in table.table("endpoints").into_iter().flatten() {
+        let Some(def) = entry.node.as_table() else { continue };
+        let (Some(ca), Some(at)) = (def.table("ca"), def.get("ca")) else { continue };
+        let mut say = |message: String, help: &str| {
+            found.push(Diagnostic::error(&BAD_COMPONENT, message).at(at.key, "").help(help));
+        };
+        if def.text("protocol") != Some("https") {
+            let message =
+                format!("endpoint `{endpoint}` of `{name}` shows no certificate: its protocol is not `https`");
+            say(message, "add `protocol = \"https\"`, or remove `ca`");
+        }
+        if !ca.contains_key("hostname") {
+            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` lacks `hostname`");
+            say(message, "name a DNS name that its certificate holds, for example `${fullname}.${namespace}.svc`");
+        }
+        let system = ca.flag("system") == Some(true);
+        let sources = [ca.contains_key("secret"), ca.contains_key("config_map"), system];
+        if sources.iter().filter(|given| **given).count() != 1 {
+            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` needs exactly one place of the CA");
+            say(message, "say `secret` or `config_map` (of its namespace, with key `ca.crt`), or `system = true`");
+        }
+    }
 }
 
 /// Checks what a component says against itself and against the capabilities there are.

@@ -5,6 +5,7 @@
 //! format and with the same errors. Only what is used is read.
 
 pub mod component; //  what a component says of itself
+pub mod read; //      checked TOML → component
 pub mod language; //   the keys of component.toml and of capabilities
 pub mod keys; //       the keys that a user may set on a component
 
@@ -144,7 +145,7 @@ pub fn load<'a>(
             continue;
         }
         let files = shelf.files(name, sources, &mut found);
-        if let Some(component) = component::read(name, files, &catalogue.capabilities, &mut found) {
+        if let Some(component) = read::component(name, files, &catalogue.capabilities, &mut found) {
             catalogue.components.insert(name.to_string(), Arc::new(component));
         }
     }
@@ -165,7 +166,7 @@ fn capabilities(
     let mut all = IndexMap::new();
     let mut add = |name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>| {
         let table: Table = toml::parse(id, text, found);
-        all.insert(name.to_string(), Arc::new(component::read_capability(name, &table, found)));
+        all.insert(name.to_string(), Arc::new(read::capability(name, &table, found)));
     };
     for (path, text) in embedded::FILES {
         if let Some(name) = path.strip_prefix("capabilities/").and_then(|p| p.strip_suffix(".toml")) {

@@ -96,8 +96,17 @@ fn known<'a>(context: &Context<'a>) -> BTreeMap<(&'a str, &'a str), Namespace<'a
 }
 
 /// Custom kinds that make no Secret.
-const QUIET: &[&str] =
-    &["ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute", "IngressRoute", "Route", "Gateway"];
+const QUIET: &[&str] = &[
+    "ServiceMonitor",
+    "PodMonitor",
+    "PrometheusRule",
+    "HTTPRoute",
+    "IngressRoute",
+    "Route",
+    "Gateway",
+    "BackendTLSPolicy",
+    "ServersTransport",
+];
 
 /// Returns the Secrets that an object makes, when that is known of its kind.
 fn makes(object: &Object) -> Option<Vec<&str>> {

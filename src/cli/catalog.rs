@@ -210,7 +210,12 @@ fn options(prefix: &str, all: &IndexMap<String, OptionDef>, rows: &mut Vec<(Stri
             None if option.required => " (required)".to_owned(),
             None => String::new(),
         };
-        let kind = if option.values.is_empty() { option.kind.clone() } else { option.values.join(" | ") };
+        // Other types than `enum` have words that may stand instead.
+        let kind = match (option.kind.as_str(), option.values.join(" | ")) {
+            (kind, words) if words.is_empty() => kind.to_string(),
+            ("enum" | "list" | "map", words) => words,
+            (kind, words) => format!("{kind} | {words}"),
+        };
         rows.push((format!("{prefix}{name}"), format!("{kind}{default}"), option.doc.clone()));
         options(&format!("{prefix}{name}."), &option.keys, rows);
     }

@@ -10,7 +10,7 @@ use super::project::Project;
 use super::{Code, DONE, FINDINGS, Failure, Session};
 use crate::catalog;
 use crate::diag::{Level, Sources, render};
-use crate::resolve::language;
+use crate::resolve::schema;
 use crate::world::World;
 use crate::world::memory::MemoryWorld;
 
@@ -79,7 +79,7 @@ pub fn catalogue(world: &dyn World, session: &mut Session) -> Result<catalog::Ca
 /// # Errors
 /// As [`catalogue`].
 pub fn text(world: &dyn World, session: &mut Session) -> Result<String, Failure> {
-    let schema = language::json_schema(&catalogue(world, session)?);
+    let schema = schema::json_schema(&catalogue(world, session)?);
     Ok(format!("{schema:#}\n"))
 }
 

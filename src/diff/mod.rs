@@ -5,6 +5,7 @@
 //! with the risk of each. Nothing is dropped without a count, secret values never leave this folder,
 //! and what is too large to compare in detail is counted and said so.
 
+mod appset; //   Applications that a set no longer makes
 mod items; //    files that differ → resources and documents
 mod lines; //    how many lines of a text differ
 mod lists; //    list items matched by their keys

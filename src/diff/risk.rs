@@ -120,6 +120,10 @@ pub fn assess(change: &Subject) -> Option<Risk> {
     match change.action {
         Action::Destroy => found.extend(removal(change)),
         Action::Change => {
+            let id = change.subject.object().map_or(("", ""), |id| (&*id.group, &*id.kind));
+            if let (("argoproj.io", "ApplicationSet"), Some(old), Some(new)) = (id, change.old, change.new) {
+                found.extend(super::appset::lost(old, new));
+            }
             for hunk in change.hunks {
                 leaves(&plain(&hunk.path), hunk.old.as_ref(), hunk.new.as_ref(), &mut |path, old, new| {
                     found.extend(field(change, path, old, new));

@@ -367,6 +367,50 @@ fn risks_are_read_off_kinds_and_paths() {
 }
 
 #[test]
+fn an_application_that_a_set_no_longer_makes_is_lost() {
+    use Level::{Caution, DataLoss};
+    let set = |policy: &str, name: &str, finalizers: &str, elements: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: trino}}\nspec:\n  syncPolicy: {{{policy}}}\n  \
+             generators: [{{list: {{elements: [{elements}]}}}}]\n  template: {{metadata: {{name: '{name}', finalizers: [{finalizers}]}}}}\n"
+        )
+    };
+    let both = "{target: prod, name: a}, {target: dev, name: b, patch: {metadata: {finalizers: [x]}}}";
+    let prod = "{target: prod, name: a}";
+    let dev = "{target: dev, name: b, patch: {metadata: {finalizers: [x]}}}";
+    let keep = "preserveResourcesOnDeletion: true";
+    let rows = [
+        ("", "trino-{{ .target }}", "", both, prod, Some((DataLoss, "`trino-dev` is removed: Argo CD deletes"))),
+        (keep, "trino-{{.target}}", "", both, dev, Some((Caution, "`trino-prod` is removed: what is managed stays"))),
+        (keep, "{{ .name }}", "", both, prod, Some((DataLoss, "`b` is removed"))),
+        (keep, "{{ .name }}", "x", both, dev, Some((DataLoss, "`a` is removed"))),
+        (keep, "{{ .name }}", "", both, "", Some((DataLoss, "Application `b` is removed"))),
+        (
+            "applicationsSync: create-update",
+            "{{ .name }}",
+            "",
+            both,
+            "",
+            Some((Caution, "`a`, `b` are no longer made")),
+        ),
+        ("", "{{ index .list 0 }}", "", both, prod, Some((DataLoss, "target: dev"))),
+        ("", "{{ .name }}", "", prod, both, None),
+        ("", "{{ .name }}", "", "{target: prod, name: a, branch: x}", "{target: prod, name: a, branch: z}", None),
+    ];
+    for (policy, name, finalizers, old, new, expected) in rows {
+        let (old, new) = (set(policy, name, finalizers, old), set(policy, name, finalizers, new));
+        for (from, to) in [(&old, &new), (&old, &format!("{new}  ignored: true\n"))] {
+            let changes = compare(&[(FILE, from)], &[(FILE, to)]);
+            let risk = only(&changes).risk.as_ref();
+            assert_eq!(risk.map(|r| r.level), expected.map(|(level, _)| level), "{old}{new}{risk:?}");
+            if let (Some(risk), Some((_, words))) = (risk, expected) {
+                assert!(risk.reason.contains(words), "{risk:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_an_annotation_keeps_is_not_lost() {
     let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: x\n  annotations: {argocd.argoproj.io/sync-options: 'Prune=false,Delete=false'}\n";
     let changes = compare(&[(FILE, claim)], &[]);

@@ -3,7 +3,8 @@
 //!
 //! What all targets share stands in the template, strings that differ are parameters, and all else that differs is a
 //! patch per element, because a template can fill in strings only. The generated Applications are those that the other
-//! form writes, but for their sync waves: these order the sets.
+//! form writes, but for their sync waves: these order the sets. Within a set all targets come at once, or in the steps of
+//! `argocd.rollout`.
 //!
 //! Facts: argo-cd v3.4 (docs/operator-manual/applicationset/{Generators-List,Template,GoTemplate,Controlling-Resource-Modification}.md;
 //! the ApplicationSet CRD; applicationset/utils/utils.go for the finalizer that the controller adds by itself).
@@ -12,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Writer;
-use super::argocd::{Applications, CASCADE, WAVE};
+use super::argocd::{Applications, CASCADE, TARGET, WAVE};
 use crate::lower::order::{Place, UnitId};
+use crate::lower::rollout;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
 
@@ -93,6 +95,27 @@ impl Fleet<'_> {
         units
     }
 
+    /// Returns the steps in which a set's targets are synced, when there is more than one.
+    fn strategy(&self, names: &[&str]) -> Option<Value> {
+        let mut steps: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for member in self.members.iter().filter(|m| names.contains(&m.target.name.as_str())) {
+            steps.entry(rollout::step(member.platform, member.target)?).or_default().push(&member.target.name);
+        }
+        if steps.len() < 2 {
+            return None;
+        }
+        let step = |targets: Vec<&str>| {
+            let expression = object([
+                ("key", Value::from(TARGET)),
+                ("operator", Value::from("In")),
+                ("values", Value::from(targets)),
+            ]);
+            object([("matchExpressions", Value::List(vec![expression]))])
+        };
+        let steps = object([("steps", Value::List(steps.into_values().map(step).collect()))]);
+        Some(object([("type", Value::from("RollingSync")), ("rollingSync", steps)]))
+    }
+
     fn set(&self, unit: &UnitId, wave: i64) -> Value {
         let (mut names, mut applications) = (Vec::new(), Vec::new());
         for member in self.members.iter().filter(|m| m.lowered.order.units.contains_key(unit)) {
@@ -122,6 +145,9 @@ impl Fleet<'_> {
             (Arc::from("syncPolicy"), object([("preserveResourcesOnDeletion", Value::Bool(preserve))])),
             (Arc::from("template"), template),
         ]);
+        if let Some(strategy) = self.strategy(&names) {
+            spec.insert("strategy".into(), strategy);
+        }
         if patch {
             spec.insert("templatePatch".into(), Value::from("{{ toJson .patch }}"));
         }

@@ -9,7 +9,6 @@ pub mod split; //  what targets share, and what each has of its own
 pub mod jobs; //   templates of jobs on demand, and the folders of their runs
 pub mod argocd; // argocd/ and bootstrap/
 pub mod flux; //   flux/ and bootstrap/
-pub mod source; // folders of somebody's repository
 mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream

@@ -17,10 +17,10 @@ use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::shape::Shape;
 use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
+use crate::resolve::buckets::BUCKET;
 use crate::resolve::instances::version_key;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::wire::BUCKET;
 use crate::resolve::{Binding, Instance, SlotBinding, Store};
 
 /// The part of the context that all components of a target share.

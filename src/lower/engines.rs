@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{OTHER_ENGINE, UNSUPPORTED};
 use crate::diag::{Diagnostic, Span};
-use crate::parse::MISSING_KEY;
 use crate::parse::node::Lookup;
+use crate::parse::{MISSING_KEY, Node};
 use crate::resolve::instances::named;
-use crate::resolve::{Engine, Platform, Target};
+use crate::resolve::{Engine, Instance, Platform, Target};
 
 /// Reports words of the other engine.
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
@@ -65,6 +65,12 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
                     .help("leave the component out, or set `engine = \"argocd\"`"),
             );
         }
+        for path in unsaid(instance) {
+            let message =
+                "this path can mean several fields, and Flux ignores fields by JSON pointer: passed over here";
+            let help = "name each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
+            all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.span, "").help(help));
+        }
         let options = instance.table.table("sync").and_then(|t| t.get("options"));
         if let Some(entry) = options {
             all.push(warn(entry.key, "`sync.options` are"));
@@ -91,4 +97,11 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
                 .help("add `secret = \"<item>#<property>\"`, or `existing = \"<Secret>\"`"),
         );
     }
+}
+
+/// Returns the jq paths of a component's `sync.ignore` that are no pointers.
+fn unsaid(instance: &Instance) -> impl Iterator<Item = &Node> {
+    let rules = instance.table.table("sync").and_then(|t| t.node("ignore")).and_then(Node::as_list);
+    let paths = rules.into_iter().flatten().filter_map(|rule| rule.as_table()?.node("jq")?.as_list()).flatten();
+    paths.filter(|path| path.as_str().is_some_and(|text| super::pointer::of_jq(text).is_none()))
 }

@@ -9,9 +9,10 @@ use indexmap::IndexMap;
 use super::certificates::{certificate, tls_secret};
 use super::secrets::Own;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, Unit, gateways, made, nodes};
+use super::{Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made, nodes};
 use crate::catalog::Stage;
-use crate::catalog::component::{Alert, Endpoint, alert};
+use crate::catalog::component::{Alert, Endpoint};
+use crate::catalog::read::alert;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
@@ -27,14 +28,14 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
         let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        objects.extend(route(instance, endpoint, def, published, edge, &late, found));
+        let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
+        let Some(service) = late.fill(&def.service, instance.definition.span, found).plain() else { continue };
+        let names = (name.as_str(), service.as_str());
+        objects.extend(route(instance, names, def, published, edge, &late, found));
         objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
-        if edge.kind == "gateway" && def.protocol == "https" {
-            unit.notes.push(format!(
-                "`{}` answers with TLS only, and the Gateway `{}` speaks plain HTTP to it until a BackendTLSPolicy names the CA of its certificate.",
-                instance.name, edge.gateway
-            ));
-        }
+        let (trust, note) = backend_tls::beside(instance, names, def, published, edge, &late, found);
+        objects.extend(trust);
+        unit.notes.extend(note);
     }
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
@@ -46,18 +47,15 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "a route brings all of these together")]
 fn route(
     instance: &Instance,
-    endpoint: &str,
+    (name, service): (&str, &str),
     def: &Endpoint,
     published: &Published,
     edge: &Edge,
     late: &Late<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
-    let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
-    let service = late.fill(&def.service, instance.definition.span, found).plain()?;
     let port = match &def.port {
         Value::Str(text) => {
             let text = late.fill(text, instance.definition.span, found).plain()?;
@@ -66,10 +64,10 @@ fn route(
         other => other.clone(),
     };
     let mut lowered = match edge.kind.as_str() {
-        "gateway" => gateway(instance, &name, &service, &port, def, published, edge, found)?,
-        "traefik" => traefik(instance, &name, &service, port, published, edge),
-        "route" => openshift(instance, &name, &service, port, published, edge),
-        kind => ingress(instance, &name, &service, port, def, published, edge, kind == "tailscale"),
+        "gateway" => gateway(instance, name, service, &port, def, published, edge, found)?,
+        "traefik" => traefik(instance, (name, service), port, def, published, edge),
+        "route" => openshift(instance, (name, service), port, def, published),
+        kind => ingress(instance, name, service, port, def, published, edge, kind == "tailscale"),
     };
     // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
     // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
@@ -200,12 +198,26 @@ fn gateway(
     Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
 }
 
-fn traefik(instance: &Instance, name: &str, service: &str, port: Value, published: &Published, edge: &Edge) -> Lowered {
+fn traefik(
+    instance: &Instance,
+    (name, service): (&str, &str),
+    port: Value,
+    def: &Endpoint,
+    published: &Published,
+    edge: &Edge,
+) -> Lowered {
+    let mut backend = object([("name", Value::from(service)), ("port", port)]);
+    if def.protocol == "https" {
+        backend.set(&["scheme"], Value::from("https"));
+        if def.ca.is_some() {
+            backend.set(&["serversTransport"], Value::from(backend_tls::transport(name)));
+        }
+    }
     let hosts = published.names.iter().map(|h| format!("Host(`{h}`)")).collect::<Vec<_>>().join(" || ");
     let route = object([
         ("match", Value::from(hosts)),
         ("kind", Value::from("Rule")),
-        ("services", Value::List(vec![object([("name", Value::from(service)), ("port", port)])])),
+        ("services", Value::List(vec![backend])),
     ]);
     let mut spec = Map::from_iter([
         (Arc::from("entryPoints"), Value::from(vec![if published.tls { "websecure" } else { "web" }])),
@@ -219,11 +231,10 @@ fn traefik(instance: &Instance, name: &str, service: &str, port: Value, publishe
 
 fn openshift(
     instance: &Instance,
-    name: &str,
-    service: &str,
+    (name, service): (&str, &str),
     port: Value,
+    def: &Endpoint,
     published: &Published,
-    _edge: &Edge,
 ) -> Lowered {
     let mut spec = Map::from_iter([
         (Arc::from("host"), Value::from(published.names.first().map_or("", String::as_str))),
@@ -234,10 +245,10 @@ fn openshift(
         (Arc::from("port"), object([("targetPort", port)])),
     ]);
     if published.tls {
-        spec.insert(
-            "tls".into(),
-            object([("termination", Value::from("edge")), ("insecureEdgeTerminationPolicy", Value::from("Redirect"))]),
-        );
+        let termination = if def.protocol == "https" { "reencrypt" } else { "edge" };
+        let policy = Value::from("Redirect");
+        let tls = object([("termination", Value::from(termination)), ("insecureEdgeTerminationPolicy", policy)]);
+        spec.insert("tls".into(), tls);
     }
     made("route.openshift.io/v1", "Route", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }

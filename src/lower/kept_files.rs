@@ -36,14 +36,14 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
         let documents = match crate::manifest::yaml::read(text) {
             Ok(documents) => documents,
             Err(error) => {
-                let at = super::line_of(text, source, error.line);
+                let at = super::own::line_of(text, source, error.line);
                 let message = format!("`{path}` is not YAML: {}", error.message);
                 found.push(Diagnostic::error(&super::BAD_OBJECT, message).at(at, "").at(node.span, "used here"));
                 continue;
             }
         };
         for document in documents {
-            let at = super::line_of(text, source, document.line);
+            let at = super::own::line_of(text, source, document.line);
             let origin = super::Origin { file: path.into(), line: document.line, span: node.span, template: Some(at) };
             let mut lowered = Vec::new();
             take(document.value, &origin, &mut lowered, found);

@@ -4,7 +4,7 @@
 //! component and template together with the parts of the context that the template reads, and given again when those are
 //! equal. So equal objects of several targets are one object in memory, and are compared in no time later.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,15 +16,22 @@ type Entries<T> = BTreeMap<(String, String), (Vec<Arc<Value>>, T)>;
 /// Results by component and template.
 pub struct Memo<T> {
     entries: RefCell<Entries<T>>,
+    /// Nobody will ask again after this: what is given is forgotten, and nothing new is remembered.
+    last: Cell<bool>,
 }
 
 impl<T> Default for Memo<T> {
     fn default() -> Self {
-        Self { entries: RefCell::new(BTreeMap::new()) }
+        Self { entries: RefCell::new(BTreeMap::new()), last: Cell::new(false) }
     }
 }
 
 impl<T: Clone> Memo<T> {
+    /// Says that every question comes for the last time now.
+    pub fn last_round(&self) {
+        self.last.set(true);
+    }
+
     /// Returns the remembered result for equal inputs, or makes and remembers it; a failure is not remembered.
     pub fn get(
         &self,
@@ -34,6 +41,13 @@ impl<T: Clone> Memo<T> {
         make: impl FnOnce() -> Option<T>,
     ) -> Option<T> {
         let key = (component.to_string(), template.to_string());
+        if self.last.get() {
+            let before = self.entries.borrow_mut().remove(&key);
+            return match before {
+                Some((known, result)) if same(&known, &inputs) => Some(result),
+                _ => make(),
+            };
+        }
         if let Some((known, result)) = self.entries.borrow().get(&key)
             && same(known, &inputs)
         {

@@ -17,12 +17,18 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
+mod repeat; //         Jobs that are done again on a schedule
 mod dress; //        namespace, labels and protection of every object
 mod unsupported; //    what is said instead of passed over
+pub mod pointer; //    jq paths as JSON pointers
 mod engines; //        what is said for the engine that is not used
+pub mod source; //     folders of somebody's repository
+pub mod rollout; //    the order of environments in ApplicationSets
 pub mod files; //      the user's own files that components name
+mod own; //            the user's own manifests and patches
 pub mod memo; //       results that are asked for again
 pub mod certificates; // of routes
+mod backend_tls; //    trust in what an edge forwards to
 pub mod features; //   routes, monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
@@ -38,7 +44,6 @@ use indexmap::IndexMap;
 use crate::catalog::{Stage, Template};
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
-use crate::manifest::kinds;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Table;
@@ -225,12 +230,17 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let mut found = Vec::new();
     unsupported::report(platform, &mut found);
     engines::report(platform, &mut found);
+    rollout::report(platform, &mut found);
+    source::report(platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
     let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
+        if index + 1 == platform.targets.len() {
+            memo.last_round();
+        }
         let known = Known { sources, catalogue: &platform.catalogue };
         let target = &platform.targets[index];
         let lowering = Lowering {
@@ -289,13 +299,6 @@ pub fn value_steps(
     steps
 }
 
-/// Returns the place of a line (from 1) of a file.
-fn line_of(text: &str, source: crate::diag::SourceId, line: usize) -> Span {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let end = text[start..].find('\n').map_or(text.len(), |n| start + n);
-    Span::new(source, start, end)
-}
-
 /// Returns the nodes of a list (or of a single string) under a key.
 pub fn nodes<'a>(table: &'a Table, key: &str) -> Vec<&'a crate::parse::Node> {
     match table.get(key).map(|e| &e.node) {
@@ -328,6 +331,14 @@ pub struct Memos {
     /// Helm values of a template, with the API groups that it asked for.
     pub values: memo::Memo<(Arc<Value>, BTreeSet<String>)>,
     objects: memo::Memo<Vec<Lowered>>,
+}
+
+impl Memos {
+    /// Says that the last target comes now.
+    fn last_round(&self) {
+        self.values.last_round();
+        self.objects.last_round();
+    }
 }
 
 impl<'a> Lowering<'a> {
@@ -383,6 +394,7 @@ impl<'a> Lowering<'a> {
         }
         features::add(self, instance, &own, &mut unit, found);
         demand::set_apart(self, instance, &mut unit);
+        repeat::add(instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };
@@ -442,61 +454,6 @@ impl<'a> Lowering<'a> {
         }
         lowered
     }
-
-    /// Adds the user's own manifests to the release.
-    fn manifests(&self, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
-        for node in nodes(&instance.table, "manifests") {
-            for (path, source, text) in node.as_str().map(|p| self.files.get(p)).unwrap_or_default() {
-                let span = |line: usize| line_of(text, source, line);
-                match crate::manifest::yaml::read(text) {
-                    Err(error) => found.push(
-                        Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))
-                            .at(span(error.line), "")
-                            .at(node.span, "used here"),
-                    ),
-                    Ok(documents) => {
-                        for document in documents {
-                            let origin = Origin {
-                                file: path.to_string(),
-                                line: document.line,
-                                span: node.span,
-                                template: Some(span(document.line)),
-                            };
-                            let mut lowered = Vec::new();
-                            take(document.value, &origin, &mut lowered, found);
-                            unit.stages.entry(Stage::Release).or_default().extend(lowered);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Turns the user's `patches` into kustomize's.
-    fn patches(&self, instance: &'a Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
-        let late = self.late(instance);
-        for node in nodes(&instance.table, "patches") {
-            let value = late.fill_node(node, found);
-            let stage = value.get("stage").and_then(Value::as_str).and_then(Stage::from_name).unwrap_or(Stage::Release);
-            let mut patch = Map::default();
-            if let Some(target) = value.get("target") {
-                patch.insert("target".into(), target.clone());
-            }
-            let text = match (value.get("merge"), value.get("json")) {
-                (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, value.get("target"))),
-                (None, Some(json)) => crate::manifest::yaml::write(json),
-                _ => {
-                    found.push(
-                        Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`")
-                            .at(node.span, ""),
-                    );
-                    continue;
-                }
-            };
-            patch.insert("patch".into(), Value::from(text));
-            unit.patches.entry(stage).or_default().push(Value::Map(patch));
-        }
-    }
 }
 
 /// Lets equal objects and values of a target be the same ones in memory as those of the target before.
@@ -522,24 +479,6 @@ fn share(target: &mut TargetManifests, before: &TargetManifests) {
             }
         }
     }
-}
-
-/// Adds `apiVersion`, `kind` and `metadata.name` to a merge patch when its target names them.
-fn named_patch(merge: &Value, target: Option<&Value>) -> Value {
-    let mut patch = Value::Map(Map::default());
-    let text = |key: &str| target.and_then(|t| t.get(key)).and_then(Value::as_str);
-    let kind = text("kind").unwrap_or("Any");
-    let known = kinds::groups_of(kind);
-    let api = match (text("group"), text("version")) {
-        (Some(group), Some(version)) if !group.is_empty() => format!("{group}/{version}"),
-        (_, Some(version)) => version.to_string(),
-        _ => known.first().map_or_else(|| "v1".to_string(), |api| (*api).to_string()),
-    };
-    patch.set(&["apiVersion"], Value::from(api));
-    patch.set(&["kind"], Value::from(kind));
-    patch.set(&["metadata", "name"], Value::from(text("name").unwrap_or("any")));
-    patch.merge(merge.clone());
-    patch
 }
 
 /// Takes a document as an object; a `List` as its items.

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Lowering;
-use crate::catalog::component::text_map;
+use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::Span;
 use crate::parse::node::Lookup;

@@ -16,7 +16,7 @@ use super::kept::Kept;
 use super::secret_keys::{by_identity, each_entries, holds, user_secret};
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
-use crate::catalog::component::text_map;
+use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};

@@ -199,6 +199,8 @@ pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mu
                 check_table(table, &keys, open, found);
             }
         }
+        // One of the words that may stand instead of a text is that word.
+        (Shape::Either(shapes), Kind::Str(text)) if shapes.iter().any(|shape| is_word(shape, text)) => {}
         (Shape::Either(shapes), _) => match shapes.iter().find(|shape| fits(shape, &node.kind)) {
             Some(shape) => check(name, node, shape, open, found),
             None => found.push(wrong(&expected(shape))),
@@ -263,6 +265,10 @@ fn fits(shape: &Shape, kind: &Kind) -> bool {
             | (Shape::List(_), Kind::List(_))
             | (Shape::Map(..) | Shape::Table(_) | Shape::Component | Shape::Job, Kind::Table(_))
     ) || matches!(shape, Shape::Either(shapes) if shapes.iter().any(|s| fits(s, kind)))
+}
+
+fn is_word(shape: &Shape, text: &str) -> bool {
+    matches!(shape, Shape::Enum(words) if words.iter().any(|word| word == text))
 }
 
 /// Says in words what a shape takes.

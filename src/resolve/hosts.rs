@@ -81,7 +81,7 @@ pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
             secret: tls_table.text("secret").map(String::from),
             certmap,
             tls: tls.is_some_and(|node| node.as_bool() != Some(false)),
-            annotations: crate::catalog::component::text_map(table.table("annotations")),
+            annotations: crate::catalog::read::text_map(table.table("annotations")),
             default: table.flag("default").unwrap_or(false),
             template: table.text("hosts").map(String::from),
             span: entry.key,

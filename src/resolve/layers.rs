@@ -328,7 +328,7 @@ fn ground(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> Ground {
         kubernetes: platform.text("kubernetes").unwrap_or("1.33").trim_start_matches('v').into(),
         cloud: platform.text("cloud").unwrap_or("none").into(),
         apis: platform.texts("apis").into_iter().map(String::from).collect(),
-        labels: crate::catalog::component::text_map(platform.table("labels")),
+        labels: crate::catalog::read::text_map(platform.table("labels")),
     }
 }
 

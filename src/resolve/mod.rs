@@ -5,8 +5,12 @@
 //! rendered here; strings with late names are filled in on demand through [`scope`].
 
 pub mod language; // the keys of platform.toml
+pub mod schema; //   the same for editors
 pub mod layers; //   base, environment, cluster: one table per target
 pub mod instances; // components and jobs with their names
+pub mod providers; // who can be bound, and what is said when none fits
+mod externals; //    `[external.*]` against the capabilities
+pub mod buckets; //  each with its store and its real name
 pub mod wire; //     slots bound to providers, claims gathered
 pub mod offers; //    what a binding gives
 pub mod credentials; // where each claim's credential comes from
@@ -21,7 +25,8 @@ use indexmap::IndexMap;
 pub use credentials::{Credential, Origin};
 pub use hosts::{Edge, Published};
 pub use instances::Instance;
-pub use wire::{Binding, Claim, Provider, SlotBinding};
+pub use providers::Provider;
+pub use wire::{Binding, Claim, SlotBinding};
 
 use crate::catalog::{self, Catalogue};
 use crate::code;

@@ -1,8 +1,10 @@
 //! What a binding gives: the fields of the provider's offer, filled in from the provider's own side.
 
 use super::Origin;
+use super::buckets::BUCKET;
+use super::providers::{Provider, provider};
 use super::scope::{Filled, Late, Piece, plain};
-use super::wire::{BUCKET, Binding, Provider, provider};
+use super::wire::Binding;
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::parse::BAD_REFERENCE;
 use crate::parse::node::Lookup;

@@ -1,23 +1,21 @@
-//! Slots bound to providers by capability, buckets to stores, claims gathered at their providers.
+//! Slots bound to providers by capability, claims gathered at their providers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::buckets::{self, BUCKET};
 use super::credentials::{self, Credential, Sides};
+use super::externals;
 use super::hosts::frame_of;
 use super::instances::{Context, Instance};
+use super::providers::{Named, Offers, add_one, ambiguous, missing, mistyped, offers, provider};
 use super::scope::{EarlyName, early_text, plain};
-use super::{AMBIGUOUS_PROVIDER, Bucket, MISSING_PROVIDER, MISTYPED_WIRING, Target, unknown_name};
-use crate::catalog::{self, Capability, Offer, Slot, SlotShape};
+use super::{Bucket, MISSING_PROVIDER, MISTYPED_WIRING, Target, unknown_name};
+use crate::catalog::{Capability, Slot, SlotShape};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
-use crate::parse::text::Format;
-use crate::parse::{INVALID_VALUE, Kind, Node, Table, text};
-
-/// The capability whose claims name buckets instead of providers.
-pub const BUCKET: &str = "bucket";
+use crate::parse::{INVALID_VALUE, Kind, Node, Table};
 
 /// A slot bound to a provider.
 #[derive(Clone, Debug)]
@@ -78,110 +76,10 @@ pub struct Claim {
     pub credential: Option<Arc<Credential>>,
 }
 
-/// Something that can be bound: a component or an external.
-pub enum Provider<'a> {
-    Instance(&'a Instance),
-    External(&'a Table),
-}
-
-/// A provider with its name.
-pub struct Named<'a> {
-    pub name: &'a str,
-    pub provider: Provider<'a>,
-    pub span: Span,
-}
-
-impl<'a> Named<'a> {
-    fn component(instance: &'a Instance) -> Self {
-        Self { name: &instance.name, span: instance.span, provider: Provider::Instance(instance) }
-    }
-
-    fn outside(name: &'a str, table: &'a Table) -> Self {
-        let span = table.values().next().map_or(Span::default(), |e| e.key);
-        Self { name, span, provider: Provider::External(table) }
-    }
-
-    /// Returns the component, when it is one.
-    pub fn instance(&self) -> Option<&'a Instance> {
-        match self.provider {
-            Provider::Instance(instance) => Some(instance),
-            Provider::External(_) => None,
-        }
-    }
-
-    /// Returns the external's table, when it is one.
-    pub fn external(&self) -> Option<&'a Table> {
-        match self.provider {
-            Provider::External(table) => Some(table),
-            Provider::Instance(_) => None,
-        }
-    }
-
-    /// Returns the namespace of the component.
-    pub fn namespace(&self) -> Option<&'a str> {
-        self.instance().map(|i| i.namespace.as_str())
-    }
-
-    /// Returns the offer of a component for a capability.
-    pub fn offer(&self, capability: &str) -> Option<&'a Offer> {
-        self.instance()?.definition.provides.get(capability)
-    }
-
-    fn provides(&self, capability: &str) -> bool {
-        match self.provider {
-            Provider::Instance(instance) => instance.definition.provides.contains_key(capability),
-            Provider::External(table) => table.texts("provides").contains(&capability),
-        }
-    }
-
-    fn offers(&self) -> String {
-        match self.provider {
-            Provider::Instance(instance) => instance.definition.offered(),
-            Provider::External(table) => quoted_list(table.texts("provides"), "and"),
-        }
-    }
-}
-
-/// Returns everything of a target that can be bound: its components, the cluster's shared ones, externals.
-pub fn providers(targets: &[Target], index: usize) -> Vec<Named<'_>> {
-    let target = &targets[index];
-    let shared = target.shared.map(|i| &targets[i]);
-    let instances = target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
-    instances
-        .map(Named::component)
-        .chain(target.external.iter().map(|(name, table)| Named::outside(name, table)))
-        .collect()
-}
-
-/// Returns the component or external of a name.
-pub fn provider<'a>(targets: &'a [Target], index: usize, name: &str) -> Option<Named<'a>> {
-    let target = &targets[index];
-    let shared = || target.shared.and_then(|i| targets[i].instances.get(name));
-    let component = target.instances.get(name).or_else(shared).map(Named::component);
-    component.or_else(|| target.external.get_key_value(name).map(|(name, table)| Named::outside(name, table)))
-}
-
-/// Who offers what in a target: capability → names, in order.
-type Offers = BTreeMap<String, Vec<String>>;
-
-fn offers(targets: &[Target], index: usize) -> Offers {
-    let mut offers = Offers::new();
-    for provider in providers(targets, index) {
-        let capabilities: Vec<String> = match provider.provider {
-            Provider::Instance(instance) => instance.definition.provides.keys().cloned().collect(),
-            Provider::External(table) => table.texts("provides").into_iter().map(String::from).collect(),
-        };
-        for capability in capabilities {
-            offers.entry(capability).or_default().push(provider.name.to_string());
-        }
-    }
-    offers
-}
-
 /// Binds every slot of a target and gathers the claims.
 pub fn wire(index: usize, targets: &mut [Target], context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    check_externals(&targets[index], context, found);
-    let buckets = declared_buckets(index, targets, context, found);
+    externals::check(&targets[index], context, found);
+    let buckets = buckets::declared(index, targets, context, found);
     targets[index].buckets = buckets;
     let offers = offers(targets, index);
     let names: Vec<String> = targets[index].instances.keys().cloned().collect();
@@ -244,178 +142,6 @@ fn register(index: usize, targets: &mut [Target], consumer: &str, bindings: &Ind
             }),
         }
     }
-}
-
-fn check_externals(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    for (name, table) in &target.external {
-        let at = |key: &str| table.get(key).map(|e| e.node.span);
-        if let Some(node) = table.node("service")
-            && let Err(what) = Format::Name.check(node.as_str().unwrap_or_default())
-        {
-            let message = format!("`service` of external `{name}` is not {what}");
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
-        }
-        let Some(entry) = table.get("provides") else {
-            let span = table.values().next().map_or(Span::default(), |e| e.key);
-            found.push(
-                Diagnostic::error(
-                    &crate::parse::MISSING_KEY,
-                    format!("external `{name}` does not say what it `provides`"),
-                )
-                .at(span, "")
-                .help("add for example `provides = \"postgres\"`"),
-            );
-            continue;
-        };
-        let capabilities = &context.catalogue.capabilities;
-        for capability in table.texts("provides") {
-            let Some(known) = capabilities.get(capability) else {
-                found.push(unknown_name(
-                    "capability",
-                    capability,
-                    entry.node.span,
-                    capabilities.keys().map(String::as_str),
-                ));
-                continue;
-            };
-            for (key, field) in
-                table.iter().filter(|(key, _)| !["provides", "credentials", "service", "like"].contains(&&***key))
-            {
-                if known.fields.get(&**key).is_some_and(|f| f.secret) {
-                    let message =
-                        format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
-                    found.push(
-                        Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).hidden().at(field.key, "").help(
-                            format!("put it into the secret store and name the item: `credentials = \"{name}/login\"`"),
-                        ),
-                    );
-                } else if !known.fields.contains_key(&**key) && table.texts("provides").len() == 1 {
-                    let diagnostic = Diagnostic::error(
-                        &crate::parse::UNKNOWN_KEY,
-                        format!("capability `{capability}` has no field `{key}`"),
-                    )
-                    .at(field.key, "");
-                    let close = near(key, known.fields.keys().map(String::as_str));
-                    found.push(if close.is_empty() {
-                        diagnostic.note(format!(
-                            "its fields are {}",
-                            quoted_list(known.fields.keys().map(String::as_str), "and")
-                        ))
-                    } else {
-                        diagnostic.help(format!("did you mean {}?", quoted_list(close, "or")))
-                    });
-                }
-            }
-            // Which bucket it is, each slot says.
-            let asked = known.fields.iter().filter(|(field, _)| capability != BUCKET || *field != "bucket");
-            for (field, def) in asked {
-                if !def.secret
-                    && !def.optional
-                    && def.default.is_none()
-                    && at(field).is_none()
-                    && !known.claim.contains_key(field)
-                {
-                    let message = format!("external `{name}` provides `{capability}` without its field `{field}`");
-                    found.push(
-                        Diagnostic::error(&crate::parse::MISSING_KEY, message)
-                            .at(entry.node.span, "")
-                            .note(def.doc.clone()),
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// Reads `[buckets]` and finds the store of each.
-fn declared_buckets(
-    index: usize,
-    targets: &[Target],
-    context: &Context<'_>,
-    found: &mut Vec<Diagnostic>,
-) -> IndexMap<String, Bucket> {
-    let target = &targets[index];
-    let mut buckets = IndexMap::new();
-    if target.is_shared {
-        return buckets;
-    }
-    for (name, entry) in target.table.table("buckets").into_iter().flatten() {
-        let Some(table) = entry.node.as_table() else { continue };
-        let store = table.get("store").map(|e| &e.node);
-        if let Some(store) = store_of(index, targets, store, entry.key, name, found) {
-            let bucket = bucket(index, targets, name, table.clone(), store, entry.key, context, found);
-            buckets.insert(name.to_string(), bucket);
-        }
-    }
-    buckets
-}
-
-fn store_of(
-    index: usize,
-    targets: &[Target],
-    named: Option<&Node>,
-    at: Span,
-    bucket: &str,
-    found: &mut Vec<Diagnostic>,
-) -> Option<String> {
-    let all = providers(targets, index);
-    let stores: Vec<&Named<'_>> = all.iter().filter(|p| p.provides(BUCKET)).collect();
-    if let Some(node) = named {
-        let name = node.as_str()?;
-        match all.iter().find(|p| p.name == name) {
-            Some(provider) if provider.provides(BUCKET) => return Some(name.into()),
-            Some(provider) => {
-                found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")));
-            }
-            None => found.push(unknown_name("object store", name, node.span, stores.iter().map(|s| s.name))),
-        }
-        return None;
-    }
-    match &stores[..] {
-        [only] => Some(only.name.into()),
-        [] => {
-            found.push(missing(&format!("bucket `{bucket}`"), &[BUCKET.into()], at));
-            None
-        }
-        several => {
-            found.push(ambiguous(
-                &format!("bucket `{bucket}`"),
-                BUCKET,
-                at,
-                several,
-                &format!("`store = \"{}\"` to the bucket", several[0].name),
-            ));
-            None
-        }
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "each is one fact of a bucket, and there are two callers")]
-fn bucket(
-    index: usize,
-    targets: &[Target],
-    name: &str,
-    table: Table,
-    store: String,
-    span: Span,
-    context: &Context<'_>,
-    found: &mut Vec<Diagnostic>,
-) -> Bucket {
-    let frame = frame_of(&targets[index]);
-    let names = EarlyName { name, namespace: "", release: "" };
-    let (written, at) = match table.get("bucket") {
-        Some(entry) => (entry.node.as_str().unwrap_or_default().to_string(), entry.node.span),
-        None => (format!("{}-{name}", context.name), span),
-    };
-    let real = early_text(&frame, Some(&names), &written, at, context.sources, found);
-    if !text::bucket(&real) {
-        found.push(
-            Diagnostic::error(&INVALID_VALUE, format!("`{real}` cannot be a bucket's name"))
-                .at(at, "")
-                .note("3 to 63 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"),
-        );
-    }
-    Bucket { name: name.into(), bucket: real, store, namespace: table.text("namespace").map(String::from), table, span }
 }
 
 /// One slot on its way to a binding.
@@ -647,8 +373,8 @@ impl<'a> Binder<'a> {
         let made;
         if buckets.is_empty() {
             let name = format!("{}-{}", self.consumer.name, self.slot_name);
-            let store = store_of(self.index, self.targets, None, at, &name, found)?;
-            made = bucket(self.index, self.targets, &name, Table::new(), store, at, self.context, found);
+            let store = buckets::store_of(self.index, self.targets, None, at, &name, found)?;
+            made = buckets::bucket(self.index, self.targets, &name, Table::new(), store, at, self.context, found);
             own.push(made.clone());
             buckets.push(&made);
         }
@@ -678,47 +404,4 @@ fn read_reference(node: Option<&Node>) -> (Option<String>, Option<String>, Optio
         Some(Kind::Table(table)) => (table.text("from").map(String::from), None, Some(table)),
         _ => (None, None, None),
     }
-}
-
-fn add_one(capabilities: &[String]) -> String {
-    let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
-    match known.first() {
-        Some(first) => format!(
-            "add one of them under `[components]`, for example `{first} = {{}}`, or describe one that runs elsewhere under `[external]`"
-        ),
-        None => "describe one that runs elsewhere under `[external]`".into(),
-    }
-}
-
-fn missing(subject: &str, capabilities: &[String], at: Span) -> Diagnostic {
-    let wanted = quoted_list(capabilities.iter().map(String::as_str), "or");
-    let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
-    let diagnostic = Diagnostic::error(&MISSING_PROVIDER, format!("{subject} needs {wanted}, and nothing provides it"))
-        .at(at, format!("requires {wanted}"));
-    let diagnostic = if known.is_empty() {
-        diagnostic
-    } else {
-        diagnostic.note(format!("provided by {}", quoted_list(known, "and")))
-    };
-    diagnostic.help(add_one(capabilities))
-}
-
-fn ambiguous(subject: &str, capability: &str, at: Span, several: &[&Named<'_>], remedy: &str) -> Diagnostic {
-    let names = quoted_list(several.iter().map(|p| p.name), "and");
-    let mut diagnostic =
-        Diagnostic::error(&AMBIGUOUS_PROVIDER, format!("{subject} needs `{capability}`, and {names} provide it"))
-            .at(at, "which one?");
-    for provider in several {
-        diagnostic = diagnostic.at(provider.span, "could provide it");
-    }
-    diagnostic.help(format!("add {remedy}"))
-}
-
-fn mistyped(at: Span, name: &str, provider: &Named<'_>, wanted: &[String], subject: &str) -> Diagnostic {
-    let wanted = quoted_list(wanted.iter().map(String::as_str), "or");
-    let offers = provider.offers();
-    let offers = if offers.is_empty() { "nothing that can be bound".to_string() } else { offers };
-    Diagnostic::error(&MISTYPED_WIRING, format!("{subject} needs {wanted}, and `{name}` does not provide it"))
-        .at(at, format!("needs {wanted}"))
-        .at(provider.span, format!("provides {offers}"))
 }

@@ -52,6 +52,24 @@ impl Applications<'_> {
         writer.file(format!("{folder}/README.md"), self.steps(level, &folder));
     }
 
+    /// Says how environments follow each other, and what Argo CD needs for that
+    /// (argo-cd v3.4 docs/operator-manual/applicationset/Progressive-Syncs.md).
+    fn rollout(&self) -> String {
+        if crate::lower::rollout::step(self.platform, self.target).is_none() {
+            return ".\n".into();
+        }
+        let switch = if self.foreign() {
+            "It is switched on by\n`applicationsetcontroller.enable.progressive.syncs: \"true\"` in `argocd-cmd-params-cm`, and a restart of the controller."
+        } else {
+            "The component `argocd` has it\nswitched on."
+        };
+        format!(
+            ", unless\n`rollout` has a step for each: then one environment follows another once all of its Applications are healthy.\n\n\
+             `rollout` uses Argo CD's progressive syncs, which are beta. {switch} Automatic sync of such Applications is off:\n\
+             the ApplicationSet controller syncs what differs from git, step by step.\n"
+        )
+    }
+
     /// Writes the commands of the first roll-out.
     fn steps(&self, level: &str, folder: &str) -> String {
         let mut text = format!(
@@ -72,8 +90,9 @@ impl Applications<'_> {
             text.push_str(
                 "\nThe Applications come from ApplicationSets. One ApplicationSet waits for another only where Argo CD has a health check\n\
                  for `argoproj.io/ApplicationSet` that asks what became of its Applications, as the component `argocd` has; within an\n\
-                 ApplicationSet all targets come at the same time.\n",
+                 ApplicationSet all targets come at the same time",
             );
+            text.push_str(&self.rollout());
         }
         let mut step = 1;
         let mut add = |what: &str, command: &str| {

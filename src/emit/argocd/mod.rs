@@ -14,7 +14,7 @@ use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::lower::order::{Place, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, demand, namespaces};
+use crate::lower::{Manifests, TargetManifests, demand, namespaces, source};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
@@ -28,6 +28,9 @@ const HERE: &str = "https://kubernetes.default.svc";
 
 /// Annotation with the wave of an object.
 pub(super) const WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+/// Label of an Application with its target.
+pub(super) const TARGET: &str = "lakegen.dev/target";
 
 /// Finalizer by which the objects go with their Application.
 pub(super) const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
@@ -132,7 +135,7 @@ impl<'a> Applications<'a> {
                 Arc::from("labels"),
                 object([
                     ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
-                    ("lakegen.dev/target", Value::from(self.target.name.as_str())),
+                    (TARGET, Value::from(self.target.name.as_str())),
                 ]),
             ),
             (Arc::from("annotations"), Value::Map(annotations)),
@@ -296,7 +299,7 @@ impl<'a> Applications<'a> {
 
     /// Returns the source of a component that is a folder of somebody's repository.
     fn own_source(&self, instance: &Instance) -> Option<Value> {
-        let source = super::source::of(self.platform, self.target, instance)?;
+        let source = source::of(self.platform, self.target, instance)?;
         Some(object([
             ("repoURL", Value::from(source.url)),
             ("targetRevision", Value::from(source.revision)),

@@ -14,6 +14,9 @@ use crate::parse::node::Lookup;
 /// Version of Flux that the facts here are of, and that is installed when `[flux]` names none.
 const VERSION: &str = "2.9.4";
 
+/// Release of the Flux Operator that carries [`VERSION`] and none later (its repository, config/data/flux of v0.58.1).
+const OPERATOR: &str = "0.58.1";
+
 impl Flux<'_> {
     /// Returns how Flux gets into the cluster.
     pub fn install(&self) -> &str {
@@ -146,10 +149,15 @@ impl Flux<'_> {
         };
         let url = git_url(&git.url);
         if self.install() == "operator" && self.leads() {
+            // The operator installs the versions of Flux that its own image carries.
+            let (what, pin) = match version {
+                VERSION => ("Install the Flux Operator.".to_string(), format!("--version {OPERATOR} ")),
+                other => (format!("Install the Flux Operator, in a release that carries Flux {other}."), String::new()),
+            };
             add(
-                "Install the Flux Operator.",
+                &what,
                 &format!(
-                    "helm install flux-operator oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator \\\n  --namespace {NAMESPACE} --create-namespace --wait"
+                    "helm install flux-operator oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator \\\n  {pin}--namespace {NAMESPACE} --create-namespace --wait"
                 ),
             );
         }

@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
+use crate::catalog::component::Filled;
 use crate::catalog::{Chart, Stage};
 use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
 use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
-use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces};
+use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, pointer, source};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::{Node, Table, text};
@@ -90,7 +91,8 @@ struct Step {
     what: What,
     /// Relative to the tree's root, or to the source's.
     path: String,
-    source: String,
+    /// Kind and name.
+    source: (&'static str, String),
     /// Whole names of the Kustomizations to wait for.
     after: Vec<String>,
     substitutes: bool,
@@ -175,7 +177,7 @@ impl<'a> Flux<'a> {
             Portion::Config => Stage::Config,
         };
         let source = self.instance(unit).filter(|_| stage == Stage::Release && self.chart_of(unit).is_none());
-        let source = source.and_then(|i| super::source::of(self.platform, self.target, i));
+        let source = source.and_then(|i| source::of(self.platform, self.target, i));
         let mut objects = folders.get(&stage);
         let mut objects_name = unit.name();
         if self.chart_of(unit).is_some() {
@@ -223,15 +225,16 @@ impl<'a> Flux<'a> {
         let mut steps = Vec::new();
         for (what, step_name, path) in self.plan(unit) {
             let source = match (what, self.instance(unit)) {
-                (What::Source, Some(instance)) => super::source::of(self.platform, self.target, instance)
-                    .map(|source| self.git_source(&source, sources)),
+                (What::Source, Some(instance)) => {
+                    source::of(self.platform, self.target, instance).map(|source| self.folder_source(&source, sources))
+                }
                 _ => None,
             };
             steps.push(Step {
                 name: step_name.clone(),
                 what,
                 path,
-                source: source.unwrap_or_else(|| root(self.platform, self.target)),
+                source: source.unwrap_or_else(|| (sources::GIT, root(self.platform, self.target))),
                 after: std::mem::replace(&mut after, vec![name(self.target, &step_name)]),
                 substitutes: match what {
                     What::Folder(stage) => substituted(stage),
@@ -287,7 +290,7 @@ impl<'a> Flux<'a> {
         );
         spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
         spec.insert("path".into(), Value::from(step.path.as_str()));
-        let source = object([("kind", Value::from("GitRepository")), ("name", Value::from(step.source.as_str()))]);
+        let source = object([("kind", Value::from(step.source.0)), ("name", Value::from(step.source.1.as_str()))]);
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
         spec.insert("prune".into(), Value::Bool(!is_namespaces && flag("prune", true)));
@@ -404,7 +407,7 @@ impl<'a> Flux<'a> {
         Some(Value::Map(map))
     }
 
-    /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said here.
+    /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said.
     fn ignored(&self, unit: &UnitId, stage: Stage) -> Vec<Value> {
         let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
         let kinds: BTreeSet<(&str, &str)> =
@@ -412,7 +415,7 @@ impl<'a> Flux<'a> {
         let filled = self.instance(unit).into_iter().flat_map(|i| &i.definition.operator_filled);
         filled
             .filter(|f| kinds.contains(&(f.group.as_str(), f.kind.as_str())))
-            .filter_map(|f| ignore_rule(&f.group, &f.kind, None, f.pointers.clone()))
+            .filter_map(filled_rule)
             .chain(self.instance(unit).into_iter().flat_map(own_ignored))
             .collect()
     }
@@ -445,13 +448,21 @@ fn sync<'b>(instance: &'b Instance, key: &str) -> Option<&'b Node> {
     instance.table.table("sync").and_then(|t| t.node(key))
 }
 
+/// Returns what an operator fills in. Flux compares only the fields that a manifest has, so a path that cannot be said as a
+/// pointer matters only where the manifest has the field too.
+fn filled_rule(filled: &Filled) -> Option<Value> {
+    let pointers = filled.pointers.iter().cloned().chain(filled.jq.iter().filter_map(|path| pointer::of_jq(path)));
+    ignore_rule(&filled.group, &filled.kind, None, pointers.collect())
+}
+
 /// Returns what the user wants to be ignored.
 fn own_ignored(instance: &Instance) -> Vec<Value> {
     let list = sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]);
     list.iter()
         .filter_map(Node::as_table)
         .filter_map(|t| {
-            let pointers = t.texts("pointers").into_iter().map(String::from).collect();
+            let pointers = t.texts("pointers").into_iter().map(String::from);
+            let pointers = pointers.chain(t.texts("jq").into_iter().filter_map(pointer::of_jq)).collect();
             ignore_rule(t.text("group").unwrap_or(""), t.text("kind").unwrap_or(""), t.text("name"), pointers)
         })
         .collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::Writer;
 use super::super::layout::{kustomization, values_name};
-use super::{Flux, INTERVAL, RETRY, Step, TIMEOUT, What, ignore_rule, own_ignored, sources, sync};
+use super::{Flux, INTERVAL, RETRY, Step, TIMEOUT, What, filled_rule, own_ignored, sources, sync};
 use crate::catalog::{Chart, Stage};
 use crate::lower::flux::{NAMESPACE, name};
 use crate::lower::order::{Portion, UnitId};
@@ -118,10 +118,7 @@ impl Flux<'_> {
         let heals = sync(instance, "self_heal").and_then(Node::as_bool).unwrap_or(true);
         let mut drift = Map::from_iter([(Arc::from("mode"), Value::from(if heals { "enabled" } else { "warn" }))]);
         let filled = instance.definition.operator_filled.iter();
-        let ignored: Vec<Value> = filled
-            .filter_map(|f| ignore_rule(&f.group, &f.kind, None, f.pointers.clone()))
-            .chain(own_ignored(instance))
-            .collect();
+        let ignored: Vec<Value> = filled.filter_map(filled_rule).chain(own_ignored(instance)).collect();
         if !ignored.is_empty() {
             drift.insert("ignore".into(), Value::List(ignored));
         }

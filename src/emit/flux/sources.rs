@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::super::Writer;
 use super::super::layout::kustomization;
-use super::super::source::Source;
 use super::{Flux, INTERVAL};
 use crate::catalog::Chart;
 use crate::lower::flux::{is_ssh, name, root, secret};
 use crate::lower::order::UnitId;
+use crate::lower::source::Source;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
@@ -17,6 +17,10 @@ use crate::resolve::instances::named;
 
 /// How often a Git server is asked for new commits.
 const POLL: &str = "1m";
+
+/// Kinds of sources that hold folders.
+pub const GIT: &str = "GitRepository";
+const OCI: &str = "OCIRepository";
 
 /// The sources of a target, by file.
 #[derive(Default)]
@@ -110,11 +114,14 @@ impl Flux<'_> {
         ("chart", object([("spec", spec)]))
     }
 
-    /// Returns the name of the GitRepository of a component that is a folder, and adds it unless it is the platform's own.
-    pub fn git_source(&self, source: &Source, sources: &mut Sources) -> String {
+    /// Returns kind and name of the source of a component that is a folder, and adds it unless it is the platform's own.
+    pub fn folder_source(&self, source: &Source, sources: &mut Sources) -> (&'static str, String) {
         let git = &self.platform.git;
         if source.url == git.url && source.revision == git.branch {
-            return root(self.platform, self.target);
+            return (GIT, root(self.platform, self.target));
+        }
+        if source.is_oci() {
+            return (OCI, self.artifact(source, sources));
         }
         let place = source.url.split_once("://").map_or(source.url.as_str(), |(_, rest)| rest);
         let place = source.entry.as_deref().unwrap_or(place.trim_end_matches(".git"));
@@ -124,6 +131,24 @@ impl Flux<'_> {
         let secret = if source.url == git.url { self.own_secret() } else { self.credentials(&source.url) };
         let value = self.git_repository(&source_name, &source.url, &source.revision, secret);
         sources.0.insert(format!("git-{base}"), value);
+        (GIT, source_name)
+    }
+
+    /// Adds the OCIRepository of an artifact that holds a folder, and returns its name.
+    fn artifact(&self, source: &Source, sources: &mut Sources) -> String {
+        let place = source.entry.as_deref().unwrap_or(source.url.trim_start_matches("oci://"));
+        let base = slug(&format!("{place}-{}", source.revision));
+        let base = sources.free("artifact", base, &source.url);
+        // Charts of units have the units' names.
+        let source_name = name(self.target, &format!("artifact-{base}"));
+        let key = artifact_kind(&source.revision);
+        let spec = Map::from_iter([
+            ("url".into(), Value::from(source.url.trim_end_matches('/'))),
+            ("ref".into(), object([(key, Value::from(source.revision.as_str()))])),
+        ]);
+        let secret = self.credentials(&source.url);
+        let value = self.source("source.toolkit.fluxcd.io/v1", OCI, &source_name, spec, secret);
+        sources.0.insert(format!("artifact-{base}"), value);
         source_name
     }
 
@@ -174,6 +199,17 @@ fn revision_kind(revision: &str) -> &'static str {
     }
 }
 
+/// Says what a revision of an artifact is: a digest, a range of versions, or a tag.
+fn artifact_kind(revision: &str) -> &'static str {
+    if revision.starts_with("sha256:") {
+        "digest"
+    } else if revision.contains(['<', '>', '=', '^', '~', '*', ' ', '|', ',']) || revision.ends_with(".x") {
+        "semver"
+    } else {
+        "tag"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +225,15 @@ mod tests {
             ("0123456789012345678901234567890123456789", "commit"),
         ] {
             assert_eq!(revision_kind(revision), kind, "{revision}");
+        }
+        for (revision, kind) in [
+            ("1.4.2", "tag"),
+            ("latest", "tag"),
+            ("sha256:0123", "digest"),
+            (">=1.4 <2", "semver"),
+            ("1.4.x", "semver"),
+        ] {
+            assert_eq!(artifact_kind(revision), kind, "{revision}");
         }
         assert_eq!(git_url("git@github.com:acme/lake.git"), "ssh://git@github.com/acme/lake.git");
         assert_eq!(git_url("https://github.com/acme/lake.git"), "https://github.com/acme/lake.git");

@@ -86,7 +86,10 @@ pub fn swapped(text: &str) -> Option<(String, &'static str)> {
         .filter(|(swapped, _)| swapped != text)
 }
 
-/// Returns the worked example, every example and every component's example.
+/// Cases that make what no example makes.
+const CASES: &[&str] = &["tests/cases/flux/operator/platform.toml"];
+
+/// Returns the worked example, every example and every component's example, and a few cases.
 pub fn all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = vec![root.join("platform.toml")];
     for (folder, name) in [("examples", "platform.toml"), ("templates", "example.toml")] {
@@ -97,5 +100,6 @@ pub fn all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
         found.sort();
         files.append(&mut found);
     }
+    files.extend(CASES.iter().map(|case| root.join(case)));
     Ok(files)
 }

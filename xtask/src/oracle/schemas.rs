@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
+/// Schemas of kinds of which the reference data has no CRD: facts alone, each with its source.
+const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
 const REF: &str = "#/definitions/";
 const METADATA: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const ROOT: [&str; 3] = ["apiVersion", "kind", "metadata"];
@@ -58,11 +60,12 @@ impl Schemas {
             return Ok(Some(self.complete(json!({ "$ref": format!("{REF}{name}") }))));
         }
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let plain = self.data.join(format!("openapi/crd-json/{group}/{}_{version}.json", kind.to_lowercase()));
-        let schema = match self.crds.get(&key) {
-            Some(file) => of_crd(file, version)?,
-            None if plain.is_file() => read(&plain)?,
-            None => return Ok(None),
+        let file = format!("{group}/{}_{version}.json", kind.to_lowercase());
+        let plain = [self.data.join("openapi/crd-json").join(&file), Path::new(OWN).join(&file)];
+        let schema = match (self.crds.get(&key), plain.iter().find(|path| path.is_file())) {
+            (Some(file), _) => of_crd(file, version)?,
+            (None, Some(file)) => read(file)?,
+            (None, None) => return Ok(None),
         };
         let mut schema = converted(&schema);
         with_root(&mut schema);
