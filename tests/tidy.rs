@@ -30,7 +30,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("diff", &["diag", "manifest", "emit", "diff"]),
     ("why", &["world", "parse", "catalog", "resolve", "lower", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
-    ("fetch", &["catalog", "lock", "helm", "fetch"]),
+    ("fetch", &["catalog", "lock", "helm", "sink", "fetch"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
 const ON_GROUND: &[&str] = &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "why", "edit", "fetch"];
@@ -92,6 +92,25 @@ fn every_file_says_what_it_is_for() {
         .map(|file| format!("{} does not begin with `//!`", file.path))
         .collect();
     none(&missing);
+}
+
+/// P1: a compile opens no socket, because what can do so lies in one folder that no stage knows.
+#[test]
+fn only_fetching_knows_the_network() {
+    let words = ["ureq", "TcpStream", "TcpListener", "UdpSocket", "ToSocketAddrs", "UnixStream", "crate::fetch"];
+    let mut wrong = Vec::new();
+    for file in rust().filter(|file| file.path.starts_with("src/")) {
+        let free = ["src/fetch/", "src/cli/"].iter().any(|folder| file.path.starts_with(folder));
+        if free || file.path == "src/diag/codes.rs" {
+            continue;
+        }
+        for (number, line) in file.text.lines().enumerate() {
+            if words.iter().any(|word| line.contains(word)) {
+                wrong.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
+            }
+        }
+    }
+    none(&wrong);
 }
 
 #[test]

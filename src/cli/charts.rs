@@ -48,17 +48,20 @@ pub struct Network {
 
 /// What the help of all three says of the network.
 pub const NETWORK_HELP: &str = "\
-Network: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured. Certificates are checked against the system's
-authorities (SSL_CERT_FILE and SSL_CERT_DIR name others). Hosts with private, loopback, link-local or metadata addresses
-are refused unless `--allow-host` names them, because platform.toml may come from a stranger. LAKEGEN_ALLOW_HOST,
-LAKEGEN_CREDENTIALS, LAKEGEN_CA_FILE and LAKEGEN_OFFLINE stand for their flags.
+Network: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured.
+Certificates are checked against the system's authorities (SSL_CERT_FILE and
+SSL_CERT_DIR name others). Hosts with private, loopback, link-local or metadata
+addresses are refused unless `--allow-host` names them, because platform.toml
+may come from a stranger. LAKEGEN_ALLOW_HOST, LAKEGEN_CREDENTIALS,
+LAKEGEN_CA_FILE and LAKEGEN_OFFLINE stand for their flags.
 
-Logins: for registries those of `helm registry login`, `podman login` and `docker login` are used, with the credential
-helpers that their configuration names. For repositories over HTTPS, and registries too, `--credentials FILE` has
+Logins: for registries those of `helm registry login`, `podman login` and
+`docker login` are used, with the credential helpers that their configuration
+names. For repositories, and for registries too, `--credentials FILE` has
   [[credential]]
-  url = \"https://charts.example.com/private\"   # this scheme, host, port and folder only
+  url = \"https://charts.example.com/private\"  # what lies below this only
   username = \"ci\"
-  password_env = \"CHARTS_PASSWORD\"             # or password, token, token_env";
+  password_env = \"CHARTS_PASSWORD\"            # or password, token, token_env";
 
 impl Network {
     /// Returns the client and the credentials.
@@ -301,7 +304,9 @@ pub fn side_by_side<J: Sync, R: Send>(
             });
         }
         drop(sender);
-        receiver.iter().for_each(|line| say(&line));
+        for line in receiver {
+            say(&line);
+        }
     });
     results.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }

@@ -31,8 +31,8 @@ use crate::world::{ReadError, path_gate};
 #[derive(Args, Debug)]
 #[command(after_long_help = format!(
     "Examples:\n  lakegen fetch\n  lakegen fetch --export charts.tar      # here\n  lakegen fetch --import charts.tar      # there\n\n\
-     The cache is the folder of `--cache-dir` or LAKEGEN_CACHE, by default `lakegen` in the system's folder for caches\n\
-     (XDG_CACHE_HOME). Every read of it is verified; it may be removed at any time.\n\n{}", charts::NETWORK_HELP
+     The cache is the folder of `--cache-dir` or LAKEGEN_CACHE, by default `lakegen`\nin the system's folder for caches (XDG_CACHE_HOME). Every read of it is verified;\n\
+     it may be removed at any time.\n\n{}", charts::NETWORK_HELP
 ))]
 pub struct Fetch {
     /// Write all locked charts into this file
@@ -157,7 +157,8 @@ pub fn get<'l>(
         Ok::<_, Problem>(bytes)
     };
     let results = charts::side_by_side(wanted, work, |line| session.out.summary(line));
-    let (mut found, mut problems): (Vec<(&Locked, Vec<u8>)>, Vec<(Span, Problem)>) = Default::default();
+    let mut found: Vec<(&Locked, Vec<u8>)> = Vec::new();
+    let mut problems: Vec<(Span, Problem)> = Vec::new();
     for (locked, result) in wanted.iter().zip(results) {
         match result {
             Ok(bytes) => found.push((locked, bytes)),

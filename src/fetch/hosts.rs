@@ -176,19 +176,17 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, ..] = address.segments();
-    let [.., y, z] = address.segments();
-    let [y1, y2] = y.to_be_bytes();
-    let [z1, z2] = z.to_be_bytes();
-    let embedded = Ipv4Addr::new(y1, y2, z1, z2);
-    match (a, b, c, d) {
+    let [first, second, third, fourth, ..] = address.segments();
+    let [.., high, low] = address.segments();
+    let embedded = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match (first, second, third, fourth) {
         // Translated to IPv4 on the way (RFC 6052), so what counts is what it is translated to.
         (0x64, 0xff9b, 0, 0) => is_public_v4(embedded),
         // 6to4, with the IPv4 address behind the prefix; protocols, Teredo among them; examples.
         (0x2002, ..) => false,
-        (0x2001, 0..=0x1ff, ..) | (0x2001, 0xdb8, ..) | (0x3fff, 0..=0xfff, ..) => false,
+        (0x2001, 0..=0x1ff | 0xdb8, ..) | (0x3fff, 0..=0xfff, ..) => false,
         // Only this eighth has been given out; IPv4 in disguise, local and multicast addresses lie outside of it.
-        (a, ..) => a >> 13 == 1,
+        (first, ..) => first >> 13 == 1,
     }
 }
 

@@ -160,11 +160,8 @@ impl<'t> Walk<'t> {
             return Err("it is empty".into());
         }
         // The stream and the document begin.
-        loop {
-            match self.parser.peek() {
-                Some(Ok((Event::StreamStart | Event::DocumentStart(..), _))) => self.next()?,
-                _ => break,
-            };
+        while let Some(Ok((Event::StreamStart | Event::DocumentStart(..), _))) = self.parser.peek() {
+            self.next()?;
         }
         if !matches!(self.node()?, Some(Node::Map)) {
             return Err("it is no map".into());

@@ -316,26 +316,23 @@ impl Challenge {
             let Some((key, value)) = rest.split_once('=') else { break };
             let key = key.trim().to_ascii_lowercase();
             let value = value.trim_start();
-            let (value, left) = match value.strip_prefix('"') {
-                Some(quoted) => {
-                    let (mut text, mut end) = (String::new(), None);
-                    let mut chars = quoted.char_indices();
-                    while let Some((at, c)) = chars.next() {
-                        match c {
-                            '"' => {
-                                end = Some(at + 1);
-                                break;
-                            }
-                            '\\' => text.extend(chars.next().map(|(_, c)| c)),
-                            c => text.push(c),
+            let (value, left) = if let Some(quoted) = value.strip_prefix('"') {
+                let (mut text, mut end) = (String::new(), None);
+                let mut chars = quoted.char_indices();
+                while let Some((at, c)) = chars.next() {
+                    match c {
+                        '"' => {
+                            end = Some(at + 1);
+                            break;
                         }
+                        '\\' => text.extend(chars.next().map(|(_, c)| c)),
+                        c => text.push(c),
                     }
-                    (text, quoted.get(end?..)?)
                 }
-                None => {
-                    let end = value.find([',', ' ']).unwrap_or(value.len());
-                    (value[..end].to_owned(), &value[end..])
-                }
+                (text, quoted.get(end?..)?)
+            } else {
+                let end = value.find([',', ' ']).unwrap_or(value.len());
+                (value[..end].to_owned(), &value[end..])
             };
             parameters.push((key, value));
             rest = left;

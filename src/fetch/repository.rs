@@ -61,8 +61,9 @@ fn denied(address: &Address, status: u16, known: bool) -> Problem {
     if known {
         return problem.help(format!("check the credential for {origin} in the file of `--credentials`"));
     }
-    problem
-        .help(format!("give a credential for {origin} with `--credentials FILE`; `lakegen help fetch` shows its form"))
+    problem.help(format!(
+        "give a credential for {origin} with `--credentials FILE`; `lakegen fetch --help` shows its form"
+    ))
 }
 
 /// Returns the problem of an address that cannot be used.

@@ -70,7 +70,7 @@ impl<'a> Sources<'a> {
             let layer = self.registries.layer(&place, &locked.digest)?;
             layer.ok_or_else(|| gone(&locked.repository))?
         } else {
-            let address = self.address(&locked.url)?;
+            let address = read_address(&locked.url)?;
             repository::archive(self.client, self.credentials, &address)?.ok_or_else(|| gone(&address.to_string()))?
         };
         let actual = Digest::of(&bytes);
@@ -82,13 +82,6 @@ impl<'a> Sources<'a> {
             "ask the chart's owner what happened; when the new bytes are right, run `lakegen lock --update {}`",
             locked.name
         )))
-    }
-
-    fn address(&self, text: &str) -> Result<Address, Problem> {
-        Address::parse(text).map_err(|reason| {
-            let shown = text.split(['?', '#']).next().unwrap_or("").split('@').next_back().unwrap_or("");
-            repository::odd_address(&shown.escape_debug().to_string(), &reason)
-        })
     }
 
     fn index(&self, address: &Address) -> Result<Arc<str>, Problem> {
@@ -103,7 +96,7 @@ impl<'a> Sources<'a> {
     }
 
     fn in_repository(&self, chart: &Chart) -> Result<Resolved, Problem> {
-        let base = self.address(&chart.repository)?;
+        let base = read_address(&chart.repository)?;
         let text = self.index(&base)?;
         let release = index::find(&text, &chart.name, &chart.version).map_err(|no| no_release(chart, &base, no))?;
         lock::check_version(&release.version).map_err(|reason| {
@@ -152,19 +145,12 @@ impl<'a> Sources<'a> {
         let place = self.registries.place(&chart.repository, &chart.name)?;
         // Tags have no `+`: Helm writes `_` instead (helm.sh/docs/topics/registries).
         let tag_of = |version: &str| version.replace('+', "_");
-        let found = match self.registries.manifest(&place, &tag_of(&chart.version))? {
-            Some(manifest) => Some((chart.version.clone(), manifest)),
-            None => None,
-        };
-        let (version, manifest) = match found {
-            Some(found) => found,
-            None => {
-                let version = self.newest(&place, &chart.version)?;
-                match self.registries.manifest(&place, &tag_of(&version))? {
-                    Some(manifest) => (version, manifest),
-                    None => return Err(registry::missing(&place, &chart.version, &[])),
-                }
-            }
+        let (version, manifest) = if let Some(manifest) = self.registries.manifest(&place, &tag_of(&chart.version))? {
+            (chart.version.clone(), manifest)
+        } else {
+            let version = self.newest(&place, &chart.version)?;
+            let manifest = self.registries.manifest(&place, &tag_of(&version))?;
+            (version, manifest.ok_or_else(|| registry::missing(&place, &chart.version, &[]))?)
         };
         let bytes = self.registries.layer(&place, &manifest.layer)?.ok_or_else(|| {
             let message = format!("{} names a layer of `{}` and does not have it", place.origin, place.repository);
@@ -193,15 +179,23 @@ impl<'a> Sources<'a> {
             .filter_map(|tag| Version::parse(&tag).ok())
             .collect();
         versions.sort_by(|a, b| b.cmp(a));
-        let fitting = Constraint::parse(wanted).ok();
-        match fitting.and_then(|constraint| versions.iter().find(|version| constraint.matches(version))) {
-            Some(version) => Ok(version.original().to_owned()),
-            None => {
-                let newest: Vec<String> = versions.iter().take(SHOWN).map(|v| v.original().to_owned()).collect();
-                Err(registry::missing(place, wanted, &newest))
-            }
-        }
+        // What reads as a version is a tag and never a range here: `1.0` is found in repositories and not in registries
+        // (helm.sh/helm/v3@v3.22.0 pkg/registry/client.go, `ValidateReference`).
+        let fitting = Version::parse(wanted).is_err().then(|| Constraint::parse(wanted).ok()).flatten();
+        let found = fitting.and_then(|constraint| versions.iter().find(|version| constraint.matches(version)));
+        found.map(|version| version.original().to_owned()).ok_or_else(|| {
+            let newest: Vec<String> = versions.iter().take(SHOWN).map(|v| v.original().to_owned()).collect();
+            registry::missing(place, wanted, &newest)
+        })
     }
+}
+
+/// Reads an address; what is shown of a bad one holds no credentials.
+fn read_address(text: &str) -> Result<Address, Problem> {
+    Address::parse(text).map_err(|reason| {
+        let shown = text.split(['?', '#']).next().unwrap_or("").split('@').next_back().unwrap_or("");
+        repository::odd_address(&shown.escape_debug().to_string(), &reason)
+    })
 }
 
 /// Checks what an index promises of an archive.

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(world.list(VENDORED).unwrap().len(), 3);
         let changed = drift(&world, &second).map(|_| world.list(VENDORED).unwrap()[0].clone()).unwrap();
         std::fs::write(folder.path().join(&changed), "changed").unwrap();
-        assert_eq!(drift(&world, &second).unwrap().changed, [changed.clone()]);
+        assert_eq!(drift(&world, &second).unwrap().changed, std::slice::from_ref(&changed));
         assert_eq!(drift(&world, &lock(&[])).unwrap().changed, [changed]);
     }
 

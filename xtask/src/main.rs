@@ -16,7 +16,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   bless                            rewrite expectations and generated files; review the diff
   ci                               everything that has to hold before a change lands
   facts [--check] <data folder>    what lakegen knows of charts and kinds
-  oracle [tool] [platform.toml…]   helm, kustomize and kubeconform judge the output
+  oracle [tool] [platform.toml…]   helm, kustomize, kubeconform and a registry judge the output
   tidy                             the house rules";
 
 fn main() -> ExitCode {
@@ -37,6 +37,8 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         "bless" => bless::run(),
         "ci" => started(Command::new("bash").arg(".ci/run")),
         "facts" => facts::run(rest),
+        // For the oracles: the command line itself, in a process of its own.
+        "lakegen" => std::process::exit(lakegen::cli::main(arguments.iter().map(OsString::from)).into()),
         "oracle" => oracle::run(rest),
         "tidy" => started(Command::new(cargo()).args(["test", "--package", "lakegen", "--test", "tidy"])),
         _ => anyhow::bail!("{USAGE}"),

@@ -1,12 +1,13 @@
 //! `cargo xtask oracle functions [bless] [--bin DIR]`: helm judges the tables of template functions.
 //!
-//! `cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
+//! `cargo xtask oracle [kustomize|kubeconform|helm|fetch|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
 //! the real tools judge what lakegen writes.
 //!
 //! Every platform is compiled and written to a temporary folder; then kustomize builds it, kubeconform reads every object,
 //! helm reads the values, and each result is compared with what the compiler meant. One line per check, then
 //! `N passed, N failed`. lakegen itself never needs any of this.
 
+mod fetch; //       charts from a real registry and a real server
 mod functions; //   the functions of chart templates, case by case
 mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
@@ -23,7 +24,7 @@ use anyhow::{Context, bail, ensure};
 use platforms::Rendered;
 use tools::Tools;
 
-const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
+const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|fetch|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
 
 /// What the command line says.
 struct Options {
@@ -79,7 +80,9 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let mut tally = Tally::default();
     let folder = tempfile::tempdir()?;
     let mut rendered = Vec::new();
-    for (number, path) in options.platforms.iter().enumerate() {
+    // What is fetched has nothing to do with what is rendered.
+    let platforms = if options.which == "fetch" { &[][..] } else { &options.platforms };
+    for (number, path) in platforms.iter().enumerate() {
         for other_engine in [false, true] {
             // Argo CD itself is what its example is about.
             if other_engine && path.ends_with("argocd/example.toml") {
@@ -108,6 +111,13 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
                 tally.skip(tool, &format!("there is no folder {} with schemas", options.shared.display()));
             }
             Some(program) => judge(&program, &options, &rendered, &mut tally)?,
+        }
+    }
+    if matches!(options.which.as_str(), "fetch" | "all") {
+        match (options.tools.find("helm"), options.tools.find("registry")) {
+            (Some(helm), Some(registry)) => fetch::judge(&helm, &registry, &mut tally)?,
+            _ => tally
+                .skip("fetch", "there is no `helm` or no `registry`: use `--bin`, or install them as `.ci/run` does"),
         }
     }
     let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
@@ -151,7 +161,7 @@ impl Options {
         while let Some(argument) = rest.next() {
             let mut folder = || rest.next().map(PathBuf::from).with_context(|| format!("{argument} needs a folder"));
             match argument.as_str() {
-                "kustomize" | "kubeconform" | "helm" | "all" => options.which.clone_from(argument),
+                "kustomize" | "kubeconform" | "helm" | "fetch" | "all" => options.which.clone_from(argument),
                 "--bin" => options.tools = Tools::only(folder()?),
                 "--shared" => options.shared = folder()?,
                 "--charts" => options.charts = Some(folder()?),
