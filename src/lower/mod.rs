@@ -162,6 +162,13 @@ pub struct Origin {
     pub template: Option<Span>,
 }
 
+impl Origin {
+    /// Says whether a template of a chart made it.
+    pub fn is_chart(&self) -> bool {
+        self.template.is_none() && !self.file.is_empty()
+    }
+}
+
 /// An object with its origin.
 #[derive(Clone, Debug)]
 pub struct Lowered {
