@@ -125,7 +125,7 @@ impl Emitter {
             }
             Val::Map(map) => {
                 let mut entries = map.read_all();
-                entries.sort_by(|a, b| compare_keys(&a.0, &b.0, self.dialect));
+                sort(&mut entries, &|a, b| compare_keys(&a.0, &b.0, self.dialect));
                 self.map(&entries, depth)?;
             }
             Val::Object(object) => self.node(&object.plain(), place, depth + 1)?,
@@ -608,6 +608,25 @@ fn is_signed_octal(text: &str) -> bool {
     let text = text.replace('_', "");
     let digits = text.strip_prefix("0o").and_then(|rest| rest.strip_prefix(['+', '-']));
     digits.is_some_and(|digits| !digits.is_empty() && i64::from_str_radix(digits, 8).is_ok())
+}
+
+/// Sorts by merging. go-yaml's order is none for some keys (`0777`, `0o777` and `1x` go round in a circle), which the
+/// standard library's sort may answer with a panic; Go's result is then a matter of chance.
+fn sort<T: Clone>(items: &mut [T], compare: &dyn Fn(&T, &T) -> Ordering) {
+    if items.len() < 2 {
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    sort(left, compare);
+    sort(right, compare);
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if compare(a, b) == Ordering::Greater { right.next() } else { left.next() };
+        merged.extend(next.cloned());
+    }
+    merged.extend(left.chain(right).cloned());
+    items.clone_from_slice(&merged);
 }
 
 /// go-yaml's order of keys: by runes, letters after the rest, and runs of digits as numbers.
