@@ -1,9 +1,11 @@
 //! `large-object`: an object too large for the way in which it is applied.
 
-use super::{Context, Findings, at_object};
+use super::{Context, Findings, Made, at_object};
 use crate::catalog::Stage;
 use crate::code;
 use crate::diag::Diagnostic;
+use crate::lower::charts::Sight;
+use crate::lower::order::Portion;
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::resolve::Engine;
@@ -38,7 +40,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         }
         for lowered in made.objects() {
             let size = size(lowered.object.value());
-            if size >= LIMIT {
+            // In `output = "manifests"` such an object says itself how it is applied.
+            if size >= LIMIT && !lowered.origin.is_chart() {
                 let message = format!(
                     "{} `{}` has {} KiB: too large for client-side apply",
                     lowered.object.kind(),
@@ -53,7 +56,41 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 );
             }
         }
+        if !crate::lower::rendered::is_wanted(made.target) {
+            charts(context, &made, findings);
+        }
     }
+}
+
+/// Checks what the component's chart makes.
+fn charts(context: &Context<'_>, made: &Made<'_>, findings: &mut Findings) {
+    for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
+        let Sight::Inflated(inflated) = &inflation.sight else { continue };
+        let large = inflated.items().filter(|item| size(&item.document.value) >= LIMIT);
+        let names: Vec<String> = large
+            .filter(|_| inflation.part != Portion::Crds)
+            .map(|item| {
+                let name = item.document.value.at(&["metadata", "name"]).and_then(Value::as_str).unwrap_or_default();
+                format!("{} {name} ({} KiB)", item.kind(), size(&item.document.value) >> 10)
+            })
+            .collect();
+        if let (Some(first), Some(instance)) = (names.first(), made.instance) {
+            let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+            let message = format!(
+                "chart `{}` makes objects too large for client-side apply: {first}{more}",
+                inflation.chart.name
+            );
+            let diagnostic = Diagnostic::error(&LARGE_OBJECT, message)
+                .at(instance.span, "")
+                .help(format!("add `sync.server_side = true` to `{}`", made.name));
+            findings.component(made.index, made.name, diagnostic);
+        }
+    }
+}
+
+/// Says whether an object is so large that a copy of it in an annotation would not fit, with room for what is added.
+pub(crate) fn is_near_limit(value: &Value) -> bool {
+    size(value) >= LIMIT / 5 * 4
 }
 
 /// Returns the bytes of a value as compact JSON; escapes count as one byte, which is near enough.

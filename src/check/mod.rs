@@ -9,6 +9,8 @@ mod walk; //    strings with their keys, places in the user's tables
 mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
 mod unread_value; //             unread-value
 mod chart_sight; //              chart-refused, chart-not-seen, unstable-template
+mod hook_deadlock; //            hook-deadlock
+mod project_kind; //             project-kind
 mod plain_secret; //            plain-secret
 mod floating_image; //          floating-image
 mod duplicate_host; //          duplicate-host
@@ -16,7 +18,7 @@ mod duplicate_object; //        duplicate-object
 mod bare_pod; //                bare-pod
 mod missing_namespace; //       missing-namespace
 mod number_in_string; //        number-in-string
-mod large_object; //            large-object
+pub(crate) mod large_object; //            large-object
 mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image
@@ -43,6 +45,8 @@ pub static CODES: &[&Code] = &[
     &chart_sight::CHART_REFUSED,
     &chart_sight::CHART_NOT_SEEN,
     &chart_sight::UNSTABLE_TEMPLATE,
+    &hook_deadlock::HOOK_DEADLOCK,
+    &project_kind::PROJECT_KIND,
     &plain_secret::PLAIN_SECRET,
     &floating_image::FLOATING_IMAGE,
     &duplicate_host::DUPLICATE_HOST,
@@ -67,6 +71,8 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_value::check,
     unread_value::check,
     chart_sight::check,
+    hook_deadlock::check,
+    project_kind::check,
     plain_secret::check,
     floating_image::check,
     duplicate_host::check,

@@ -10,6 +10,7 @@ use super::charts::{Inflation, Sight};
 use super::order::Portion;
 use super::{Lowered, Lowering, Origin, TargetManifests, take};
 use crate::catalog::Stage;
+use crate::check::large_object;
 use crate::code;
 use crate::diag::{Code, Diagnostic};
 use crate::helm::inflate::Inflated;
@@ -181,6 +182,9 @@ fn objects(
     let Some(unit) = out.units.get_mut(&inflation.component) else { return };
     for (stage, mut lowered) in made {
         lowering.settle(instance, &mut lowered);
+        if lowering.platform.engine == Engine::ArgoCd && large_object::is_near_limit(lowered.object.value()) {
+            apply_by_server(&mut lowered.object);
+        }
         unit.stages.entry(stage).or_default().push(lowered);
     }
     for objects in unit.stages.values_mut() {
@@ -194,6 +198,18 @@ fn objects(
             inflation.component
         ));
     }
+}
+
+/// Lets the server apply an object: a copy of it in an annotation would not fit
+/// (argo-cd v3.4 docs/user-guide/sync-options.md).
+fn apply_by_server(object: &mut Object) {
+    const PATH: [&str; 3] = ["metadata", "annotations", "argocd.argoproj.io/sync-options"];
+    let options = match object.value().at(&PATH).and_then(Value::as_str) {
+        Some(options) if options.contains("ServerSideApply") => return,
+        Some(options) => format!("{options},ServerSideApply=true"),
+        None => "ServerSideApply=true".to_owned(),
+    };
+    object.value_mut().set(&PATH, Value::from(options));
 }
 
 fn name(item: &Item) -> &str {

@@ -13,6 +13,7 @@ use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::lower::order::{Place, UnitId};
+use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
 use crate::lower::{Manifests, TargetManifests, demand, namespaces, source};
 use crate::manifest::kinds;
@@ -522,7 +523,7 @@ impl<'a> Applications<'a> {
             (Arc::from("description"), Value::from(description)),
             (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),
             (Arc::from("destinations"), Value::List(destinations.chain(root).collect())),
-            (Arc::from("clusterResourceWhitelist"), Value::List(cluster_kinds(own, &kinds_used))),
+            (Arc::from("clusterResourceWhitelist"), Value::List(cluster_kinds(own, &kinds_used, is_rendered(self.target)))),
         ]);
         if own.and_then(|t| t.flag("orphaned")) == Some(true) {
             spec.insert("orphanedResources".into(), object([("warn", Value::Bool(true))]));
@@ -552,10 +553,12 @@ fn matches(patterns: &[&str], name: &str) -> bool {
 
 /// Returns the cluster-scoped kinds that a project may write.
 ///
-/// Charts bring kinds that are not known before they are rendered, so without `allow` every kind is allowed.
-fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>) -> Vec<Value> {
+/// Charts bring kinds that are not known before they are rendered, so without `allow` every kind is allowed; with
+/// `output = "manifests"` all that is applied is known, and nothing else is allowed.
+fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>, rendered: bool) -> Vec<Value> {
     let entry = |group: &str, kind: &str| object([("group", Value::from(group)), ("kind", Value::from(kind))]);
     match own.and_then(|t| t.node("allow")).and_then(Node::as_list) {
+        None if rendered => used.iter().map(|(group, kind)| entry(group, kind)).collect(),
         None => vec![entry("*", "*")],
         Some(list) => {
             let written = list.iter().filter_map(Node::as_str).map(|text| text.rsplit_once('/').unwrap_or(("", text)));

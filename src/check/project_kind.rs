@@ -1,0 +1,78 @@
+//! `project-kind`: a chart makes a cluster-scoped kind that its AppProject does not allow.
+
+use std::collections::BTreeSet;
+
+use globset::Glob;
+
+use super::{Context, Findings};
+use crate::code;
+use crate::diag::Diagnostic;
+use crate::lower::charts::Sight;
+use crate::lower::rendered;
+use crate::manifest::kinds;
+use crate::manifest::value::Value;
+use crate::parse::Node;
+use crate::parse::node::Lookup;
+use crate::resolve::Engine;
+use crate::resolve::instances::named;
+
+code!(
+    PROJECT_KIND,
+    "project-kind",
+    "a chart makes a cluster-scoped kind that its AppProject does not allow",
+    "Argo CD would refuse the whole sync",
+    "[projects.data]\nmembers = [\"trino\"]\nallow = []              # and the chart makes a ClusterRole",
+    "[projects.data]\nmembers = [\"trino\"]\nallow = [\"rbac.authorization.k8s.io/ClusterRole\"]"
+);
+
+/// Checks what charts make against the kinds that projects allow.
+pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    if context.platform.engine != Engine::ArgoCd {
+        return;
+    }
+    for made in context.made() {
+        let Some(instance) = made.instance.filter(|_| !rendered::is_wanted(made.target)) else { continue };
+        let member = |table: &crate::parse::Table| {
+            let patterns = table.texts("members");
+            patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(made.name)))
+        };
+        let projects = named(&made.target.table, "projects");
+        let Some((project, table)) = projects.into_iter().find(|(_, table)| member(table)) else { continue };
+        let Some(allow) = table.node("allow") else { continue };
+        let written: BTreeSet<&str> =
+            allow.as_list().into_iter().flatten().filter_map(Node::as_str).collect();
+        let mut missing: BTreeSet<String> = BTreeSet::new();
+        for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
+            let Sight::Inflated(inflated) = &inflation.sight else { continue };
+            for item in inflated.items() {
+                let api = item.document.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+                let kind = item.kind();
+                let known = kinds::versions(api, kind);
+                if known.is_empty() || known.iter().any(|k| k.namespaced) {
+                    continue;
+                }
+                let name = format!("{}/{kind}", kinds::group(api)).trim_start_matches('/').to_owned();
+                let allowed = written.iter().any(|w| *w == name || *w == "*/*" || *w == "*");
+                // Kinds that lakegen itself makes are allowed in any case.
+                let own = made.objects().any(|l| l.object.kind() == kind && l.object.group() == kinds::group(api));
+                if !allowed && !own {
+                    missing.insert(name);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let list: Vec<String> = missing.iter().map(|kind| format!("`{kind}`")).collect();
+            let message = format!(
+                "project `{project}` does not allow {}, which the chart of `{}` makes",
+                list.join(", "),
+                made.name
+            );
+            let quoted: Vec<String> = missing.iter().map(|kind| format!("\"{kind}\"")).collect();
+            let diagnostic = Diagnostic::error(&PROJECT_KIND, message)
+                .at(allow.span, "")
+                .at(instance.span, "its chart")
+                .help(format!("add {} to `allow`", quoted.join(", ")));
+            findings.component(made.index, made.name, diagnostic);
+        }
+    }
+}
