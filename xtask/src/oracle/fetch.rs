@@ -44,10 +44,12 @@ struct Scene {
     _servers: [Running; 2],
 }
 
+type Check = fn(&Scene) -> anyhow::Result<()>;
+
 /// Runs the section.
 pub fn judge(helm: &Path, registry: &Path, tally: &mut Tally) -> anyhow::Result<()> {
     let scene = Scene::new(helm, registry)?;
-    let checks: [(&str, fn(&Scene) -> anyhow::Result<()>); 5] = [
+    let checks: [(&str, Check); 5] = [
         ("fetch: a repository that helm indexed", repository),
         ("fetch: a registry that helm pushed to, with helm's login", from_registry),
         ("fetch: the version that helm takes", newest),
