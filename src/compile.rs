@@ -67,7 +67,7 @@ pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMu
     let Some(platform) = resolved.output else { return out };
     // Mistakes of the earlier stages are all reported together; templates only run on a platform that holds together.
     if out.is_ok() {
-        let lowered = lower::lower(world, &platform, &mut out.sources);
+        let lowered = lower::lower(world, &platform, out.lock.as_ref(), &mut out.sources);
         done("lower");
         out.diagnostics.extend(lowered.diagnostics);
         out.manifests = lowered.output;

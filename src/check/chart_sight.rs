@@ -1,5 +1,6 @@
 //! What running the charts shows besides values: `chart-refused`, `chart-not-seen`, `unstable-template`.
 
+use super::unknown_value::{self, shown};
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::{Diagnostic, Level, quoted_list};
@@ -44,7 +45,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             match &inflation.sight {
                 Sight::Failed(errors) => {
                     for error in errors {
-                        findings.component(index, &inflation.component, refused(instance, inflation, error));
+                        findings.component(index, &inflation.component, refused(context, instance, inflation, error));
                     }
                 }
                 Sight::Inflated(inflated) if !rendered && !inflated.rotating.is_empty() => {
@@ -60,7 +61,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
 }
 
-fn refused(instance: &Instance, inflation: &Inflation, error: &ChartError) -> Diagnostic {
+fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, error: &ChartError) -> Diagnostic {
     let place = match (error.file.as_str(), error.line) {
         ("", _) => error.chart.clone(),
         (file, None) => format!("{}/{file}", error.chart),
@@ -68,7 +69,10 @@ fn refused(instance: &Instance, inflation: &Inflation, error: &ChartError) -> Di
     };
     let chart = &inflation.chart;
     let message = format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
-    let at = instance.table.get("values").map_or(instance.span, |entry| entry.key);
+    let at = match error.value.is_empty() {
+        true => instance.table.get("values").map_or(instance.span, |entry| entry.key),
+        false => unknown_value::find(context, instance, &shown(&error.value)).0.1,
+    };
     let diagnostic = Diagnostic::error(&CHART_REFUSED, message).at(at, "").note(format!("in {place}"));
     match &error.help {
         Some(help) => diagnostic.help(help.clone()),

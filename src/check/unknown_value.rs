@@ -9,6 +9,7 @@ use super::{Context, Findings, Made, walk};
 use crate::chart::{self, ChartFacts, Problem};
 use crate::code;
 use crate::diag::{Diagnostic, Level, Span, quoted_list};
+use crate::lower::charts::Sight;
 use crate::lower::{nodes, values::split_path};
 use crate::parse::node::Lookup;
 use crate::parse::shape::with_article;
@@ -47,7 +48,10 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let (Some(instance), Some(values)) = (made.instance, &made.unit.values) else { continue };
         let Some(chart) = &instance.chart else { continue };
         let Some(facts) = facts(instance) else {
-            if let Some(span) = own_values(instance) {
+            // Whose templates were run is checked by what they read: `unread-value`.
+            let charts = &context.manifests.targets[made.index].charts;
+            let seen = charts.iter().any(|c| c.component == made.name && matches!(c.sight, Sight::Inflated(_) | Sight::Failed(_)));
+            if let Some(span) = own_values(instance).filter(|_| !seen) {
                 let message = format!(
                     "nothing is known of chart `{}`, so the values of `{}` are not checked",
                     chart.name, made.name
@@ -183,6 +187,11 @@ fn report(
         false => diagnostic
             .note(format!("checked against version {} of the chart; version {version} is used here", facts.version)),
     }
+}
+
+/// Marks the indexes of lists in a path, as [`dotted`] and [`find`] want them.
+pub(super) fn shown(path: &[String]) -> Vec<String> {
+    path.iter().map(|key| key.parse::<usize>().map_or_else(|_| key.clone(), |n| format!("[{n}]"))).collect()
 }
 
 /// Writes a path as the user does: `a.b[2]."c.d"`.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::unknown_value::{self, Where, dotted, find};
+use super::unknown_value::{self, Where, dotted, find, shown};
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::{Diagnostic, Level, near, quoted_list};
@@ -38,7 +38,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             // What the chart sets itself is none of ours.
             let Some(value) = values.within(path) else { continue };
             let (path, value) = narrowed(path, value);
-            let shown: Vec<String> = path.iter().map(|key| key.parse::<usize>().map_or_else(|_| key.clone(), |n| format!("[{n}]"))).collect();
+            let shown = shown(&path);
             if known.contains(&shown) || excused(inflated, &path) || value.is_empty() {
                 continue;
             }

@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex};
 use super::order::Portion;
 use super::{Lowering, TargetManifests, budget};
 use crate::catalog::Chart as Wanted;
-use crate::diag::{Diagnostic, Sources};
 use crate::helm::ChartError;
 use crate::helm::chart::Chart;
 use crate::helm::context::{Capabilities, Release};
 use crate::helm::inflate::{self, Inflated};
 use crate::helm::render::Compiled;
-use crate::lock::{self, Lock, Locked};
+use crate::lock::{Lock, Locked};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::world::charts::Digest;
@@ -53,7 +52,7 @@ pub struct Inflation {
 /// The platform's lock and the charts that were loaded.
 pub struct Charts<'w> {
     world: &'w dyn World,
-    lock: Option<Lock>,
+    lock: Option<&'w Lock>,
     loaded: Mutex<BTreeMap<Digest, Result<Arc<Chart>, Sight>>>,
     compiled: Compiled,
     made: Mutex<Vec<(Job, Sight)>>,
@@ -71,13 +70,11 @@ struct Job {
 }
 
 impl<'w> Charts<'w> {
-    /// Reads the lock.
-    pub fn new(world: &'w dyn World, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Self {
-        let read = lock::read(world, sources);
-        found.extend(read.diagnostics);
+    /// Takes the lock; without one no chart is looked into.
+    pub fn new(world: &'w dyn World, lock: Option<&'w Lock>) -> Self {
         Self {
             world,
-            lock: read.output,
+            lock,
             loaded: Mutex::default(),
             compiled: Compiled::default(),
             made: Mutex::default(),
@@ -172,7 +169,7 @@ impl<'w> Charts<'w> {
     }
 
     fn load(&self, wanted: &Wanted) -> Result<Arc<Chart>, Sight> {
-        let Some(locked) = self.lock.as_ref().and_then(|lock| lock.find(wanted)) else { return Err(Sight::NotLocked) };
+        let Some(locked) = self.lock.and_then(|lock| lock.find(wanted)) else { return Err(Sight::NotLocked) };
         let known = self.loaded.lock().ok().and_then(|loaded| loaded.get(&locked.digest).cloned());
         if let Some(known) = known {
             return known;

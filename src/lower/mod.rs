@@ -44,6 +44,7 @@ use indexmap::IndexMap;
 
 use crate::catalog::{Stage, Template};
 use crate::code;
+use crate::lock::Lock;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
@@ -236,7 +237,12 @@ pub struct Manifests {
 }
 
 /// Lowers the whole platform.
-pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> Warned<Manifests> {
+pub fn lower(
+    world: &dyn World,
+    platform: &Platform,
+    lock: Option<&Lock>,
+    sources: &mut Sources,
+) -> Warned<Manifests> {
     let mut found = Vec::new();
     engines::report(platform, &mut found);
     rollout::report(platform, &mut found);
@@ -245,7 +251,7 @@ pub fn lower(world: &dyn World, platform: &Platform, sources: &mut Sources) -> W
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
-    let charts = charts::Charts::new(world, sources, &mut found);
+    let charts = charts::Charts::new(world, lock);
     let mut targets: Vec<TargetManifests> = Vec::new();
     for index in 0..platform.targets.len() {
         if index + 1 == platform.targets.len() {

@@ -87,7 +87,8 @@ impl Trial<'_> {
             return None;
         }
         let platform = resolved.output?;
-        let lowered = lower::lower(self.world, &platform, &mut sources);
+        let lock = crate::lock::read(self.world, &mut sources).output;
+        let lowered = lower::lower(self.world, &platform, lock.as_ref(), &mut sources);
         if lowered.diagnostics.iter().any(|d| d.level == Level::Error) {
             return None;
         }

@@ -147,7 +147,7 @@ pub fn stages(text: String, out: &Path) -> anyhow::Result<Vec<(&'static str, f64
     lap("parse");
     let platform = resolve::resolve(&world, &syntax, &mut sources).output.context("the platform resolves")?;
     lap("resolve");
-    let manifests = lower::lower(&world, &platform, &mut sources).output;
+    let manifests = lower::lower(&world, &platform, None, &mut sources).output;
     lap("lower");
     drop(check::check(&platform, &manifests, &sources));
     lap("check");
