@@ -17,7 +17,7 @@ use crate::why::{self, ask::Asked};
 ///   COMPONENT                         a component or job
 ///
 /// The keys of platform.toml in the answer are found by compiling without each of them, so a key that works through a
-/// binding or a default is named too. What a chart makes of its values is not known here.
+/// binding or a default is named too. What a chart makes of its values is known where `output = "manifests"` renders it.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[command(after_long_help = "Examples:\n  lakegen why ExternalSecret/airflow-env\n  lakegen why trino values \

@@ -111,7 +111,20 @@ fn once(
         render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(|error| vec![error])?;
     let printed: Vec<Printed<'_>> =
         files.iter().map(|file| Printed { template: &file.file, text: &file.text }).collect();
-    let (rendered, warnings) = manifests::sort(&printed, &chart.crds())?;
+    let origins: BTreeMap<&str, Arc<[u32]>> = files.iter().map(|file| (&*file.file, file.lines.clone().into())).collect();
+    let of_template = |mut error: ChartError| {
+        if let (Some(line), Some(lines)) = (error.line, origins.get(error.file.as_str())) {
+            error.line = lines.get(line.saturating_sub(1)).map(|line| *line as usize).or(error.line);
+        }
+        error
+    };
+    let sorted = manifests::sort(&printed, &chart.crds());
+    let (mut rendered, warnings) = sorted.map_err(|errors| errors.into_iter().map(of_template).collect::<Vec<_>>())?;
+    let warnings = warnings.into_iter().map(of_template).collect();
+    let Rendered { objects, hooks, .. } = &mut rendered;
+    for item in objects.iter_mut().chain(hooks.iter_mut().map(|hook| &mut hook.item)) {
+        item.origins = origins.get(item.template.as_str()).cloned().unwrap_or_default();
+    }
     Ok((rendered, seen, warnings))
 }
 

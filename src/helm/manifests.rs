@@ -4,6 +4,8 @@
 //! `pkg/action/action.go` (`renderResources`). A document is read as its consumers do, through sigs.k8s.io/yaml: of a
 //! key that is set twice the last one counts, which is told as a warning.
 
+use std::sync::Arc;
+
 use super::chart::Crd;
 use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::Value;
@@ -37,12 +39,20 @@ pub struct Item {
     pub line: usize,
     /// Its lines count from its own beginning.
     pub document: Document,
+    /// For each line of the printed text, the line of the template that printed it; empty for what stands in `crds/`.
+    pub origins: Arc<[u32]>,
 }
 
 impl Item {
     /// Returns the line of the printed text where the node at `path` begins.
     pub fn line_of(&self, path: &[&str]) -> Option<usize> {
         self.document.lines.line(path).map(|line| self.line + line - 1)
+    }
+
+    /// Returns the line of the template that printed the node at `path`; the line itself for what was not printed.
+    pub fn origin_of(&self, path: &[&str]) -> usize {
+        let line = self.line_of(path).unwrap_or(self.line);
+        self.origins.get(line.saturating_sub(1)).map_or(line, |line| *line as usize)
     }
 
     /// Returns the kind, empty where the document has none.
@@ -164,7 +174,7 @@ impl Sorter {
             }
             let Some(document) = first.document else { continue };
             match check_head(&document) {
-                Ok(()) => items.push(Item { template: template.to_owned(), line, document }),
+                Ok(()) => items.push(Item { template: template.to_owned(), line, document, origins: Arc::default() }),
                 Err((path, message)) => {
                     let at = document.lines.line(path).unwrap_or(document.line);
                     self.errors.push(ChartError::new("", template, message).at(Some(line + at - 1)));

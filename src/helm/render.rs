@@ -22,6 +22,8 @@ pub struct Printed {
     /// The file by its path, as in `platform/charts/kafka/templates/service.yaml`.
     pub file: Arc<str>,
     pub text: String,
+    /// For each line of the text, the line of the file that printed its beginning, from 1.
+    pub lines: Vec<u32>,
 }
 
 /// What rendering a chart shows besides objects.
@@ -123,8 +125,8 @@ pub fn render(
             continue;
         }
         source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
-        let text = vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
-        printed.push(Printed { file: source.path.clone(), text });
+        let (text, lines) = vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
+        printed.push(Printed { file: source.path.clone(), text, lines });
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
     let lookups = vm.lookups().iter().cloned().collect();

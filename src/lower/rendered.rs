@@ -135,7 +135,7 @@ fn objects(
     let mut add = |stage: Stage, item: &Item, found: &mut Vec<Diagnostic>| {
         let origin = Origin {
             file: item.template.clone(),
-            line: item.line,
+            line: item.origin_of(&["kind"]),
             span: instance.span,
             template: None,
         };

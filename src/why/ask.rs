@@ -174,7 +174,7 @@ impl<'a> Asked<'a> {
         let path = document.path_at(line);
         let parts: Vec<&str> = file.split('/').collect();
         let (component, target) = match parts.as_slice() {
-            ["components", component, target, ..] => (*component, *target),
+            ["components", component, target, ..] | ["manifests", target, component, ..] => (*component, *target),
             _ => return Ok(vec![Subject::Line { file: file.into(), path: Some(path), line }]),
         };
         let mut targets = self

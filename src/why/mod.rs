@@ -17,6 +17,8 @@ use effect::{Effect, Trial};
 use crate::catalog::Stage;
 use crate::code;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, near, quoted_list};
+use crate::helm::manifests::Item;
+use crate::lower::charts::Sight;
 use crate::lower::values::Step;
 use crate::lower::{self, Lowered};
 use crate::manifest::object::ObjectId;
@@ -292,9 +294,35 @@ impl Question<'_> {
             answer = place(answer, lowered.origin.span, "asked for here");
         }
         match instance {
+            Some(instance) if lowered.origin.is_chart() => answer.note(self.of_chart(index, instance, lowered, path)),
             Some(instance) => made(answer, instance, stage, lowered, path),
             None => answer.note(feature(id)),
         }
+    }
+
+    /// Says which line of a chart made an object, or a field of it.
+    fn of_chart(&self, index: usize, instance: &Instance, lowered: &Lowered, path: &[String]) -> String {
+        let charts = &self.asked.compiled.manifests.targets[index].charts;
+        let items = charts.iter().filter(|inflation| inflation.component == instance.name).filter_map(|inflation| {
+            match &inflation.sight {
+                Sight::Inflated(inflated) => Some((inflation, inflated.items())),
+                _ => None,
+            }
+        });
+        let origin = &lowered.origin;
+        let is_it = |item: &&Item| {
+            let name = item.document.value.at(&["metadata", "name"]).and_then(Value::as_str);
+            item.template == origin.file && item.kind() == lowered.object.kind() && name == Some(lowered.object.name())
+        };
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        for (inflation, mut items) in items {
+            if let Some(item) = items.find(is_it) {
+                let line = if keys.is_empty() { origin.line } else { item.origin_of(&keys) };
+                let chart = &inflation.chart;
+                return format!("line {line} of {} of chart `{}` {} made it", origin.file, chart.name, chart.version);
+            }
+        }
+        format!("{} made it", origin.file)
     }
 
     fn line(&self, subject: &Subject, file: &str, path: Option<&[String]>, line: usize) -> Diagnostic {

@@ -53,17 +53,27 @@ impl Run<'_> {
 }
 
 impl Vm<'_> {
-    /// Runs a template by its name and returns what it prints, without the words that Go prints for nothing.
+    /// Runs a template by its name and returns what it prints, without the words that Go prints for nothing, and for each
+    /// line of that the line of the template that printed its beginning.
     ///
     /// # Errors
     /// What stopped it, with the places from the innermost outwards.
-    pub fn render(&mut self, name: &str, dot: &Val) -> Outcome<String> {
+    pub fn render(&mut self, name: &str, dot: &Val) -> Outcome<(String, Vec<u32>)> {
         let Some(template) = self.template(name) else {
             return Err(Fail::new(format!("there is no template `{name}`")));
         };
+        self.marks.clear();
         let mut out = String::new();
         self.run(&template, dot, &mut out)?;
-        Ok(without_no_value(out))
+        let lines = origins(&out, &self.marks, &template.text);
+        Ok((without_no_value(out), lines))
+    }
+
+    /// Notes which place of the file prints what comes next. What it includes counts as printed where it is included.
+    fn mark(&mut self, out: &str, at: u32, verbatim: bool) {
+        if self.depth == 1 {
+            self.marks.push(Mark { out: out.len(), at, verbatim });
+        }
     }
 
     fn template(&self, name: &str) -> Option<Arc<Template>> {
@@ -102,10 +112,14 @@ impl Vm<'_> {
     fn nodes(&mut self, nodes: &[Node], dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
         for node in nodes {
             match node {
-                Node::Text(text) => self.emit(text, out)?,
+                Node::Text(at, text) => {
+                    self.mark(out, *at, true);
+                    self.emit(text, out)?;
+                }
                 Node::Action(pipe) => {
                     let val = self.pipe(pipe, dot, run)?;
                     if pipe.into.is_empty() {
+                        self.mark(out, pipe.at, false);
                         match &val {
                             Val::Str(text) => self.emit(text, out)?,
                             Val::Nil => self.emit(NO_VALUE, out)?,
@@ -469,6 +483,29 @@ impl Vm<'_> {
             Err(fail) => Err(outward(fail)),
         }
     }
+}
+
+/// Which place of a file printed what stands from some offset on.
+pub(super) struct Mark {
+    out: usize,
+    at: u32,
+    /// Printed as it stands in the file.
+    verbatim: bool,
+}
+
+/// Returns the line of the template, from 1, that printed each line.
+fn origins(out: &str, marks: &[Mark], text: &str) -> Vec<u32> {
+    let newlines: Vec<usize> = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+    let mut start = 0;
+    let mut lines = Vec::new();
+    for line in out.split_inclusive('\n') {
+        let first = start + line.len() - line.trim_start().len();
+        let found = marks.partition_point(|mark| mark.out <= first).checked_sub(1).and_then(|last| marks.get(last));
+        let at = found.map_or(0, |mark| mark.at as usize + if mark.verbatim { first - mark.out } else { 0 });
+        lines.push(u32::try_from(newlines.partition_point(|newline| *newline < at) + 1).unwrap_or(u32::MAX));
+        start += line.len();
+    }
+    lines
 }
 
 fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {

@@ -177,7 +177,7 @@ impl Parser<'_> {
     }
 
     fn literal(&self, token: &Token) -> Node {
-        Node::Text(Arc::from(self.text_of(token)))
+        Node::Text(offset(token.at.start), Arc::from(self.text_of(token)))
     }
 
     fn definition(&mut self) -> Parsed<()> {

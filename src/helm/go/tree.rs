@@ -26,7 +26,8 @@ pub struct Template {
 
 #[derive(Debug)]
 pub enum Node {
-    Text(Arc<str>),
+    /// Text as it stands, and where.
+    Text(u32, Arc<str>),
     /// `{{ pipe }}`; prints unless it declares.
     Action(Pipe),
     If(Branch),
@@ -135,7 +136,7 @@ impl std::fmt::Debug for Callee {
 
 /// Says whether a body prints nothing but spaces and does nothing (`IsEmptyTree` there).
 pub fn is_empty(body: &[Node]) -> bool {
-    body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()))
+    body.iter().all(|node| matches!(node, Node::Text(_, text) if text.trim().is_empty()))
 }
 
 impl Templates {

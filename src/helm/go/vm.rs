@@ -102,6 +102,8 @@ pub struct Vm<'t> {
     /// Calls of `lookup`: what was asked for.
     lookups: BTreeSet<String>,
     pub(super) running: Vec<Arc<str>>,
+    /// Places of the file that runs now, by what they have printed.
+    pub(super) marks: Vec<super::exec::Mark>,
     /// Compiled regular expressions, for the functions that take one.
     pub patterns: HashMap<Str, Rc<regex::Regex>>,
 }
@@ -120,6 +122,7 @@ impl<'t> Vm<'t> {
             unstable: BTreeMap::new(),
             lookups: BTreeSet::new(),
             running: Vec::new(),
+            marks: Vec::new(),
             patterns: HashMap::new(),
         }
     }
