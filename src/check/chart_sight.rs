@@ -68,7 +68,8 @@ fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, er
         (file, Some(line)) => format!("{}/{file}:{line}", error.chart),
     };
     let chart = &inflation.chart;
-    let message = format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
+    let message =
+        format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
     let at = match error.value.is_empty() {
         true => instance.table.get("values").map_or(instance.span, |entry| entry.key),
         false => unknown_value::find(context, instance, &shown(&error.value)).0.1,
@@ -83,9 +84,13 @@ fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, er
 fn not_seen(instance: &Instance, inflation: &Inflation) -> Diagnostic {
     let chart = format!("chart `{}` {}", inflation.chart.name, inflation.chart.version);
     let (message, help) = match &inflation.sight {
-        Sight::NotHere(_) => (format!("{chart} is locked and not at hand, so what it makes was not looked at"), "run `lakegen fetch`"),
+        Sight::NotHere(_) => {
+            (format!("{chart} is locked and not at hand, so what it makes was not looked at"), "run `lakegen fetch`")
+        }
         Sight::Unreadable(reason) => (format!("{chart} was not looked at: {reason}"), "run `lakegen fetch`"),
-        _ => (format!("`lakegen.lock` does not have {chart}, so what it makes was not looked at"), "run `lakegen lock`"),
+        _ => {
+            (format!("`lakegen.lock` does not have {chart}, so what it makes was not looked at"), "run `lakegen lock`")
+        }
     };
     let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&CHART_NOT_SEEN, message) };
     note.at(instance.span, "").help(help)
@@ -110,8 +115,12 @@ fn unstable(instance: &Instance, inflation: &Inflation, inflated: &Inflated, eng
     }
     if !inflated.seen.lookups.is_empty() {
         diagnostic = diagnostic.note(match engine {
-            Engine::ArgoCd => "the chart looks for what it made before with `lookup`, which finds nothing under Argo CD",
-            Engine::Flux => "the chart looks for what it made before with `lookup`; under Flux it finds it after the first install",
+            Engine::ArgoCd => {
+                "the chart looks for what it made before with `lookup`, which finds nothing under Argo CD"
+            }
+            Engine::Flux => {
+                "the chart looks for what it made before with `lookup`; under Flux it finds it after the first install"
+            }
         });
     }
     diagnostic.help("set the values by which the chart takes an existing Secret or certificate")

@@ -52,14 +52,22 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 /// Hooks that run first and need what comes later.
 fn early(made: &Made<'_>, inflated: &Inflated, chart: &str, findings: &mut Findings) {
     let before = |events: &[Event]| events.iter().any(|e| matches!(e, Event::PreInstall | Event::PreUpgrade));
-    let first: BTreeSet<Needed> =
-        inflated.rendered.hooks.iter().filter(|hook| before(&hook.events)).filter_map(|hook| identity(&hook.item)).collect();
+    let first: BTreeSet<Needed> = inflated
+        .rendered
+        .hooks
+        .iter()
+        .filter(|hook| before(&hook.events))
+        .filter_map(|hook| identity(&hook.item))
+        .collect();
     let mut after: BTreeMap<Needed, &str> =
         inflated.rendered.objects.iter().filter_map(|item| Some((identity(item)?, "the chart itself"))).collect();
-    for lowered in made.unit.stages.iter().filter(|(stage, _)| **stage != Stage::Crds).flat_map(|(_, objects)| objects) {
+    for lowered in made.unit.stages.iter().filter(|(stage, _)| **stage != Stage::Crds).flat_map(|(_, objects)| objects)
+    {
         let object = lowered.object.value();
         let name = match lowered.object.kind() {
-            "ExternalSecret" => object.at(&["spec", "target", "name"]).and_then(Value::as_str).unwrap_or(lowered.object.name()),
+            "ExternalSecret" => {
+                object.at(&["spec", "target", "name"]).and_then(Value::as_str).unwrap_or(lowered.object.name())
+            }
             _ => lowered.object.name(),
         };
         let kind = match lowered.object.kind() {
@@ -90,7 +98,8 @@ fn early(made: &Made<'_>, inflated: &Inflated, chart: &str, findings: &mut Findi
 fn late(made: &Made<'_>, inflated: &Inflated, chart: &str, findings: &mut Findings) {
     let mut only_late: BTreeMap<Needed, &Item> = BTreeMap::new();
     for hook in &inflated.rendered.hooks {
-        let late = !hook.events.is_empty() && hook.events.iter().all(|e| matches!(e, Event::PostInstall | Event::PostUpgrade));
+        let late =
+            !hook.events.is_empty() && hook.events.iter().all(|e| matches!(e, Event::PostInstall | Event::PostUpgrade));
         if late && let Some(id) = identity(&hook.item) {
             only_late.insert(id, &hook.item);
         }

@@ -23,7 +23,7 @@ code!(
 const LIMIT: usize = 256 << 10;
 
 /// Checks the size of every object.
-pub fn check(context: &Context<'_>, findings: &mut Findings) {
+pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
     // Flux applies everything by the server.
     if context.platform.engine == Engine::Flux {
         return;

@@ -39,8 +39,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let projects = named(&made.target.table, "projects");
         let Some((project, table)) = projects.into_iter().find(|(_, table)| member(table)) else { continue };
         let Some(allow) = table.node("allow") else { continue };
-        let written: BTreeSet<&str> =
-            allow.as_list().into_iter().flatten().filter_map(Node::as_str).collect();
+        let written: BTreeSet<&str> = allow.as_list().into_iter().flatten().filter_map(Node::as_str).collect();
         let mut missing: BTreeSet<String> = BTreeSet::new();
         for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
             let Sight::Inflated(inflated) = &inflation.sight else { continue };

@@ -50,7 +50,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let Some(facts) = facts(instance) else {
             // Whose templates were run is checked by what they read: `unread-value`.
             let charts = &context.manifests.targets[made.index].charts;
-            let seen = charts.iter().any(|c| c.component == made.name && matches!(c.sight, Sight::Inflated(_) | Sight::Failed(_)));
+            let seen = charts
+                .iter()
+                .any(|c| c.component == made.name && matches!(c.sight, Sight::Inflated(_) | Sight::Failed(_)));
             if let Some(span) = own_values(instance).filter(|_| !seen) {
                 let message = format!(
                     "nothing is known of chart `{}`, so the values of `{}` are not checked",

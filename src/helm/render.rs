@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use super::ChartError;
 use super::archive::File;
 use super::chart::{Chart, subchart};
 use super::context::{self, Capabilities, Files, Release};
@@ -13,7 +14,6 @@ use super::go::tree::{Template, Templates, place};
 use super::go::value::{Entry, Of, Str, Table, Val};
 use super::go::vm::{Fail, Limits, Vm};
 use super::reads::Reads;
-use super::ChartError;
 use crate::manifest::value::Map;
 
 /// What one file of templates printed.
@@ -125,7 +125,8 @@ pub fn render(
             continue;
         }
         source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
-        let (text, lines) = vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
+        let (text, lines) =
+            vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
         printed.push(Printed { file: source.path.clone(), text, lines });
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();

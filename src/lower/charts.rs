@@ -72,13 +72,7 @@ struct Job {
 impl<'w> Charts<'w> {
     /// Takes the lock; without one no chart is looked into.
     pub fn new(world: &'w dyn World, lock: Option<&'w Lock>) -> Self {
-        Self {
-            world,
-            lock,
-            loaded: Mutex::default(),
-            compiled: Compiled::default(),
-            made: Mutex::default(),
-        }
+        Self { world, lock, loaded: Mutex::default(), compiled: Compiled::default(), made: Mutex::default() }
     }
 
     /// Inflates all charts of a target.
@@ -131,9 +125,12 @@ impl<'w> Charts<'w> {
     }
 
     fn one(&self, job: &Job) -> Sight {
-        if let Some(known) = self.made.lock().ok().and_then(|made| {
-            made.iter().find(|(other, _)| other == job).map(|(_, sight)| sight.clone())
-        }) {
+        if let Some(known) = self
+            .made
+            .lock()
+            .ok()
+            .and_then(|made| made.iter().find(|(other, _)| other == job).map(|(_, sight)| sight.clone()))
+        {
             return known;
         }
         let sight = self.inflate(job);
@@ -206,7 +203,8 @@ fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
     let here = minor(&lowering.target.ground.kubernetes);
     for kind in kinds::all() {
         let Some((first, last)) = kind.kubernetes else { continue };
-        let within = |at: u32| minor(first).is_none_or(|first| first <= at) && (minor(last).is_none_or(|last| at <= last));
+        let within =
+            |at: u32| minor(first).is_none_or(|first| first <= at) && (minor(last).is_none_or(|last| at <= last));
         if here.is_none_or(within) {
             served.insert(kind.api_version.to_owned());
             served.insert(format!("{}/{}", kind.api_version, kind.kind));
@@ -216,9 +214,8 @@ fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
     let instances = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     let brought = instances.flat_map(|instance| instance.apis.iter());
     for api in brought.chain(&lowering.target.ground.apis) {
-        let known = kinds::all().filter(|kind| {
-            kind.kubernetes.is_none() && kinds::brings(api, kinds::group(kind.api_version), kind.kind)
-        });
+        let known = kinds::all()
+            .filter(|kind| kind.kubernetes.is_none() && kinds::brings(api, kinds::group(kind.api_version), kind.kind));
         for kind in known {
             served.insert(kind.api_version.to_owned());
             served.insert(format!("{}/{}", kind.api_version, kind.kind));

@@ -27,7 +27,8 @@ impl Lowering<'_> {
         if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
             return;
         }
-        self.settle_in(instance, lowered);
+        place(instance, lowered);
+        let protect = is_data(instance, lowered);
         let value = lowered.object.value_mut();
         drop_nulls(value);
         let mut label = |key: &str, text: &str| {
@@ -40,41 +41,51 @@ impl Lowering<'_> {
         for (key, text) in &self.target.ground.labels {
             label(key, text);
         }
+        if protect {
+            protect_from_pruning(value);
+        }
     }
 
-    /// Settles an object of a chart: its labels stay as the chart wrote them.
+    /// Settles an object of a chart: its labels stay as the chart wrote them. Definitions stay when the chart goes, as with
+    /// Helm: every object of their kinds would go with them.
     pub(super) fn settle(&self, instance: &Instance, lowered: &mut Lowered) {
-        self.settle_in(Some(instance), lowered);
+        place(Some(instance), lowered);
+        if is_data(Some(instance), lowered) || lowered.object.kind() == "CustomResourceDefinition" {
+            protect_from_pruning(lowered.object.value_mut());
+        }
         if let Some(images) = &self.images {
             images.object(&mut lowered.object);
         }
     }
+}
 
-    /// Gives an object its namespace, and protection where it holds data.
-    fn settle_in(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
-        let object = &lowered.object;
-        let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
-        let missing = object.namespace().is_empty();
-        let full_kind = format!("{}/{}", object.group(), object.kind());
-        let bare = full_kind.trim_start_matches('/');
-        let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
-        let protect =
-            data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str());
-        let value = lowered.object.value_mut();
-        if let (true, true, Some(instance)) = (namespaced, missing, instance) {
-            insert_after_name(value, "namespace", Value::from(instance.namespace.as_str()));
-        }
-        if protect {
-            // Both engines' words, so that changing the engine changes nothing here
-            // (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
-            let annotations = [
-                ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
-                ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
-            ];
-            for (key, text) in annotations {
-                value.set(&["metadata", "annotations", key], Value::from(text));
-            }
-        }
+/// Gives an object its namespace.
+fn place(instance: Option<&Instance>, lowered: &mut Lowered) {
+    let object = &lowered.object;
+    let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
+    let missing = object.namespace().is_empty();
+    if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+        insert_after_name(lowered.object.value_mut(), "namespace", Value::from(instance.namespace.as_str()));
+    }
+}
+
+/// Says whether an object holds data, by its kind.
+fn is_data(instance: Option<&Instance>, lowered: &Lowered) -> bool {
+    let full_kind = format!("{}/{}", lowered.object.group(), lowered.object.kind());
+    let bare = full_kind.trim_start_matches('/');
+    let data = instance.map(|i| i.definition.data.as_slice()).unwrap_or_default();
+    data.iter().any(|kind| kind.trim_start_matches("v1/") == bare) || PROTECTED.contains(&full_kind.as_str())
+}
+
+/// Keeps an object when it leaves the tree. Both engines' words, so that changing the engine changes nothing here
+/// (argo-cd v3.4 docs/user-guide/sync-options.md; fluxcd.io/flux/components/kustomize/kustomizations, prune).
+fn protect_from_pruning(value: &mut Value) {
+    let annotations = [
+        ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+        ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+    ];
+    for (key, text) in annotations {
+        value.set(&["metadata", "annotations", key], Value::from(text));
     }
 }
 

@@ -44,8 +44,8 @@ use indexmap::IndexMap;
 
 use crate::catalog::{Stage, Template};
 use crate::code;
-use crate::lock::Lock;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
+use crate::lock::Lock;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Table;
@@ -237,12 +237,7 @@ pub struct Manifests {
 }
 
 /// Lowers the whole platform.
-pub fn lower(
-    world: &dyn World,
-    platform: &Platform,
-    lock: Option<&Lock>,
-    sources: &mut Sources,
-) -> Warned<Manifests> {
+pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     engines::report(platform, &mut found);
     rollout::report(platform, &mut found);

@@ -95,13 +95,19 @@ pub fn put(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
 fn not_here(instance: &Instance, inflation: &Inflation, sight: &Sight) -> Diagnostic {
     let chart = format!("chart `{}` {}", inflation.chart.name, inflation.chart.version);
     let (message, help) = match sight {
-        Sight::NoLock => (format!("{chart} cannot be rendered: the platform has no `lakegen.lock`"), "run `lakegen lock`, then `lakegen fetch`"),
+        Sight::NoLock => (
+            format!("{chart} cannot be rendered: the platform has no `lakegen.lock`"),
+            "run `lakegen lock`, then `lakegen fetch`",
+        ),
         Sight::NotHere(locked) => (
             format!("{chart} cannot be rendered: its archive {} is neither vendored nor in the cache", locked.digest),
             "run `lakegen fetch`, or `lakegen vendor` to keep it in the repository",
         ),
         Sight::Unreadable(reason) => (format!("{chart} cannot be rendered: {reason}"), "run `lakegen fetch`"),
-        _ => (format!("{chart} cannot be rendered: `lakegen.lock` does not have it"), "run `lakegen lock`, then `lakegen fetch`"),
+        _ => (
+            format!("{chart} cannot be rendered: `lakegen.lock` does not have it"),
+            "run `lakegen lock`, then `lakegen fetch`",
+        ),
     };
     let at = instance.table.get("version").map_or(instance.span, |entry| entry.node.span);
     Diagnostic::error(&CHART_NOT_AT_HAND, message).at(at, "").help(help)
@@ -249,10 +255,8 @@ fn annotations(
         return vec![("kustomize.toolkit.fluxcd.io/force", "enabled".into())];
     }
     let wave = waves.get(&(phase.argocd, hook.weight)).copied().unwrap_or(phase.wave);
-    let mut all = vec![
-        ("argocd.argoproj.io/hook", phase.argocd.to_owned()),
-        ("argocd.argoproj.io/sync-wave", wave.to_string()),
-    ];
+    let mut all =
+        vec![("argocd.argoproj.io/hook", phase.argocd.to_owned()), ("argocd.argoproj.io/sync-wave", wave.to_string())];
     let policies: Vec<&str> = hook
         .delete_policies
         .iter()
@@ -274,7 +278,9 @@ fn annotations(
 fn mark(object: &mut Object, annotations: &[(&'static str, String)]) {
     let value = object.value_mut();
     let path = ["metadata", "annotations"];
-    if let Some(Value::Map(map)) = value.as_map_mut().and_then(|map| map.get_mut(path[0])).and_then(|m| m.as_map_mut()?.get_mut(path[1])) {
+    if let Some(Value::Map(map)) =
+        value.as_map_mut().and_then(|map| map.get_mut(path[0])).and_then(|m| m.as_map_mut()?.get_mut(path[1]))
+    {
         map.retain(|key, _| !matches!(&**key, "helm.sh/hook" | "helm.sh/hook-weight" | "helm.sh/hook-delete-policy"));
     }
     for (key, text) in annotations {

@@ -523,7 +523,10 @@ impl<'a> Applications<'a> {
             (Arc::from("description"), Value::from(description)),
             (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),
             (Arc::from("destinations"), Value::List(destinations.chain(root).collect())),
-            (Arc::from("clusterResourceWhitelist"), Value::List(cluster_kinds(own, &kinds_used, is_rendered(self.target)))),
+            (
+                Arc::from("clusterResourceWhitelist"),
+                Value::List(cluster_kinds(own, &kinds_used, is_rendered(self.target))),
+            ),
         ]);
         if own.and_then(|t| t.flag("orphaned")) == Some(true) {
             spec.insert("orphanedResources".into(), object([("warn", Value::Bool(true))]));

@@ -33,7 +33,11 @@ pub enum Node {
     If(Branch),
     With(Branch),
     Range(Range),
-    Template { at: u32, name: Arc<str>, pipe: Option<Pipe> },
+    Template {
+        at: u32,
+        name: Arc<str>,
+        pipe: Option<Pipe>,
+    },
     Break,
     Continue,
 }

@@ -137,7 +137,9 @@ impl<'t> Vm<'t> {
                 self.fuel = left;
                 Ok(())
             }
-            None => Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts")),
+            None => {
+                Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts"))
+            }
         }
     }
 
