@@ -8,7 +8,7 @@ mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
 mod unread_value; //             unread-value
-mod chart_sight; //              chart-refused, chart-not-seen, unstable-template
+mod chart_sight; //          chart-refused, chart-not-seen, unstable-template
 mod plain_secret; //            plain-secret
 mod floating_image; //          floating-image
 mod duplicate_host; //          duplicate-host
@@ -27,6 +27,10 @@ mod bucket_claim_setting; //    bucket-claim-setting
 mod unapplied_bucket_setting; // unapplied-bucket-setting
 
 use std::collections::BTreeSet;
+
+pub use chart_sight::CHART_REFUSED;
+pub use unknown_value::{UNSEEN_CHART, Where, dotted, find as find_value};
+pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};

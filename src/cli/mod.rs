@@ -19,6 +19,7 @@ pub mod graph; //       who waits for whom, as a picture
 pub mod why; //         what made something
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
+mod chart_diff; //      what another version of a chart changes
 pub mod lock; //        charts in use → lakegen.lock
 pub mod fetch; //       locked charts → cache, bundle
 pub mod vendor; //      locked charts → the repository
