@@ -29,6 +29,7 @@ pub mod check; //    read-only rules over manifests
 pub mod emit; //     manifests → tree of files, one layout, two engines
 pub mod sink; //     tree → worktree, git or stdout: the only writer
 pub mod diff; //     tree × tree → resource changes
+pub mod upgrade; //  what another version of a chart changes
 pub mod why; //      what made a part of the tree
 pub mod edit; //     one value of platform.toml changed in place
 pub mod fetch; //    charts from repositories and registries: the only sockets

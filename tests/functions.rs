@@ -41,7 +41,7 @@ fn render(text: &str, limits: Limits, seed: u64) -> Result<String, Box<Fail>> {
     let parsed = parse::parse(&name, &name, &Arc::from(text)).map_err(|error| Fail::new(format!("{error:?}")))?;
     let mut templates = Templates::default();
     templates.add(parsed.into_iter().map(Arc::new).collect());
-    Vm::new(&templates, limits, seed).render("case", &dot)
+    Vm::new(&templates, limits, seed).render("case", &dot).map(|(text, _)| text)
 }
 
 #[test]

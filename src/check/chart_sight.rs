@@ -72,7 +72,7 @@ fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, er
         format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
     let at = match error.value.is_empty() {
         true => instance.table.get("values").map_or(instance.span, |entry| entry.key),
-        false => unknown_value::find(context, instance, &shown(&error.value)).0.1,
+        false => unknown_value::find(context.sources, instance, &shown(&error.value)).0.1,
     };
     let diagnostic = Diagnostic::error(&CHART_REFUSED, message).at(at, "").note(format!("in {place}"));
     match &error.help {

@@ -8,7 +8,7 @@ use super::{Context, Findings, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::parse::node::Lookup;
-use crate::parse::text::split_image;
+use crate::parse::text::{floating, is_moving, split_image};
 use crate::resolve::Instance;
 
 code!(
@@ -19,9 +19,6 @@ code!(
     "image = \"ghcr.io/acme/app:latest\"",
     "image = \"ghcr.io/acme/app:1.4.2\""
 );
-
-/// Tags that name a branch or whatever is newest.
-const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "snapshot"];
 
 /// Checks the images of all workloads.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -34,19 +31,6 @@ fn report(image: &str, why: &str) -> Diagnostic {
         .help(format!("name one version, for example `{repository}:1.4.2`, or a digest"))
 }
 
-/// Says what is wrong with an image, when it floats.
-fn floating(image: &str) -> Option<&'static str> {
-    if image.is_empty() || image.contains(['$', '{', ' ']) {
-        return None;
-    }
-    let parts = split_image(image);
-    match (parts.digest, parts.tag) {
-        (Some(_), _) => None,
-        (None, None) => Some("has no tag: it is whatever is newest"),
-        (None, Some(tag)) => MOVING.contains(&tag).then_some("has a tag that moves"),
-    }
-}
-
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
     let mut images = walk::image_options(instance);
@@ -57,7 +41,7 @@ fn written(instance: &Instance) -> BTreeMap<String, Span> {
                 if text.contains(':') => {
                     images.insert(text.to_string(), span);
                 }
-            "tag" if above.to_ascii_lowercase().ends_with("image") && MOVING.contains(&text) => {
+            "tag" if above.to_ascii_lowercase().ends_with("image") && is_moving(text) => {
                 images.insert(format!("{above}:{text}"), span);
             }
             _ => {}

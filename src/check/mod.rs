@@ -30,6 +30,10 @@ mod unapplied_bucket_setting; // unapplied-bucket-setting
 
 use std::collections::BTreeSet;
 
+pub use chart_sight::CHART_REFUSED;
+pub use unknown_value::{UNSEEN_CHART, Where, dotted, find as find_value};
+pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};
+
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};
 use crate::lower::{Lowered, Manifests, Unit};

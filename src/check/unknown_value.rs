@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{Context, Findings, Made, walk};
 use crate::chart::{self, ChartFacts, Problem};
 use crate::code;
-use crate::diag::{Diagnostic, Level, Span, quoted_list};
+use crate::diag::{Diagnostic, Level, Sources, Span, quoted_list};
 use crate::lower::charts::Sight;
 use crate::lower::{nodes, values::split_path};
 use crate::parse::node::Lookup;
@@ -67,7 +67,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         for problem in facts.check(values) {
             if !open.iter().any(|open| problem.path().starts_with(open)) {
                 let key = (made.name.to_string(), problem.path().to_vec());
-                let at = find(context, instance, problem.path());
+                let at = find(context.sources, instance, problem.path());
                 if said.insert(key) || at.1 == Where::User {
                     findings.component(made.index, made.name, report(&made, facts, &chart.version, &problem, at));
                 }
@@ -100,22 +100,22 @@ fn own_values(instance: &Instance) -> Option<Span> {
 }
 
 /// Who wrote a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
     User,
     Catalogue,
 }
 
 /// Finds where a value was written: platform.toml, a values file, the component's template, or the component as a whole.
 /// The places are those of the key and of the value.
-pub(super) fn find(context: &Context<'_>, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
+pub fn find(sources: &Sources, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
     if let Some(places) = instance.table.table("values").and_then(|table| walk::written(table, path)) {
         return (places, Where::User);
     }
     for node in nodes(&instance.table, "values_files") {
         let Some(file) = node.as_str() else { continue };
-        let Some(source) = context.sources.find(file.trim_start_matches("./")) else { continue };
-        if let Some((start, end)) = walk::yaml_line(context.sources.text(source), path) {
+        let Some(source) = sources.find(file.trim_start_matches("./")) else { continue };
+        if let Some((start, end)) = walk::yaml_line(sources.text(source), path) {
             let span = Span::new(source, start, end);
             return ((span, span), Where::User);
         }
@@ -197,7 +197,7 @@ pub(super) fn shown(path: &[String]) -> Vec<String> {
 }
 
 /// Writes a path as the user does: `a.b[2]."c.d"`.
-pub(super) fn dotted(path: &[String]) -> String {
+pub fn dotted(path: &[String]) -> String {
     let mut out = String::new();
     for key in path {
         match key {

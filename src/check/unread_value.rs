@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::unknown_value::{self, Where, dotted, find, shown};
 use super::{Context, Findings};
 use crate::code;
-use crate::diag::{Diagnostic, Level, near, quoted_list};
+use crate::diag::{Diagnostic, Level, Sources, Span, near, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
 use crate::lower::order::Portion;
@@ -34,23 +34,46 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let own = inflations.iter().find(|i| i.component == made.name && i.part == Portion::Main);
         let Some(Sight::Inflated(inflated)) = own.map(|own| &own.sight) else { continue };
         let known = unknown_value::reported(instance, values);
-        for path in &inflated.seen.reads.unread {
-            // What the chart sets itself is none of ours.
-            let Some(value) = values.within(path) else { continue };
-            let (path, value) = narrowed(path, value);
-            let shown = shown(&path);
-            if known.contains(&shown) || excused(inflated, &path) || value.is_empty() {
-                continue;
-            }
-            let at = find(context, instance, &shown);
-            let named = inflated.names(path.last().map_or("", String::as_str));
+        for one in unread(context.sources, instance, inflated, values) {
             // A value of the catalogue for a feature that is off is as it should be.
-            if (named && at.1 == Where::Catalogue) || !said.insert((made.name.to_string(), path.clone())) {
+            if known.contains(&one.shown)
+                || (one.named && one.by == Where::Catalogue)
+                || !said.insert((made.name.to_string(), one.path.clone()))
+            {
                 continue;
             }
-            findings.component(made.index, made.name, report(instance, inflated, &path, &shown, named, at));
+            findings.component(made.index, made.name, report(instance, inflated, &one));
         }
     }
+}
+
+/// A value that is set and that nothing read.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    pub path: Vec<String>,
+    /// The path with indexes as `[0]`.
+    pub shown: Vec<String>,
+    /// Whether any template has its name in it.
+    pub named: bool,
+    /// Where it is written.
+    pub place: Span,
+    pub by: Where,
+}
+
+/// Returns the values of a release that nothing in its chart read.
+pub fn unread(sources: &Sources, instance: &Instance, inflated: &Inflated, values: &Value) -> Vec<Unread> {
+    let one = |path: &Vec<String>| {
+        // What the chart sets itself is none of ours.
+        let (path, value) = narrowed(path, values.within(path)?);
+        if excused(inflated, &path) || value.is_empty() {
+            return None;
+        }
+        let shown = shown(&path);
+        let ((place, _), by) = find(sources, instance, &shown);
+        let named = inflated.names(path.last().map_or("", String::as_str));
+        Some(Unread { path, shown, named, place, by })
+    };
+    inflated.seen.reads.unread.iter().filter_map(one).collect()
 }
 
 /// Follows maps with one key down: `a: {b: {c: 1}}` was meant as `a.b.c`.
@@ -74,14 +97,9 @@ fn excused(inflated: &Inflated, path: &[String]) -> bool {
     asked.iter().any(|other| other.len() > path.len() - at && other.ends_with(&path[at..]))
 }
 
-fn report(
-    instance: &Instance,
-    inflated: &Inflated,
-    path: &[String],
-    shown: &[String],
-    named: bool,
-    ((key, _), by): ((crate::diag::Span, crate::diag::Span), Where),
-) -> Diagnostic {
+fn report(instance: &Instance, inflated: &Inflated, unread: &Unread) -> Diagnostic {
+    let Unread { path, shown, named, place: key, by } = unread;
+    let (key, named) = (*key, *named);
     let chart = instance.chart.as_ref().map_or("", |chart| chart.name.as_str());
     let name = dotted(shown);
     let last = path.last().map_or("", String::as_str);
@@ -104,7 +122,7 @@ fn report(
 }
 
 /// Returns the values that templates asked for and that are named much like this one: beside it first, else anywhere.
-fn nearest(inflated: &Inflated, path: &[String]) -> Vec<String> {
+pub fn nearest(inflated: &Inflated, path: &[String]) -> Vec<String> {
     let Some((last, parent)) = path.split_last() else { return Vec::new() };
     let asked = &inflated.seen.reads.asked;
     let beside: BTreeSet<&str> = asked

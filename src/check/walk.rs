@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Clean, Context, Findings, at_key};
 use crate::diag::{Diagnostic, Span};
+use crate::manifest::images::{self, Way};
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::parse::{Kind, Node, Table};
@@ -118,13 +119,14 @@ pub fn images(
                 findings.component(made.index, made.name, diagnostic.at(*span, ""));
             }
         }
-        for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
+        for lowered in made.objects() {
             clean.unless_clean(lowered.object.value(), findings, |findings| {
-                scalars(lowered.object.value(), "", "", &mut |key, _, value| {
-                    if let ("image" | "imageName", Value::Str(image)) = (key, value)
-                        && !written.contains_key(&**image)
-                        && let Some(diagnostic) = judge(image)
+                images::each(lowered.object.value(), &mut |found| {
+                    if found.way == Way::Field
+                        && !written.contains_key(&found.image)
+                        && let Some(diagnostic) = judge(&found.image)
                     {
+                        let key = found.path.rsplit('.').next().unwrap_or_default();
                         findings.object(&made, lowered, at_key(context, diagnostic, lowered, key));
                     }
                 });

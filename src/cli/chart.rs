@@ -1,15 +1,16 @@
-//! `lakegen chart`: the chart version of a component, set in platform.toml.
+//! `lakegen chart`: the chart version of a component, set in platform.toml; and what another one would change.
 
 use clap::{Args, Subcommand};
 
+use super::chart_diff::ChartDiff;
 use super::edited::{self, Wish};
 use super::{Code, Failure, Session};
 
-/// Set the chart version of a component
+/// Set the chart version of a component, or see what another one changes
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = "Examples:\n  lakegen chart set trino 1.42.2\n  lakegen chart set airflow 1.21.0 -e staging \
-                             --dry-run"
+    after_long_help = "Examples:\n  lakegen chart diff trino 1.42.2\n  lakegen chart set trino 1.42.2\n  lakegen chart \
+                             set airflow 1.21.0 -e staging --dry-run"
 )]
 pub struct Chart {
     #[command(subcommand)]
@@ -36,6 +37,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    Diff(ChartDiff),
 }
 
 impl Chart {
@@ -44,7 +46,10 @@ impl Chart {
     /// # Errors
     /// See [`Failure`].
     pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
-        let Command::Set { component, version, environment, dry_run } = &self.command;
+        let (component, version, environment, dry_run) = match &self.command {
+            Command::Set { component, version, environment, dry_run } => (component, version, environment, dry_run),
+            Command::Diff(command) => return command.run(session),
+        };
         let wish = Wish { component, environment: environment.as_deref(), value: version, dry_run: *dry_run };
         edited::set(session, &wish, |member| member.chart_version())
     }

@@ -16,7 +16,8 @@ use crate::fetch::docker::Docker;
 use crate::fetch::hosts::Allowed;
 use crate::fetch::{self, Class, Problem};
 use crate::lock::{self, Lock, Locked, NEWER_LOCK};
-use crate::resolve::NEWER_EDITION;
+use crate::resolve::{NEWER_EDITION, Platform};
+use crate::world::World;
 use crate::world::charts::{Cache, Digest};
 use crate::{parse, resolve};
 
@@ -151,6 +152,7 @@ pub struct Charts {
     /// What is wrong with the lock.
     pub broken: Vec<Diagnostic>,
     pub sources: Sources,
+    pub platform: Platform,
 }
 
 impl Charts {
@@ -159,18 +161,25 @@ impl Charts {
     /// # Errors
     /// When the platform has mistakes so far; they are printed.
     pub fn read(session: &mut Session, project: &Project) -> Result<Self, Failure> {
-        let world = project.world();
+        Self::of(session, &project.world(), &project.file)
+    }
+
+    /// [`Charts::read`] in any world.
+    ///
+    /// # Errors
+    /// As [`Charts::read`].
+    pub fn of(session: &mut Session, world: &dyn World, file: &str) -> Result<Self, Failure> {
         let mut sources = Sources::default();
-        let syntax = parse::parse(&world, &project.file, &mut sources);
+        let syntax = parse::parse(world, file, &mut sources);
         let mut found = syntax.diagnostics;
         let is_error = |d: &Diagnostic| d.level == Level::Error;
         let mut platform = None;
         if !found.iter().any(is_error) {
-            let resolved = resolve::resolve(&world, &syntax.output, &mut sources);
+            let resolved = resolve::resolve(world, &syntax.output, &mut sources);
             found.extend(resolved.diagnostics);
             platform = resolved.output;
         }
-        let lock = lock::read(&world, &mut sources);
+        let lock = lock::read(world, &mut sources);
         let newer = lock.diagnostics.iter().any(|d| d.code == &NEWER_LOCK);
         if newer {
             found.extend(lock.diagnostics.iter().cloned());
@@ -200,7 +209,7 @@ impl Charts {
             one.components.sort();
             one.components.dedup();
         }
-        Ok(Self { used, lock: lock.output, broken: lock.diagnostics, sources })
+        Ok(Self { used, lock: lock.output, broken: lock.diagnostics, sources, platform })
     }
 
     /// Returns the lock, which must know every chart in use.
@@ -236,6 +245,12 @@ impl Charts {
                     .help("run `lakegen lock`")
             })
             .collect()
+    }
+
+    /// Returns the charts of a component in all environments, with the places that say so.
+    pub fn of_component<'c>(&'c self, component: &'c str) -> impl Iterator<Item = (&'c Chart, Span)> {
+        let uses = move |used: &&Used| used.components.iter().any(|name| name == component);
+        self.used.iter().filter(uses).map(|used| (&used.chart, used.span))
     }
 
     /// Returns where the platform uses a locked chart.

@@ -101,11 +101,11 @@ fn say(session: &mut Session, wish: &Wish<'_>, change: &Change, shown: &str) {
 }
 
 /// A file's bytes before and after.
-type Bytes = (Vec<u8>, Vec<u8>);
+pub(super) type Bytes = (Vec<u8>, Vec<u8>);
 
 /// Returns the file's bytes before and after; a byte order mark is no part of the text, and stays. Nothing when the file
 /// is not what the change was made from.
-fn changed(world: &dyn World, change: &Change) -> Result<Option<Bytes>, Failure> {
+pub(super) fn changed(world: &dyn World, change: &Change) -> Result<Option<Bytes>, Failure> {
     let old = world.read(&change.file).map_err(|error| {
         Failure::environment(format!("cannot read `{}`: {}", change.file, crate::parse::read_reason(&error)))
     })?;
@@ -120,11 +120,11 @@ fn diff(change: &Change) -> String {
     escape::lines(&diff.unified_diff().context_radius(2).header(&old, &new).to_string()).into_owned()
 }
 
-fn cannot(cannot: Cannot) -> Failure {
+pub(super) fn cannot(cannot: Cannot) -> Failure {
     cannot.help.into_iter().fold(Failure::environment(cannot.message), Failure::help)
 }
 
-fn refused(session: &mut Session, refusal: Refusal, sources: &Sources) -> Failure {
+pub(super) fn refused(session: &mut Session, refusal: Refusal, sources: &Sources) -> Failure {
     match refusal {
         Refusal::Unreadable(found, sources) => print(session, &found, &sources),
         Refusal::NotText(kind, span) => {

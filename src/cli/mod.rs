@@ -14,10 +14,12 @@ pub mod schema; //      JSON Schema for editors
 pub mod explain; //     what a finding means
 pub mod dns; //         host → address
 pub mod secrets; //     what people must put into the store
+pub mod images; //      every container image
 pub mod graph; //       who waits for whom, as a picture
 pub mod why; //         what made something
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
+mod chart_diff; //      what another version of a chart changes
 pub mod lock; //        charts in use → lakegen.lock
 pub mod fetch; //       locked charts → cache, bundle
 pub mod vendor; //      locked charts → the repository
@@ -135,6 +137,7 @@ enum Command {
     Commit(commit::Commit),
     Dns(dns::Dns),
     Secrets(secrets::Secrets),
+    Images(images::ListImages),
     Graph(graph::Draw),
     Why(why::Why),
     Image(image::Image),
@@ -189,6 +192,7 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Commit(command) => command.run(session),
         Command::Dns(command) => command.run(session),
         Command::Secrets(command) => command.run(session),
+        Command::Images(command) => command.run(session),
         Command::Graph(command) => command.run(session),
         Command::Why(command) => command.run(session),
         Command::Image(command) => command.run(session),

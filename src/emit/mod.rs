@@ -13,6 +13,7 @@ mod appset; //     the same as ApplicationSets
 pub mod guide; //  PLATFORM.md and the DNS lists
 pub mod stream; // whole objects as one stream
 pub mod secrets; // what people must put into the secret store
+pub mod images; // every container image, and what `[images]` makes of it
 pub mod graph; //  who waits for whom, as pictures
 
 pub use tree::Tree;

@@ -1,4 +1,4 @@
-//! The only writer of the cache: bytes whose digest was verified come in, an entry that is whole or not there comes out.
+//! The only writer of the cache, and its search by name: bytes whose digest was verified come in, an entry that is whole or not there comes out.
 //!
 //! An entry is written beside its place and renamed, so readers and any number of writers see no half of one; all
 //! writers of one entry write the same bytes. Modes never let the group or others write, whatever the umask is.
@@ -7,8 +7,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::helm::chart::Chart;
 use crate::world::beneath::{Fault, Folder};
-use crate::world::charts::{Cache, Digest};
+use crate::world::charts::{Cache, Digest, MAX_CHART_BYTES, VENDORED, promised};
+use crate::world::{MAX_ENTRIES, World};
 
 /// Writes a chart into the cache, over a damaged entry too.
 ///
@@ -46,6 +48,43 @@ fn open(root: &Path) -> io::Result<Folder> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
     builder.create(root)?;
     Folder::open(&root.canonicalize()?).map_err(io_error)
+}
+
+/// Finds a chart by its name and version: a vendored one, else one of the cache. That its bytes have their digest is
+/// verified; which repository it came from is not known. The least digest is taken when several have the name.
+pub fn named(world: &dyn World, cache: Option<&Cache>, name: &str, version: &str) -> Option<(Digest, Vec<u8>)> {
+    let is_wanted = |bytes: &[u8]| {
+        let chart = Chart::from_archive(name, bytes);
+        chart.is_ok_and(|(chart, _)| chart.metadata.name == name && chart.metadata.version == version)
+    };
+    let begin = format!("{VENDORED}/{name}-{version}.");
+    let vendored = world.list(VENDORED).unwrap_or_default();
+    let vendored = vendored.iter().filter(|path| path.starts_with(&begin) && promised(path).is_some());
+    let found = vendored.filter_map(|path| {
+        let bytes = world.read_within(path, MAX_CHART_BYTES).ok()?;
+        let digest = Digest::of(&bytes);
+        (promised(path) == Some(&*digest.short()) && is_wanted(&bytes)).then(|| (digest, bytes.to_vec()))
+    });
+    found.min_by_key(|(digest, _)| *digest).or_else(|| {
+        let cache = cache?;
+        digests(cache.root()).into_iter().find_map(|digest| {
+            let bytes = cache.read(&digest).ok().flatten()?;
+            is_wanted(&bytes).then(|| (digest, bytes.to_vec()))
+        })
+    })
+}
+
+/// Returns the digests that the files of a cache are named after, sorted.
+fn digests(root: &Path) -> Vec<Digest> {
+    let folders = std::fs::read_dir(root.join("sha256")).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let mut all: Vec<Digest> = names
+        .take(MAX_ENTRIES)
+        .filter_map(|name| Digest::parse(&format!("sha256:{}", name.strip_suffix(".tgz")?)))
+        .collect();
+    all.sort();
+    all
 }
 
 fn io_error(fault: Fault) -> io::Error {

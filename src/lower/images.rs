@@ -10,14 +10,15 @@ use super::templates::object;
 use super::values::split_path;
 use super::{Lowering, TargetManifests, Unit};
 use crate::chart::{self, Known};
+use crate::manifest::images;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::parse::Table;
 use crate::parse::node::Lookup;
 use crate::parse::text::{split_image, whole_image};
+use crate::parse::{Kind, Table};
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
-use crate::resolve::{Instance, Target};
+use crate::resolve::{Instance, Platform, Target};
 
 /// Name of the unit that makes the pull secret in every namespace.
 pub const UNIT: &str = "pull-secrets";
@@ -67,7 +68,7 @@ impl<'a> Images<'a> {
     }
 
     /// Returns an image as it is pulled here, when that differs.
-    fn image(&self, image: &str) -> Option<String> {
+    pub fn image(&self, image: &str) -> Option<String> {
         let name = split_image(image).repository;
         let rest = &image[name.len()..];
         let pin = self.pin(name).map(|tag| format!(":{tag}"));
@@ -84,7 +85,7 @@ impl<'a> Images<'a> {
             return;
         }
         let mut changed = object.value().clone();
-        self.walk(&mut changed);
+        self.walk(&mut changed, "");
         if let (Some(pull), "postgresql.cnpg.io", "Cluster") = (self.pull, object.group(), object.kind())
             && changed.at(&["spec", "imagePullSecrets"]).is_none()
         {
@@ -95,17 +96,23 @@ impl<'a> Images<'a> {
         }
     }
 
-    fn walk(&self, value: &mut Value) {
+    /// `above` is the key that the value stands under.
+    fn walk(&self, value: &mut Value, above: &str) {
         match value {
             Value::Map(map) => {
                 for (key, inner) in map.iter_mut() {
                     match inner {
-                        Value::Str(text) if matches!(&**key, "image" | "imageName") && text.contains(['/', ':']) => {
+                        // What else is called so and is one word need not be an image.
+                        Value::Str(text)
+                            if images::is_field(key)
+                                && (text.contains(['/', ':'])
+                                    || above.to_ascii_lowercase().ends_with("containers")) =>
+                        {
                             if let Some(image) = self.image(text) {
                                 *inner = Value::from(image);
                             }
                         }
-                        _ => self.walk(inner),
+                        _ => self.walk(inner, key),
                     }
                 }
                 let Some(pull) = self.pull.filter(|_| !map.contains_key("imagePullSecrets")) else { return };
@@ -116,7 +123,7 @@ impl<'a> Images<'a> {
                     map.insert("imagePullSecrets".into(), Value::from(vec![pull]));
                 }
             }
-            Value::List(list) => list.iter_mut().for_each(|item| self.walk(item)),
+            Value::List(list) => list.iter_mut().for_each(|item| self.walk(item, above)),
             _ => {}
         }
     }
@@ -191,6 +198,23 @@ impl<'a> Images<'a> {
             }
         }
     }
+}
+
+/// Returns the platform as it would be without the rewrite rules and pins of `[images]`; nothing when it has none.
+pub fn without_rules(platform: &Platform) -> Option<Platform> {
+    let has = |target: &Target| {
+        let table = target.table.table("images");
+        table.is_some_and(|table| ["rewrite", "pins"].iter().any(|key| table.contains_key(*key)))
+    };
+    platform.targets.iter().any(has).then(|| {
+        let mut plain = platform.clone();
+        for target in &mut plain.targets {
+            if let Some(Kind::Table(table)) = target.table.get_mut("images").map(|entry| &mut entry.node.kind) {
+                std::sync::Arc::make_mut(table).retain(|key, _| !matches!(&**key, "rewrite" | "pins"));
+            }
+        }
+        plain
+    })
 }
 
 /// Says whether `pull_secret` is an item of the store rather than a Secret that is there.

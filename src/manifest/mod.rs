@@ -5,5 +5,6 @@
 
 pub mod object; // an object and its identity
 pub mod kinds; //  which kinds there are and where they live
+pub mod images; // where an object names container images
 pub mod value; //  one dynamic value type for manifests and Helm values
 pub mod yaml; //   `read` (as Helm reads) and `write` (safe for YAML 1.1 and 1.2)

@@ -259,6 +259,27 @@ pub fn whole_image(name: &str) -> String {
     }
 }
 
+/// Tags that name a branch or whatever is newest.
+const MOVING: &[&str] = &["latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "snapshot"];
+
+/// Says why an image may be another one tomorrow, when it floats.
+pub fn floating(image: &str) -> Option<&'static str> {
+    if image.is_empty() || image.contains(['$', '{', ' ']) {
+        return None;
+    }
+    let parts = split_image(image);
+    match (parts.digest, parts.tag) {
+        (Some(_), _) => None,
+        (None, None) => Some("has no tag: it is whatever is newest"),
+        (None, Some(tag)) => is_moving(tag).then_some("has a tag that moves"),
+    }
+}
+
+/// Says whether a tag names a branch or whatever is newest.
+pub fn is_moving(tag: &str) -> bool {
+    MOVING.contains(&tag)
+}
+
 fn image(text: &str) -> Result<(), String> {
     let image = split_image(text);
     let plain =

@@ -41,6 +41,13 @@ pub fn render(change: &Change, paint: Paint) -> String {
     body.out
 }
 
+/// Returns the lines of hunks alone.
+pub fn hunks(hunks: &[Hunk], paint: Paint) -> String {
+    let mut body = Body { out: String::new(), paint };
+    hunks.iter().for_each(|hunk| body.hunk(hunk));
+    body.out
+}
+
 struct Body {
     out: String,
     paint: Paint,

@@ -8,7 +8,7 @@ mod body; // the lines below the head of a change
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Action, Change, Changes, Level, Side, Subject};
+use super::{Action, Change, Changes, Hunk, Level, Side, Subject};
 use crate::diag::escape;
 
 /// Fewer equal changes than this are printed one by one.
@@ -56,6 +56,11 @@ pub fn render(changes: &Changes, color: bool) -> String {
     hidden(&mut out, changes);
     line(&mut out, &changes.summary().to_string());
     out
+}
+
+/// Returns hunks alone, each line indented as below the head of a change.
+pub fn hunks(hunks: &[Hunk], color: bool) -> String {
+    body::hunks(hunks, Paint { color })
 }
 
 /// Returns one line per component and target with its counts, and the plan.

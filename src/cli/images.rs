@@ -1,0 +1,96 @@
+//! `lakegen images`: every container image that the platform runs.
+
+use std::mem::ManuallyDrop;
+
+use clap::{Args, ValueEnum};
+
+use super::project::{self, Project};
+use super::select::Selection;
+use super::{Code, DONE, FINDINGS, Failure, Session};
+use crate::diag::escape;
+use crate::emit::images::{self, List};
+use crate::lower::images::without_rules;
+use crate::lower::{self, rendered};
+
+/// List every container image that the platform runs
+///
+/// Lists per target each image by its full name: which containers and resources use it, which chart it comes with, whether
+/// its tag can move, and what `[images]` made of it. An image that the rules of `[images]` are meant for and do not reach
+/// is named with what to do about it. Images that operators are told to run, by a variable, an argument or a pod template
+/// in a ConfigMap, are listed too.
+///
+/// What charts make is seen as far as their archives are at hand (`lakegen lock`, `lakegen fetch`). A chart that could not
+/// be looked into is named, and the exit code is 1: the list is not complete then. What an operator picks by itself when no
+/// field, variable or argument names it is not known here.
+///
+/// `--format list` prints the full references of all targets only, sorted, each once: for mirroring and scanning.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Examples:\n  lakegen images\n  lakegen images -e prod --format list | xargs -n1 trivy image\n  lakegen \
+                       images --format json | jq -r '.targets[].images[] | select(.floating) | .image'"
+)]
+pub struct ListImages {
+    /// Only these environments or targets
+    #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
+    environments: Vec<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    List,
+}
+
+impl ListImages {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
+        let project = Project::find(session)?;
+        let world = project.world();
+        // A chart that is not at hand is named in the list.
+        let mut compiled = project::compile_despite(session, &world, &project.request(), &rendered::CHART_NOT_AT_HAND)?;
+        let mut sources = std::mem::take(&mut compiled.sources);
+        let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
+        let selection = Selection::new(platform, &self.environments)?;
+        let lock = compiled.lock.as_ref();
+        // What the rules of `[images]` did shows beside the same platform without them.
+        let plain = without_rules(platform)
+            .map(|plain| ManuallyDrop::new(lower::lower(&world, &plain, lock, &mut sources).output));
+        let lists: Vec<List> = platform
+            .targets
+            .iter()
+            .enumerate()
+            .filter(|(_, target)| selection.has(&target.name))
+            .filter_map(|(index, target)| {
+                let before = plain.as_ref().and_then(|plain| plain.targets.get(index));
+                Some(images::list(target, compiled.manifests.targets.get(index)?, before))
+            })
+            .collect();
+        let text = match self.format {
+            Format::Text => images::text(&lists),
+            Format::Json => images::json(&lists),
+            Format::List => images::references(&lists),
+        };
+        session.out.data(&text)?;
+        let unseen: Vec<String> = lists.iter().flat_map(|list| &list.unseen).map(images::sentence).collect();
+        if unseen.is_empty() {
+            return Ok(DONE);
+        }
+        if self.format == Format::List {
+            let mut said = unseen;
+            said.sort();
+            said.dedup();
+            for one in said {
+                session.out.note(&format!("not seen: {}\n", escape::line(&one)));
+            }
+        }
+        session.out.summary("the list is not complete: charts could not be looked into");
+        Ok(FINDINGS)
+    }
+}
