@@ -64,7 +64,7 @@ pub struct Dependency {
     pub file: String,
     pub line: Option<usize>,
     /// Which declaration this is; a chart that stands under several aliases has the same ones in each.
-    pub(super) origin: usize,
+    pub(crate) origin: usize,
 }
 
 impl Dependency {
