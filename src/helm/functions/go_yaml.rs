@@ -46,7 +46,7 @@ pub(super) fn write(val: &Val, dialect: Dialect, limit: usize) -> Result<String,
         whitespace: true,
         indention: true,
     };
-    emitter.node(val, Place { sequence: false, mapping: false, key: false }, 0)?;
+    emitter.node(val, Place { mapping: false, key: false }, 0)?;
     emitter.indent = 0;
     emitter.break_to_indent();
     Ok(emitter.out)
@@ -70,7 +70,6 @@ struct Emitter {
 /// Where a node stands.
 #[derive(Clone, Copy)]
 struct Place {
-    sequence: bool,
     mapping: bool,
     /// As a key on one line.
     key: bool,
@@ -145,7 +144,7 @@ impl Emitter {
         for item in items {
             self.break_to_indent();
             self.indicator("-", true, false, true);
-            self.node(item, Place { sequence: true, mapping: false, key: false }, depth + 1)?;
+            self.node(item, Place { mapping: false, key: false }, depth + 1)?;
         }
         self.indent = outer;
         Ok(())
@@ -165,14 +164,14 @@ impl Emitter {
             if !simple {
                 self.indicator("?", true, false, true);
             }
-            self.string(key, Place { sequence: false, mapping: true, key: simple })?;
+            self.string(key, Place { mapping: true, key: simple })?;
             if simple {
                 self.indicator(":", false, false, false);
             } else {
                 self.break_to_indent();
                 self.indicator(":", true, false, true);
             }
-            self.node(val, Place { sequence: false, mapping: true, key: false }, depth + 1)?;
+            self.node(val, Place { mapping: true, key: false }, depth + 1)?;
         }
         self.indent = outer;
         Ok(())

@@ -1,17 +1,20 @@
-//! `cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
+//! `cargo xtask oracle [kustomize|kubeconform|helm|charts|functions|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
 //! the real tools judge what lakegen writes.
 //!
 //! Every platform is compiled and written to a temporary folder; then kustomize builds it, kubeconform reads every object,
 //! helm reads the values, and each result is compared with what the compiler meant. One line per check, then
-//! `N passed, N failed`. lakegen itself never needs any of this.
+//! `N passed, N failed`. `oracle charts` and `oracle functions` hold inflation against helm itself, and are part of
+//! `all`; their own files say what they take. lakegen itself never needs any of this.
 
+pub mod charts; //      charts that lakegen inflates
+pub mod functions; //   each function of chart templates
 mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
 mod kustomize; //   base and patches against the complete objects
 mod platforms; //   what is judged
 mod sets; //        Applications, also those that an ApplicationSet makes
 mod schemas; //     OpenAPI and CRDs → schemas as kubeconform wants them
-mod tools; //       where the binaries are, and many processes at once
+pub mod tools; //       where the binaries are, and many processes at once
 
 use std::path::PathBuf;
 
@@ -20,7 +23,7 @@ use anyhow::{Context, bail, ensure};
 use platforms::Rendered;
 use tools::Tools;
 
-const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
+const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|charts|functions|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
 
 /// What the command line says.
 struct Options {
@@ -56,6 +59,17 @@ impl Tally {
         }
     }
 
+    /// Prints the sums.
+    ///
+    /// # Errors
+    /// When a check failed.
+    fn end(&self) -> anyhow::Result<()> {
+        let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
+        println!("{} passed, {} failed{skipped}", self.passed, self.failed);
+        ensure!(self.failed == 0, "the oracles disagree with lakegen");
+        Ok(())
+    }
+
     /// Counts a check that could not be made; on a build server that is a failure.
     fn skip(&mut self, name: &str, reason: &str) {
         if std::env::var("CI").is_ok_and(|ci| ci == "true") {
@@ -69,8 +83,19 @@ impl Tally {
 
 /// Judges the platforms and fails when one check did.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let options = Options::read(arguments)?;
     let mut tally = Tally::default();
+    match arguments {
+        [word, rest @ ..] if word == "charts" => {
+            charts::run(rest, &mut tally)?;
+            return tally.end();
+        }
+        [word, rest @ ..] if word == "functions" => {
+            functions::start(rest, &mut tally)?;
+            return tally.end();
+        }
+        _ => {}
+    }
+    let options = Options::read(arguments)?;
     let folder = tempfile::tempdir()?;
     let mut rendered = Vec::new();
     for (number, path) in options.platforms.iter().enumerate() {
@@ -104,10 +129,16 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
             Some(program) => judge(&program, &options, &rendered, &mut tally)?,
         }
     }
-    let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
-    println!("{} passed, {} failed{skipped}", tally.passed, tally.failed);
-    ensure!(tally.failed == 0, "the oracles disagree with lakegen");
-    Ok(())
+    if options.which == "all" {
+        match options.tools.find("helm") {
+            None => tally.skip("charts", "there is no such program: use `--bin`, or install it as `.ci/run` does"),
+            Some(helm) => {
+                functions::run(&crate::root(), &helm, false, &mut tally)?;
+                charts::judge(&helm, &[charts::fixtures()], true, &mut tally)?;
+            }
+        }
+    }
+    tally.end()
 }
 
 type Judge = fn(&std::path::Path, &Options, &[Rendered], &mut Tally) -> anyhow::Result<()>;
