@@ -104,11 +104,15 @@ fn charts_inflate_to_what_helm_prints() {
             Err(errors) => wrong.push(format!("{}: refused: {}", name(case), errors[0])),
             Ok(inflated) => {
                 let items = inflated.items().filter(|item| !item.document.value.is_empty());
-                let found = sorted(items.map(|item| (item.template.clone(), without_imports(case, item.document.value.clone()))));
+                let found = sorted(
+                    items.map(|item| (item.template.clone(), without_imports(case, item.document.value.clone()))),
+                );
                 compared += found.len();
                 if found != expected {
                     let show = |all: &BTreeMap<(String, String), Value>| {
-                        let show = |((source, _), value): (&(String, String), &Value)| format!("# {source}\n{}", yaml::write(value));
+                        let show = |((source, _), value): (&(String, String), &Value)| {
+                            format!("# {source}\n{}", yaml::write(value))
+                        };
                         all.iter().map(show).collect::<String>()
                     };
                     let diff = similar::TextDiff::from_lines(&show(&expected), &show(&found))

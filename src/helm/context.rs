@@ -30,15 +30,17 @@ pub struct Release {
 impl Release {
     pub(super) fn value(&self) -> Val {
         let text = |text: &str| Val::str(text);
-        Val::map([
-            ("Name", text(&self.name)),
-            ("Namespace", text(&self.namespace)),
-            ("IsUpgrade", Val::Bool(false)),
-            ("IsInstall", Val::Bool(true)),
-            ("Revision", Val::Int(1)),
-            ("Service", text("Helm")),
-        ]
-        .map(|(key, val)| (Str::from(key), val)))
+        Val::map(
+            [
+                ("Name", text(&self.name)),
+                ("Namespace", text(&self.namespace)),
+                ("IsUpgrade", Val::Bool(false)),
+                ("IsInstall", Val::Bool(true)),
+                ("Revision", Val::Int(1)),
+                ("Service", text("Helm")),
+            ]
+            .map(|(key, val)| (Str::from(key), val)),
+        )
     }
 }
 
@@ -82,7 +84,10 @@ impl Object for Capabilities {
     }
 
     fn plain(&self) -> Val {
-        Val::map(["KubeVersion", "APIVersions", "HelmVersion"].map(|name| (Str::from(name), self.field(name).unwrap_or_default())))
+        Val::map(
+            ["KubeVersion", "APIVersions", "HelmVersion"]
+                .map(|name| (Str::from(name), self.field(name).unwrap_or_default())),
+        )
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -246,7 +251,11 @@ pub(super) fn chart(metadata: &Metadata, is_root: bool) -> Val {
                 ("Condition", "condition", text(&dependency.condition)),
                 ("Tags", "tags", Val::strings(&dependency.tags)),
                 ("Enabled", "enabled", Val::Bool(dependency.enabled)),
-                ("ImportValues", "import-values", Val::list(dependency.import_values.iter().filter_map(import).collect())),
+                (
+                    "ImportValues",
+                    "import-values",
+                    Val::list(dependency.import_values.iter().filter_map(import).collect()),
+                ),
                 ("Alias", "alias", text(&dependency.alias)),
             ],
         })

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::chart::Chart;
 use super::context::{Capabilities, Release};
 use super::manifests::{self, Item, Printed, Rendered};
+use super::prepare::{self, Prepared};
 use super::render::{self, Compiled, Seen};
 use super::version::Version;
-use super::prepare::{self, Prepared};
 use super::{ChartError, ChartWarning};
 use crate::manifest::value::{Map, Value};
 
@@ -48,9 +48,8 @@ impl Inflated {
     /// Says whether any template has this word in it.
     pub fn names(&self, word: &str) -> bool {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let whole = |text: &str, at: usize| {
-            !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word)
-        };
+        let whole =
+            |text: &str, at: usize| !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word);
         self.seen.texts.iter().any(|text| text.match_indices(word).any(|(at, _)| whole(text, at)))
     }
 }
@@ -60,9 +59,15 @@ fn switches(chart: &Chart) -> BTreeSet<Vec<String>> {
     fn collect(chart: &Chart, above: &[String], into: &mut BTreeSet<Vec<String>>) {
         for dependency in &chart.metadata.dependencies {
             let conditions = dependency.condition.split(',').map(str::trim).filter(|path| !path.is_empty());
-            into.extend(conditions.map(|path| above.iter().cloned().chain(path.split('.').map(str::to_owned)).collect()));
+            into.extend(
+                conditions.map(|path| above.iter().cloned().chain(path.split('.').map(str::to_owned)).collect()),
+            );
             let below: Vec<String> = above.iter().cloned().chain([dependency.local_name().to_owned()]).collect();
-            chart.dependencies.iter().filter(|sub| sub.name() == dependency.name).for_each(|sub| collect(sub, &below, into));
+            chart
+                .dependencies
+                .iter()
+                .filter(|sub| sub.name() == dependency.name)
+                .for_each(|sub| collect(sub, &below, into));
         }
     }
     let mut all = BTreeSet::new();

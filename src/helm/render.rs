@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use super::ChartError;
 use super::archive::File;
 use super::chart::{Chart, subchart};
 use super::context::{self, Capabilities, Files, Release};
@@ -13,7 +14,6 @@ use super::go::tree::{Template, Templates, place};
 use super::go::value::{Entry, Of, Str, Table, Val};
 use super::go::vm::{Fail, Limits, Vm};
 use super::reads::Reads;
-use super::ChartError;
 use crate::manifest::value::Map;
 
 /// What one file of templates printed.
@@ -123,7 +123,8 @@ pub fn render(
             continue;
         }
         source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
-        let text = vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
+        let text =
+            vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
         printed.push(Printed { file: source.path.clone(), text });
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
@@ -193,7 +194,8 @@ fn failed(fail: &Fail, path: &str) -> ChartError {
     let error = ChartError::new(chart, file, fail.message.clone()).at(at.map(|frame| frame.line as usize));
     // Who called whom, when it is not the same file.
     let callers = fail.frames.iter().filter(|frame| !frame.file.is_empty()).skip(1);
-    let mut callers: Vec<String> = callers.map(|frame| format!("{}:{}", split_path(&frame.file).1, frame.line)).collect();
+    let mut callers: Vec<String> =
+        callers.map(|frame| format!("{}:{}", split_path(&frame.file).1, frame.line)).collect();
     let more = callers.len().saturating_sub(MOST_CALLERS);
     if more > 1 {
         callers.truncate(MOST_CALLERS);

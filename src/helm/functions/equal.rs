@@ -52,7 +52,8 @@ fn at(one: &Val, two: &Val, depth: usize, steps: &mut usize) -> bool {
             pairs.into_iter().all(|((a_key, a), (b_key, b))| a_key == b_key && at(&a, &b, depth + 1, steps))
         }
         (Val::Object(a), Val::Object(b)) => {
-            a.type_name() == b.type_name() && (std::rc::Rc::ptr_eq(a, b) || at(&a.plain(), &b.plain(), depth + 1, steps))
+            a.type_name() == b.type_name()
+                && (std::rc::Rc::ptr_eq(a, b) || at(&a.plain(), &b.plain(), depth + 1, steps))
         }
         _ => false,
     }

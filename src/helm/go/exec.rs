@@ -14,6 +14,8 @@ use crate::helm::functions::{Function, Kind};
 
 /// What Go prints for nothing; Helm takes it out of what a file printed (`pkg/engine/engine.go`).
 const NO_VALUE: &str = "<no value>";
+/// What a step costs, when a byte that is made costs one.
+const STEP: usize = 8;
 /// How often a template may be inside itself by `include` (`recursionMaxNums` there).
 const MAX_NESTED_NAME: usize = 1000;
 
@@ -197,7 +199,7 @@ impl Vm<'_> {
         let mut any = false;
         for (key, item) in items {
             any = true;
-            self.spend(1)?;
+            self.spend(STEP)?;
             match range.pipe.into[..] {
                 [] => {}
                 [element] => run.set(element, item.clone())?,
@@ -231,7 +233,7 @@ impl Vm<'_> {
     }
 
     fn command(&mut self, command: &Command, last: Option<Val>, dot: &Val, run: &mut Run<'_>) -> Outcome {
-        self.spend(1)?;
+        self.spend(STEP)?;
         let head = &command.head;
         let given = !command.args.is_empty() || last.is_some();
         let result = match &head.kind {

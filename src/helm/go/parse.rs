@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
-use super::tree::{NO_SLOT, Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, is_empty};
+use super::tree::{Branch, Callee, Command, Expr, ExprKind, NO_SLOT, Node, Number, Pipe, Range, Template, is_empty};
 use crate::helm::functions;
 
 /// Blocks and parentheses within one another. Go stops at 1000 parentheses; its stack grows, ours does not.
@@ -19,16 +19,8 @@ const MAX_DEPTH: usize = 250;
 /// The first mistake, with its place.
 pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Template>, SyntaxError> {
     let tokens = lex::tokens(text)?;
-    let mut parser = Parser {
-        text,
-        tokens,
-        next: 0,
-        depth: 0,
-        ranges: 0,
-        scope: Scope::default(),
-        file,
-        definitions: Vec::new(),
-    };
+    let mut parser =
+        Parser { text, tokens, next: 0, depth: 0, ranges: 0, scope: Scope::default(), file, definitions: Vec::new() };
     let body = parser.top()?;
     let own = parser.template(name.clone(), body);
     let mut all = vec![own];
@@ -232,7 +224,9 @@ impl Parser<'_> {
                     (node, None) => nodes.extend(node),
                     (_, Some(ended)) => return Ok((nodes, ended)),
                 },
-                Kind::End => return Err(SyntaxError::new("a block is never closed: `{{ end }}` is missing", token.at.start)),
+                Kind::End => {
+                    return Err(SyntaxError::new("a block is never closed: `{{ end }}` is missing", token.at.start));
+                }
                 _ => return self.unexpected(&token, "a template"),
             }
         }
@@ -422,7 +416,9 @@ impl Parser<'_> {
     fn slot(&self, name: &str, token: &Token) -> Parsed<usize> {
         let found = self.scope.names.iter().rposition(|known| known == name);
         let gone = || self.scope.gone.iter().any(|known| known == name).then_some(NO_SLOT);
-        found.or_else(gone).ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
+        found
+            .or_else(gone)
+            .ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
     }
 
     fn command(&mut self, place: &str) -> Parsed<Command> {
@@ -544,7 +540,11 @@ impl Parser<'_> {
         }
         match text.replace('_', "").parse::<f64>() {
             Ok(float) if !hex => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked by casting back")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_precision_loss,
+                    reason = "checked by casting back"
+                )]
                 let int = Some(float as i64).filter(|int| *int as f64 == float);
                 Ok(Number { int, float, is_float })
             }

@@ -94,7 +94,8 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool, depth: u
         Val::Str(text) => out.push_str(text),
         Val::Raw(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
         Val::Bytes(bytes) => {
-            let items: Vec<String> = bytes.iter().map(|b| if go_syntax { format!("{b:#x}") } else { b.to_string() }).collect();
+            let items: Vec<String> =
+                bytes.iter().map(|b| if go_syntax { format!("{b:#x}") } else { b.to_string() }).collect();
             match go_syntax {
                 true => _ = write!(out, "[]byte{{{}}}", items.join(", ")),
                 false => _ = write!(out, "[{}]", items.join(" ")),

@@ -32,7 +32,11 @@ pub enum Node {
     If(Branch),
     With(Branch),
     Range(Range),
-    Template { at: u32, name: Arc<str>, pipe: Option<Pipe> },
+    Template {
+        at: u32,
+        name: Arc<str>,
+        pipe: Option<Pipe>,
+    },
     Break,
     Continue,
 }

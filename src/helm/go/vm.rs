@@ -140,7 +140,9 @@ impl<'t> Vm<'t> {
                 self.fuel = left;
                 Ok(())
             }
-            None => Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts")),
+            None => {
+                Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts"))
+            }
         }
     }
 
@@ -151,7 +153,9 @@ impl<'t> Vm<'t> {
     /// When it is too deep for the stack that a render runs on.
     pub(super) fn enter(&mut self) -> Outcome<()> {
         if self.levels >= MAX_LEVELS {
-            return Err(Fail::limit(format!("blocks, parentheses and templates are nested more than {MAX_LEVELS} deep")));
+            return Err(Fail::limit(format!(
+                "blocks, parentheses and templates are nested more than {MAX_LEVELS} deep"
+            )));
         }
         self.levels += 1;
         Ok(())

@@ -77,7 +77,10 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         println!("{own:>9.2} {floor:>9.2} {:>7.2} {kib:>9} {:>9}  {}", own / floor, times.work, case.name());
     }
     let helm = median(helms);
-    println!("{} charts: helm's processes {helm:.0} ms, ours {ours:.1} ms ({loads:.1} ms of it loading), floor {floors:.1} ms", cases.len());
+    println!(
+        "{} charts: helm's processes {helm:.0} ms, ours {ours:.1} ms ({loads:.1} ms of it loading), floor {floors:.1} ms",
+        cases.len()
+    );
     println!("helm / ours {:.1}, ours / floor {:.2}, helm / floor {:.1}", helm / ours, ours / floors, helm / floors);
     println!("aims: helm / ours at least 20, ours / floor at most 1.5");
     Ok(())

@@ -36,7 +36,9 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         [charts, rest @ ..] if charts == "charts" => charts::run(rest),
         [] => table(SIZES, 5),
         [quick] if quick == "--quick" => table(QUICK, 3),
-        _ => bail!("usage: cargo xtask bench [--quick] | bench charts [--bin DIR] [FOLDER…] | bench platform COMPONENTS ENVIRONMENTS"),
+        _ => bail!(
+            "usage: cargo xtask bench [--quick] | bench charts [--bin DIR] [FOLDER…] | bench platform COMPONENTS ENVIRONMENTS"
+        ),
     }
 }
 

@@ -26,7 +26,8 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (mut seconds, mut seed, mut names) = (20, 1, Vec::new());
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let mut number = || rest.next().and_then(|text| text.parse().ok()).with_context(|| format!("{argument} needs a number"));
+        let mut number =
+            || rest.next().and_then(|text| text.parse().ok()).with_context(|| format!("{argument} needs a number"));
         match argument.as_str() {
             "--seconds" => seconds = number()?,
             "--seed" => seed = number()?,

@@ -63,11 +63,57 @@ fn template_words() -> Vec<String> {
     let mut words: Vec<String> = functions::all().map(|function| format!(" {} ", function.name)).collect();
     words.extend(functions::all().map(|function| format!("{{{{ {} ", function.name)));
     let others = [
-        "{{", "}}", "{{- ", " -}}", "{{ end }}", "{{ else }}", "{{ if . }}", "{{ range . }}", "{{ with $ }}", "{{ break }}",
-        "{{ continue }}", "{{ define \"x\" }}", "{{ template \"x\" . }}", "{{ block \"x\" . }}", "include \"x\" .", "tpl . .",
-        "{{/*", "*/}}", " | ", "(", ")", "$", "$x := ", "$x = ", "$x", ".", ".Values", ".Values.list", "nil", "true", "\"", "`",
-        "'a'", "%", "%v", "%-5.3q", "\\", "\u{feff}", "ü", "\0", "dict \"a\" 1", "list 1 2", "and ", "or ", ",", "0b1", "1i",
-        "{{ else if . }}", "{{ else with . }}", "{{ range $i, $x := . }}", "{{ range 3 }}",
+        "{{",
+        "}}",
+        "{{- ",
+        " -}}",
+        "{{ end }}",
+        "{{ else }}",
+        "{{ if . }}",
+        "{{ range . }}",
+        "{{ with $ }}",
+        "{{ break }}",
+        "{{ continue }}",
+        "{{ define \"x\" }}",
+        "{{ template \"x\" . }}",
+        "{{ block \"x\" . }}",
+        "include \"x\" .",
+        "tpl . .",
+        "{{/*",
+        "*/}}",
+        " | ",
+        "(",
+        ")",
+        "$",
+        "$x := ",
+        "$x = ",
+        "$x",
+        ".",
+        ".Values",
+        ".Values.list",
+        "nil",
+        "true",
+        "\"",
+        "`",
+        "'a'",
+        "%",
+        "%v",
+        "%-5.3q",
+        "\\",
+        "\u{feff}",
+        "ü",
+        "\0",
+        "dict \"a\" 1",
+        "list 1 2",
+        "and ",
+        "or ",
+        ",",
+        "0b1",
+        "1i",
+        "{{ else if . }}",
+        "{{ else with . }}",
+        "{{ range $i, $x := . }}",
+        "{{ range 3 }}",
     ];
     words.extend(others.map(str::to_owned));
     words
@@ -109,11 +155,14 @@ fn evaluates(input: &[u8]) {
         assert_eq!(once, rendered(&text), "two renders differ");
         match once {
             Ok(text) => assert!(text.len() <= 1 << 20),
-            Err(message) => assert!(!message.is_empty() && message.len() < 1 << 20, "a message of {} bytes", message.len()),
+            Err(message) => {
+                assert!(!message.is_empty() && message.len() < 1 << 20, "a message of {} bytes", message.len())
+            }
         }
     };
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(192 << 20).spawn_scoped(scope, work).expect("a thread starts");
+        let thread =
+            std::thread::Builder::new().stack_size(192 << 20).spawn_scoped(scope, work).expect("a thread starts");
         thread.join().expect("nothing panics");
     });
 }
@@ -138,9 +187,42 @@ const SEPARATOR: &str = "\n--- user ---\n";
 
 fn yaml_words() -> Vec<String> {
     let words = [
-        "global:", "\n  a: ", "null", "~", "{}", "[]", "- ", ": ", "\n", "&a ", "*a", "<<: *a", "true", "\"", "'", "|\n  ", ">-\n",
-        "!!binary ", "? ", "# ", "\t", "name: ", "version: 1.0.0\n", "dependencies:\n", "condition: ", "tags:\n", "alias: ",
-        "import-values:\n", "parent: ", "child: ", "exports:\n", "type: library\n", "../", "\0", "sub:\n  ", SEPARATOR,
+        "global:",
+        "\n  a: ",
+        "null",
+        "~",
+        "{}",
+        "[]",
+        "- ",
+        ": ",
+        "\n",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "true",
+        "\"",
+        "'",
+        "|\n  ",
+        ">-\n",
+        "!!binary ",
+        "? ",
+        "# ",
+        "\t",
+        "name: ",
+        "version: 1.0.0\n",
+        "dependencies:\n",
+        "condition: ",
+        "tags:\n",
+        "alias: ",
+        "import-values:\n",
+        "parent: ",
+        "child: ",
+        "exports:\n",
+        "type: library\n",
+        "../",
+        "\0",
+        "sub:\n  ",
+        SEPARATOR,
     ];
     words.map(str::to_owned).to_vec()
 }

@@ -183,7 +183,11 @@ fn one(helm: &Path, apis: &[String], case: &Case) -> Result<usize, Vec<String>> 
             let random: Vec<&str> = random.iter().map(|(path, _)| path.as_str()).collect();
             let before = differences.len();
             differences.retain(|(path, _)| !random.contains(&path.as_str()));
-            if differences.is_empty() { Ok(before) } else { Err(differences.into_iter().map(|(path, what)| format!("{path}: {what}")).collect()) }
+            if differences.is_empty() {
+                Ok(before)
+            } else {
+                Err(differences.into_iter().map(|(path, what)| format!("{path}: {what}")).collect())
+            }
         }
     }
 }
@@ -199,7 +203,13 @@ fn by_helm(helm: &Path, case: &Case) -> Result<String, String> {
 /// Returns the command by which helm renders a chart.
 pub fn command(helm: &Path, case: &Case) -> Command {
     let mut command = Command::new(helm);
-    command.args(["template", "rel"]).arg(&case.chart).args(["-n", "space", "--include-crds", "--kube-version", KUBERNETES]);
+    command.args(["template", "rel"]).arg(&case.chart).args([
+        "-n",
+        "space",
+        "--include-crds",
+        "--kube-version",
+        KUBERNETES,
+    ]);
     for api in APIS {
         command.args(["--api-versions", api]);
     }
@@ -246,12 +256,7 @@ pub fn capabilities(apis: &[String]) -> Capabilities {
 }
 
 /// Reads and inflates a chart as [`command`] does.
-pub fn inflated(
-    capabilities: &Capabilities,
-    case: &Case,
-    compiled: &Compiled,
-    seed: u64,
-) -> Result<Inflated, String> {
+pub fn inflated(capabilities: &Capabilities, case: &Case, compiled: &Compiled, seed: u64) -> Result<Inflated, String> {
     let chart = load(&case.chart)?;
     let mut read = Vec::new();
     for path in &case.values {
@@ -289,8 +294,15 @@ fn keyed(objects: impl IntoIterator<Item = Value>) -> Keyed {
             continue;
         }
         let text = |path: &[&str]| object.at(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let id = format!("{}/{} {}/{}", text(&["apiVersion"]), text(&["kind"]), text(&["metadata", "namespace"]), text(&["metadata", "name"]));
-        let key = (1..).map(|n| if n == 1 { id.clone() } else { format!("{id} #{n}") }).find(|key| !all.contains_key(key));
+        let id = format!(
+            "{}/{} {}/{}",
+            text(&["apiVersion"]),
+            text(&["kind"]),
+            text(&["metadata", "namespace"]),
+            text(&["metadata", "name"])
+        );
+        let key =
+            (1..).map(|n| if n == 1 { id.clone() } else { format!("{id} #{n}") }).find(|key| !all.contains_key(key));
         all.extend(key.map(|key| (key, object)));
     }
     all
@@ -303,7 +315,9 @@ fn compare(theirs: &Keyed, ours: &Keyed, into: &mut Vec<(String, String)>) {
             Some(other) => differ(key, object, other, into),
         }
     }
-    into.extend(ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| (key.clone(), "helm does not make it".into())));
+    into.extend(
+        ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| (key.clone(), "helm does not make it".into())),
+    );
 }
 
 fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<(String, String)>) {
@@ -315,7 +329,9 @@ fn differ(path: &str, theirs: &Value, ours: &Value, into: &mut Vec<(String, Stri
                     None => into.push((format!("{path}.{key}"), "is missing".into())),
                 }
             }
-            into.extend(b.keys().filter(|key| !a.contains_key(*key)).map(|key| (format!("{path}.{key}"), "is too much".into())));
+            into.extend(
+                b.keys().filter(|key| !a.contains_key(*key)).map(|key| (format!("{path}.{key}"), "is too much".into())),
+            );
         }
         (Value::List(a), Value::List(b)) if a.len() == b.len() => {
             for (index, (value, other)) in a.iter().zip(b).enumerate() {
