@@ -13,7 +13,7 @@ use crate::resolve::{Engine, Instance};
 code!(
     CHART_REFUSED,
     "chart-refused",
-    "Helm would refuse the chart with these values",
+    "a chart that Helm would refuse with these values",
     "the engine would fail at the first sync, with the same message",
     "[components.grafana]\nvalues.replicas = \"two\"    # and the chart's schema wants an integer",
     "[components.grafana]\nvalues.replicas = 2"

@@ -6,6 +6,7 @@ use crate::code;
 use crate::diag::Diagnostic;
 use crate::lower::charts::Sight;
 use crate::lower::order::Portion;
+use crate::lower::rendered::ANNOTATION_BYTES as LIMIT;
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::resolve::Engine;
@@ -18,9 +19,6 @@ code!(
     "dashboards = [\"dashboards/huge.json\"]",
     "[components.prometheus]\nsync.server_side = true"
 );
-
-/// Most bytes of all annotations together (kubernetes/apimachinery v0.34 pkg/api/validation, `TotalAnnotationSizeLimitB`).
-const LIMIT: usize = 256 << 10;
 
 /// Checks the size of every object.
 pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
@@ -39,7 +37,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
             continue;
         }
         for lowered in made.objects() {
-            let size = size(lowered.object.value());
+            let size = lowered.object.value().json_size();
             // In `output = "manifests"` such an object says itself how it is applied.
             if size >= LIMIT && !lowered.origin.is_chart() {
                 let message = format!(
@@ -66,12 +64,12 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
 fn charts(context: &Context<'_>, made: &Made<'_>, findings: &mut Findings) {
     for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
         let Sight::Inflated(inflated) = &inflation.sight else { continue };
-        let large = inflated.items().filter(|item| size(&item.document.value) >= LIMIT);
+        let large = inflated.items().filter(|item| item.document.value.json_size() >= LIMIT);
         let names: Vec<String> = large
             .filter(|_| inflation.part != Portion::Crds)
             .map(|item| {
                 let name = item.document.value.at(&["metadata", "name"]).and_then(Value::as_str).unwrap_or_default();
-                format!("{} {name} ({} KiB)", item.kind(), size(&item.document.value) >> 10)
+                format!("{} {name} ({} KiB)", item.kind(), item.document.value.json_size() >> 10)
             })
             .collect();
         if let (Some(first), Some(instance)) = (names.first(), made.instance) {
@@ -85,21 +83,5 @@ fn charts(context: &Context<'_>, made: &Made<'_>, findings: &mut Findings) {
                 .help(format!("add `sync.server_side = true` to `{}`", made.name));
             findings.component(made.index, made.name, diagnostic);
         }
-    }
-}
-
-/// Says whether an object is so large that a copy of it in an annotation would not fit, with room for what is added.
-pub(crate) fn is_near_limit(value: &Value) -> bool {
-    size(value) >= LIMIT / 5 * 4
-}
-
-/// Returns the bytes of a value as compact JSON; escapes count as one byte, which is near enough.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 4,
-        Value::Int(_) | Value::Float(_) => 6,
-        Value::Str(text) => text.len() + 2,
-        Value::List(list) => list.iter().map(|item| size(item) + 1).sum::<usize>() + 1,
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() + 4 + size(value)).sum::<usize>() + 1,
     }
 }

@@ -18,7 +18,7 @@ mod duplicate_object; //        duplicate-object
 mod bare_pod; //                bare-pod
 mod missing_namespace; //       missing-namespace
 mod number_in_string; //        number-in-string
-pub(crate) mod large_object; //            large-object
+mod large_object; //            large-object
 mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image

@@ -3,6 +3,7 @@
 //! Types and methods are those of Helm 3.22 (`pkg/engine/files.go`, `pkg/chartutil/capabilities.go`, `pkg/chart/metadata.go`).
 
 use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::functions;
 use super::go::value::{Entry, Object, Of, Str, Table, Val, base64};
 use super::go::vm::{Fail, Outcome, Vm};
 use super::metadata::Metadata;
+use crate::manifest::value::Value;
 
 /// The Helm whose behaviour this is, as `.Capabilities.HelmVersion` tells it.
 const HELM_VERSION: &str = "v3.22.0";
@@ -196,14 +198,34 @@ impl Object for Fields {
     }
 
     fn plain(&self) -> Val {
-        // Empty fields are left out, as `omitempty` says for all of them.
-        let set = self.entries.iter().filter(|(.., val)| val.truth());
+        // Empty fields are left out, as `omitempty` says for all but these two.
+        let always = |json: &str| matches!(json, "repository" | "IsRoot");
+        let set = self.entries.iter().filter(|(_, json, val)| val.truth() || always(json));
         Val::map(set.map(|(_, json, val)| (Str::from(*json), val.clone())))
     }
 
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// What values a chart imports, as Helm leaves it after importing them (`processImportValues`).
+fn import(wanted: &Value) -> Option<Val> {
+    let (child, parent) = match wanted {
+        Value::Str(export) => (Val::str(&format!("exports.{export}")), Val::str(".")),
+        Value::Map(map) => {
+            let shown = |key: &str| {
+                let val = map.get(key).map_or(Val::Nil, Val::from_data);
+                Val::str(&super::go::print::value(&val))
+            };
+            (shown("child"), shown("parent"))
+        }
+        _ => return None,
+    };
+    let table = Table::new(Of::Str);
+    table.set("child".into(), child);
+    table.set("parent".into(), parent);
+    Some(Val::Map(Rc::new(table)))
 }
 
 /// `.Chart`.
@@ -232,7 +254,7 @@ pub(super) fn chart(metadata: &Metadata, is_root: bool) -> Val {
                 (
                     "ImportValues",
                     "import-values",
-                    Val::list(dependency.import_values.iter().map(Val::from_data).collect()),
+                    Val::list(dependency.import_values.iter().filter_map(import).collect()),
                 ),
                 ("Alias", "alias", text(&dependency.alias)),
             ],
@@ -269,30 +291,46 @@ pub(super) fn chart(metadata: &Metadata, is_root: bool) -> Val {
 
 /// `.Files`: what is in the chart and is neither template nor subchart.
 #[derive(Clone)]
-pub(super) struct Files(Rc<Vec<(Str, Arc<[u8]>)>>);
+pub(super) struct Files(Rc<Vec<Here>>);
+
+/// A file as templates see it.
+#[derive(Clone)]
+struct Here {
+    path: Str,
+    data: Arc<[u8]>,
+    /// The same bytes as a value, once something asked for it.
+    val: Rc<OnceCell<Val>>,
+}
+
+impl Here {
+    fn val(&self) -> Val {
+        self.val.get_or_init(|| Val::Bytes(self.data[..].into())).clone()
+    }
+}
 
 impl Files {
     pub(super) fn new(files: &[File]) -> Self {
-        let mut all: Vec<_> = files.iter().map(|file| (Str::from(file.name.as_str()), file.data.clone())).collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let here = |file: &File| Here { path: file.name.as_str().into(), data: file.data.clone(), val: Rc::default() };
+        let mut all: Vec<_> = files.iter().map(here).collect();
+        all.sort_by(|a, b| a.path.cmp(&b.path));
         Self(Rc::new(all))
     }
 
     fn bytes(&self, name: &str) -> &[u8] {
-        self.0.iter().find(|(path, _)| &**path == name).map_or(&[], |(_, data)| data)
+        self.0.iter().find(|file| &*file.path == name).map_or(&[], |file| &file.data)
     }
 
     fn glob(&self, pattern: &str) -> Self {
         // A pattern that is none matches everything, as there.
         let pattern = glob(pattern).and_then(|pattern| Regex::new(&pattern).ok());
         let matches = |path: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(path));
-        Self(Rc::new(self.0.iter().filter(|(path, _)| matches(path)).cloned().collect()))
+        Self(Rc::new(self.0.iter().filter(|file| matches(&file.path)).cloned().collect()))
     }
 
     /// By the last part of their paths; of two with the same one the later counts (Go takes any).
     fn named(&self, text: impl Fn(&[u8]) -> Val) -> Val {
         let table = Table::new(Of::Str);
-        for (path, data) in self.0.iter() {
+        for Here { path, data, .. } in self.0.iter() {
             table.set(Str::from(path.rsplit('/').next().unwrap_or(path)), Entry::from(text(data)));
         }
         Val::Map(Rc::new(table))
@@ -326,7 +364,12 @@ impl Object for Files {
             _ => return Some(Err(Fail::new(format!("`.Files.{name}` takes one argument, a string")))),
         };
         let bytes = self.bytes(path);
-        if let Err(fail) = vm.spend(bytes.len()) {
+        let work = match name {
+            "Glob" => 2000 + self.0.len() * 16,
+            "AsConfig" | "AsSecrets" => self.0.iter().map(|file| file.path.len() + file.data.len()).sum(),
+            _ => bytes.len(),
+        };
+        if let Err(fail) = vm.spend(work) {
             return Some(Err(fail));
         }
         let yaml = |vm: &mut Vm<'_>, map: Val| match functions::find("toYaml") {
@@ -347,20 +390,21 @@ impl Object for Files {
         })
     }
 
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
     fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
-        Some(self.0.iter().map(|(path, data)| (Some(path.clone()), Val::Bytes(data[..].into()))).collect())
+        Some(self.0.iter().map(|file| (Some(file.path.clone()), file.val())).collect())
     }
 
     fn print(&self) -> String {
-        let shown = self
-            .0
-            .iter()
-            .map(|(path, data)| format!("{path}:{}", super::go::print::value(&Val::Bytes(data[..].into()))));
+        let shown = self.0.iter().map(|file| format!("{}:{}", file.path, super::go::print::value(&file.val())));
         format!("map[{}]", shown.collect::<Vec<_>>().join(" "))
     }
 
     fn plain(&self) -> Val {
-        Val::map(self.0.iter().map(|(path, data)| (path.clone(), Val::Bytes(data[..].into()))))
+        Val::map(self.0.iter().map(|file| (file.path.clone(), file.val())))
     }
 
     fn as_any(&self) -> &dyn Any {

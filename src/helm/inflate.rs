@@ -104,7 +104,26 @@ pub fn inflate(
     Ok(Inflated { rendered, seen, warnings, rotating, switches: switches(chart) })
 }
 
+/// Enough for the deepest evaluation that a render allows, in a debug build too; only what is used is ever taken.
+const STACK: usize = 192 << 20;
+
+/// Renders on a thread with stack enough.
 fn once(
+    prepared: &Prepared,
+    release: &Release,
+    capabilities: &Capabilities,
+    compiled: &Compiled,
+    seed: u64,
+) -> Result<(Rendered, Seen, Vec<ChartWarning>), Vec<ChartError>> {
+    let failed = || vec![ChartError::new(prepared.chart.name(), "", "the thread that renders charts could not run")];
+    let work = || here(prepared, release, capabilities, compiled, seed);
+    std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+        Ok(thread) => thread.join().unwrap_or_else(|_| Err(failed())),
+        Err(_) => Err(failed()),
+    })
+}
+
+fn here(
     prepared: &Prepared,
     release: &Release,
     capabilities: &Capabilities,

@@ -138,6 +138,9 @@ pub fn render(
     Ok((printed, seen))
 }
 
+/// So many callers are told; recursion has hundreds.
+const MOST_CALLERS: usize = 5;
+
 /// What all charts of a release see alike.
 struct Shared {
     release: Val,
@@ -162,10 +165,7 @@ fn collect(
     set("Values", Val::Map(values.clone()));
     set("Subcharts", Val::Map(subcharts.clone()));
     for dependency in &chart.dependencies {
-        let own = match values.entry(dependency.name()).map(|entry| entry.val) {
-            Some(Val::Map(own)) => own,
-            _ => Rc::new(Table::new(Of::Values)),
-        };
+        let own = below_dots(values, dependency.name()).unwrap_or_else(|| Rc::new(Table::new(Of::Values)));
         let below = collect(dependency, &subchart(path, dependency.name()), false, &own, shared, into);
         subcharts.set(Str::from(dependency.name()), Entry::from(Val::Map(below)));
     }
@@ -181,6 +181,14 @@ fn collect(
     data
 }
 
+/// Finds a subchart's values. A dot in its name leads further down, as Helm's `Values.Table` reads it.
+fn below_dots(values: &Rc<Table>, name: &str) -> Option<Rc<Table>> {
+    name.split('.').try_fold(values.clone(), |here, part| match here.entry(part)?.val {
+        Val::Map(below) => Some(below),
+        _ => None,
+    })
+}
+
 /// Says where a template stopped: at the innermost place that stands in a file.
 fn failed(fail: &Fail, path: &str) -> ChartError {
     let at = fail.frames.iter().find(|frame| !frame.file.is_empty());
@@ -188,7 +196,13 @@ fn failed(fail: &Fail, path: &str) -> ChartError {
     let error = ChartError::new(chart, file, fail.message.clone()).at(at.map(|frame| frame.line as usize));
     // Who called whom, when it is not the same file.
     let callers = fail.frames.iter().filter(|frame| !frame.file.is_empty()).skip(1);
-    let callers: Vec<String> = callers.map(|frame| format!("{}:{}", split_path(&frame.file).1, frame.line)).collect();
+    let mut callers: Vec<String> =
+        callers.map(|frame| format!("{}:{}", split_path(&frame.file).1, frame.line)).collect();
+    let more = callers.len().saturating_sub(MOST_CALLERS);
+    if more > 1 {
+        callers.truncate(MOST_CALLERS);
+        callers.push(format!("{more} more"));
+    }
     match callers.is_empty() {
         true => error,
         false => error.help(format!("called from {}", callers.join(", from "))),

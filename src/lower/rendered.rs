@@ -10,7 +10,6 @@ use super::charts::{Inflation, Sight};
 use super::order::Portion;
 use super::{Lowered, Lowering, Origin, TargetManifests, take};
 use crate::catalog::Stage;
-use crate::check::large_object;
 use crate::code;
 use crate::diag::{Code, Diagnostic};
 use crate::helm::inflate::Inflated;
@@ -39,6 +38,9 @@ code!(
     "[platform]\noutput = \"manifests\"\n\n[components.grafana]        # without `admin.existingSecret`",
     "set the value by which the chart takes an existing Secret"
 );
+
+/// Most bytes of all annotations together (kubernetes/apimachinery v0.34 pkg/api/validation, `TotalAnnotationSizeLimitB`).
+pub const ANNOTATION_BYTES: usize = 256 << 10;
 
 /// Where a hook goes: the stage, and what Argo CD calls its phase.
 struct Phase {
@@ -188,7 +190,8 @@ fn objects(
     let Some(unit) = out.units.get_mut(&inflation.component) else { return };
     for (stage, mut lowered) in made {
         lowering.settle(instance, &mut lowered);
-        if lowering.platform.engine == Engine::ArgoCd && large_object::is_near_limit(lowered.object.value()) {
+        if lowering.platform.engine == Engine::ArgoCd && lowered.object.value().json_size() >= ANNOTATION_BYTES / 5 * 4
+        {
             apply_by_server(&mut lowered.object);
         }
         unit.stages.entry(stage).or_default().push(lowered);

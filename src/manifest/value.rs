@@ -108,6 +108,17 @@ impl Value {
         }
     }
 
+    /// Returns the bytes of this value as compact JSON; escapes count as one byte, which is near enough.
+    pub fn json_size(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 4,
+            Self::Int(_) | Self::Float(_) => 6,
+            Self::Str(text) => text.len() + 2,
+            Self::List(list) => list.iter().map(|item| item.json_size() + 1).sum::<usize>() + 1,
+            Self::Map(map) => map.iter().map(|(key, value)| key.len() + 4 + value.json_size()).sum::<usize>() + 1,
+        }
+    }
+
     /// Returns the user's word for the type of this value.
     pub fn type_name(&self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 mod bench; //  time and memory beside the floor
 mod bless; //  generated files
 mod facts; //  what lakegen knows of charts and kinds
+mod fuzz; //   inputs that nobody wrote
 mod oracle; // the real tools judge the output
 
 use std::ffi::OsString;
@@ -13,10 +14,13 @@ use anyhow::ensure;
 
 const USAGE: &str = "usage: cargo xtask <chore>
   bench [--quick]                  time and memory of renders, beside the floor
+  bench charts [folder…]           charts inflated, beside helm's processes
   bless                            rewrite expectations and generated files; review the diff
   ci                               everything that has to hold before a change lands
   facts [--check] <data folder>    what lakegen knows of charts and kinds
+  fuzz [--seconds N] [target…]     inputs that nobody wrote, for what reads charts
   oracle [tool] [platform.toml…]   helm, kustomize, kubeconform and a registry judge the output
+  oracle charts [folder…]          helm judges how charts are inflated
   tidy                             the house rules";
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         "bench" => bench::run(rest),
         "bless" => bless::run(),
         "ci" => started(Command::new("bash").arg(".ci/run")),
+        "fuzz" => fuzz::run(rest),
         "facts" => facts::run(rest),
         // For the oracles: the command line itself, in a process of its own.
         "lakegen" => std::process::exit(lakegen::cli::main(arguments.iter().map(OsString::from)).into()),

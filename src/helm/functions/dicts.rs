@@ -60,7 +60,8 @@ fn set(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         if map.of == Of::Nil {
             return Err(Fail::new("assignment to entry in nil map"));
         }
-        vm.spend(1)?;
+        // Entries are kept in order: a new one moves those behind it.
+        vm.spend(16 + map.len() / 16)?;
         map.set(text_of(args, 1).into(), arg(args, 2).clone());
     }
     Ok(arg(args, 0).clone())
@@ -161,6 +162,7 @@ pub(super) fn deep_copy(vm: &mut Vm<'_>, val: &Val, depth: usize) -> Outcome {
         // copystructure asks for the type of nil.
         Val::Nil if depth == 0 => Err(nil_value()),
         Val::List(list) => {
+            vm.spend(list.items.len().saturating_mul(size_of::<Val>()))?;
             let mut items = Vec::with_capacity(list.items.len());
             for item in &list.items {
                 items.push(deep_copy(vm, item, depth + 1)?);
@@ -168,6 +170,7 @@ pub(super) fn deep_copy(vm: &mut Vm<'_>, val: &Val, depth: usize) -> Outcome {
             Ok(Val::List(Rc::new(super::super::go::value::List { items, of: list.of })))
         }
         Val::Map(map) => {
+            vm.spend(map.len().saturating_mul(size_of::<(Str, Entry)>()))?;
             let entries = map.entries().clone();
             let mut copied = Vec::with_capacity(entries.len());
             for (key, entry) in entries {

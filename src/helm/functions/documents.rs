@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("fromJson", &[Text], |vm, args| from(vm, args, Shape::Map, from_json)),
     exact("fromJsonArray", &[Text], |vm, args| from(vm, args, Shape::List, from_json)),
     exact("mustFromJson", &[Text], |vm, args| {
-        room(vm, bytes(args, 0).len())?;
+        room(vm, bytes(args, 0).len().saturating_mul(16))?;
         match go_json::read(bytes(args, 0)).map_err(Fail::new)? {
             (val, None) => Ok(val),
             (_, Some(error)) => Err(Fail::new(error)),
@@ -35,6 +35,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("toToml", &[Any], to_toml),
     exact("fromToml", &[Text], |vm, args| from(vm, args, Shape::Map, from_toml)),
 ];
+
+/// What a value costs that cannot be written after all.
+const UNSUPPORTED: usize = 100_000;
 
 /// How long a text may become that is written in one go.
 fn longest(vm: &Vm<'_>) -> usize {
@@ -56,7 +59,11 @@ fn to_yaml(vm: &mut Vm<'_>, args: &[Val], dialect: Dialect) -> Outcome {
             room(vm, text.len())?;
             Ok(Val::str(text.strip_suffix('\n').unwrap_or(&text)))
         }
-        Err(go_yaml::Refusal::Unsupported) => Ok(Val::str("")),
+        Err(go_yaml::Refusal::Unsupported) => {
+            // How much was written before is not known; a chart that writes such values in a loop is stopped soon.
+            vm.spend(UNSUPPORTED)?;
+            Ok(Val::str(""))
+        }
         Err(go_yaml::Refusal::TooLarge) => Err(too_large(vm, limit)),
     }
 }
@@ -69,7 +76,10 @@ fn to_json(vm: &mut Vm<'_>, args: &[Val], html: bool, pretty: bool, must: bool) 
             Ok(Val::str(&text))
         }
         Err(go_json::Refusal::Unsupported(error)) if must => Err(Fail::new(error)),
-        Err(go_json::Refusal::Unsupported(_)) => Ok(Val::str("")),
+        Err(go_json::Refusal::Unsupported(_)) => {
+            vm.spend(UNSUPPORTED)?;
+            Ok(Val::str(""))
+        }
         Err(go_json::Refusal::TooLarge) => Err(too_large(vm, limit)),
     }
 }
@@ -90,7 +100,8 @@ enum Shape {
 /// Reads a text into a map or a list; an error becomes the entry `Error` or the only item.
 fn from(vm: &mut Vm<'_>, args: &[Val], shape: Shape, read: fn(&[u8], Shape) -> Result<Val, String>) -> Outcome {
     let text = bytes(args, 0);
-    room(vm, text.len().saturating_mul(4))?;
+    // `[[],[],…`: three bytes become a value of its own.
+    room(vm, text.len().saturating_mul(16))?;
     Ok(match (read(text, shape), shape) {
         (Ok(val), _) => val,
         (Err(error), Shape::Map) => Val::map([("Error".into(), Val::str(&error))]),

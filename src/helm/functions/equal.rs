@@ -2,17 +2,25 @@
 //!
 //! Types count: `1` is not `1.0`, and a `[]string` is no `[]interface {}`.
 
+use super::super::go::print;
 use super::super::go::value::{Of, Val};
 
 /// Says whether two values are deeply equal; what it looks at counts as read.
 pub(super) fn deep(one: &Val, two: &Val) -> bool {
-    at(one, two, 0)
+    at(one, two, 0, &mut 0)
 }
 
 /// Deeper than any document that our readers take; a map that holds itself ends here.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 500;
+/// Values that share parts can be unfolded without end.
+const MAX_STEPS: usize = 10_000_000;
 
-fn at(one: &Val, two: &Val, depth: usize) -> bool {
+fn at(one: &Val, two: &Val, depth: usize, steps: &mut usize) -> bool {
+    *steps += 1;
+    if *steps > MAX_STEPS {
+        print::refuse();
+        return false;
+    }
     if depth > MAX_DEPTH {
         return true; // As Go, which takes what it has met before as equal.
     }
@@ -29,7 +37,7 @@ fn at(one: &Val, two: &Val, depth: usize) -> bool {
             std::rc::Rc::ptr_eq(a, b)
                 || (a.of == b.of
                     && a.items.len() == b.items.len()
-                    && a.items.iter().zip(&b.items).all(|(a, b)| at(a, b, depth + 1)))
+                    && a.items.iter().zip(&b.items).all(|(a, b)| at(a, b, depth + 1, steps)))
         }
         (Val::Map(a), Val::Map(b)) => {
             if std::rc::Rc::ptr_eq(a, b) {
@@ -41,10 +49,11 @@ fn at(one: &Val, two: &Val, depth: usize) -> bool {
                 return false;
             }
             let pairs = a.read_all().into_iter().zip(b.read_all());
-            pairs.into_iter().all(|((a_key, a), (b_key, b))| a_key == b_key && at(&a, &b, depth + 1))
+            pairs.into_iter().all(|((a_key, a), (b_key, b))| a_key == b_key && at(&a, &b, depth + 1, steps))
         }
         (Val::Object(a), Val::Object(b)) => {
-            a.type_name() == b.type_name() && (std::rc::Rc::ptr_eq(a, b) || at(&a.plain(), &b.plain(), depth + 1))
+            a.type_name() == b.type_name()
+                && (std::rc::Rc::ptr_eq(a, b) || at(&a.plain(), &b.plain(), depth + 1, steps))
         }
         _ => false,
     }

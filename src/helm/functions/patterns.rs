@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexBuilder};
 
 use super::super::go::value::{List, Of, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
@@ -25,6 +25,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("regexQuoteMeta", &[Text], quote_meta),
 ];
 
+/// What compiling costs, as in the time of ordinary steps.
+const COMPILING: usize = 50_000;
+/// Bytes of a compiled expression, and of the automaton that is built of it while it runs.
+const MAX_COMPILED: usize = 2 << 20;
+/// Compiled expressions that are kept.
+const MOST_KEPT: usize = 64;
+
+/// Counts a search that begins here: it may look at all that is left, and a later one at most of it again.
+fn searched(vm: &mut Vm<'_>, left: usize) -> Outcome<()> {
+    vm.spend(left / 16 + 1)
+}
+
 /// Compiles the expression of the first argument, or finds it compiled.
 ///
 /// # Errors
@@ -34,14 +46,18 @@ fn compiled(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome<Rc<Regex>> {
     if let Some(regex) = vm.patterns.get(&*pattern) {
         return Ok(regex.clone());
     }
-    vm.spend(pattern.len().saturating_mul(16))?;
+    vm.spend(COMPILING.saturating_add(pattern.len().saturating_mul(16)))?;
     let translated = regex_syntax::translate(&pattern).map_err(|error| {
         let error = format!("error parsing regexp: {error}");
         if must { Fail::new(error) } else { Fail::new(format!("regexp: Compile({}): {error}", shown(&pattern))) }
     })?;
-    let regex = Regex::new(&translated).map_err(|_| {
+    let built = RegexBuilder::new(&translated).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED).build();
+    let regex = built.map_err(|_| {
         Fail::limit(format!("the regular expression `{}` is too large or not known here", pattern.escape_debug()))
     })?;
+    if vm.patterns.len() >= MOST_KEPT {
+        vm.patterns.clear();
+    }
     let regex = Rc::new(regex);
     vm.patterns.insert(pattern.into(), regex.clone());
     Ok(regex)
@@ -80,8 +96,13 @@ fn find_all(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
     let text = text_of(args, 1);
     room(vm, text.len())?;
     let most = usize::try_from(int(args, 2)).unwrap_or(usize::MAX);
-    let found: Vec<Val> = regex.find_iter(&text).take(most).map(|found| Val::str(found.as_str())).collect();
-    Ok(strings(found))
+    let mut all = Vec::new();
+    for found in regex.find_iter(&text).take(most) {
+        searched(vm, text.len() - found.end())?;
+        vm.spend(size_of::<Val>() + found.len())?;
+        all.push(Val::str(found.as_str()));
+    }
+    Ok(strings(all))
 }
 
 /// A `[]string`, nil when it is empty.
@@ -104,13 +125,14 @@ fn replace(vm: &mut Vm<'_>, args: &[Val], must: bool, literal: bool) -> Outcome 
         } else {
             expand(&mut out, &template, &captures, &regex);
         }
-        room(vm, out.len() - last.min(out.len()))?;
+        searched(vm, text.len() - whole.end())?;
         if out.len() > super::MAX_VALUE {
             room(vm, out.len())?;
         }
         last = whole.end();
     }
     out.push_str(&text[last..]);
+    room(vm, out.len())?;
     Ok(Val::str(&out))
 }
 
@@ -173,6 +195,8 @@ fn split(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
         if out.len() + 1 == most {
             break;
         }
+        searched(vm, text.len() - found.end())?;
+        vm.spend(size_of::<Val>())?;
         end = found.start();
         if found.end() != 0 {
             out.push(Val::str(&text[begin..end]));

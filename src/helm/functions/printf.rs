@@ -85,7 +85,7 @@ pub(super) fn sprintf(vm: &mut Vm<'_>, format: &str, args: &[Val]) -> Outcome<St
             (_, None) => out.push_str(&format!("%!{verb}(MISSING)")),
             (_, Some(arg)) => {
                 next += 1;
-                one(&mut out, verb, arg, &flags);
+                one(&mut out, verb, arg, &flags, 0);
             }
         }
         if out.len() > vm_limit(vm) {
@@ -146,14 +146,19 @@ fn argument_index(rest: &mut &str, next: &mut usize, count: usize, reordered: &m
     }
 }
 
-fn one(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
+fn one(out: &mut String, verb: char, arg: &Val, flags: &Flags, depth: usize) {
+    /// As deep as values are printed at all.
+    const MAX_DEPTH: usize = 500;
+    if depth > MAX_DEPTH || out.len() > super::MAX_VALUE {
+        return print::refuse();
+    }
     match (verb, arg) {
         ('T', arg) => pad(out, arg.type_name(), flags),
         ('v', Val::Nil) => pad(out, "<nil>", flags),
         (_, Val::Nil) => out.push_str(&format!("%!{verb}(<nil>)")),
         ('v', _) if flags.sharp => {
             let mut text = String::new();
-            write_value(&mut text, arg, true);
+            write_value(&mut text, arg, true, 0);
             pad(out, &text, flags);
         }
         // The elements of a list or map are formatted one by one.
@@ -163,7 +168,7 @@ fn one(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
                 if index > 0 {
                     out.push(' ');
                 }
-                one(out, verb, item, flags);
+                one(out, verb, item, flags, depth + 1);
             }
             out.push(']');
         }
@@ -173,9 +178,9 @@ fn one(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
                 if index > 0 {
                     out.push(' ');
                 }
-                one(out, verb, &Val::Str(key), flags);
+                one(out, verb, &Val::Str(key), flags, depth + 1);
                 out.push(':');
-                one(out, verb, &item, flags);
+                one(out, verb, &item, flags, depth + 1);
             }
             out.push(']');
         }

@@ -14,6 +14,8 @@ use crate::helm::functions::{Function, Kind};
 
 /// What Go prints for nothing; Helm takes it out of what a file printed (`pkg/engine/engine.go`).
 const NO_VALUE: &str = "<no value>";
+/// What a step costs, when a byte that is made costs one.
+const STEP: usize = 8;
 /// How often a template may be inside itself by `include` (`recursionMaxNums` there).
 const MAX_NESTED_NAME: usize = 1000;
 
@@ -110,6 +112,13 @@ impl Vm<'_> {
     }
 
     fn nodes(&mut self, nodes: &[Node], dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
+        self.enter()?;
+        let flow = self.each(nodes, dot, run, out)?;
+        self.levels -= 1;
+        Ok(flow)
+    }
+
+    fn each(&mut self, nodes: &[Node], dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
         for node in nodes {
             match node {
                 Node::Text(at, text) => {
@@ -123,7 +132,11 @@ impl Vm<'_> {
                         match &val {
                             Val::Str(text) => self.emit(text, out)?,
                             Val::Nil => self.emit(NO_VALUE, out)?,
-                            other => self.emit(&print::value(other), out)?,
+                            other => {
+                                let text = print::value(other);
+                                print::refusal().map_or(Ok(()), Err)?;
+                                self.emit(&text, out)?;
+                            }
                         }
                     }
                 }
@@ -187,6 +200,7 @@ impl Vm<'_> {
             Val::Bytes(bytes) => numbered(bytes.iter().map(|byte| Val::Byte(*byte)).collect()),
             Val::Map(map) => Box::new(map.read_all().into_iter().map(|(key, val)| (Val::Str(key), val))),
             Val::Object(object) if object.items().is_some() => {
+                self.spend(object.size())?;
                 let items = object.items().unwrap_or_default();
                 let key = |(index, (key, val)): (i64, (Option<Str>, Val))| (key.map_or(Val::Int(index), Val::Str), val);
                 Box::new((0..).zip(items).map(key))
@@ -199,7 +213,7 @@ impl Vm<'_> {
         let mut any = false;
         for (key, item) in items {
             any = true;
-            self.spend(1)?;
+            self.spend(STEP)?;
             match range.pipe.into[..] {
                 [] => {}
                 [element] => run.set(element, item.clone())?,
@@ -219,10 +233,12 @@ impl Vm<'_> {
     }
 
     fn pipe(&mut self, pipe: &Pipe, dot: &Val, run: &mut Run<'_>) -> Outcome {
+        self.enter()?;
         let mut last = None;
         for command in &pipe.commands {
             last = Some(self.command(command, last, dot, run)?);
         }
+        self.levels -= 1;
         let val = last.unwrap_or_default();
         for slot in &pipe.into {
             run.set(*slot, val.clone())?;
@@ -231,7 +247,7 @@ impl Vm<'_> {
     }
 
     fn command(&mut self, command: &Command, last: Option<Val>, dot: &Val, run: &mut Run<'_>) -> Outcome {
-        self.spend(1)?;
+        self.spend(STEP)?;
         let head = &command.head;
         let given = !command.args.is_empty() || last.is_some();
         let result = match &head.kind {
@@ -400,7 +416,14 @@ impl Vm<'_> {
             }
             Callee::Plain(Function { name, takes, rest, run: function }) => {
                 let args = self.args(name, takes, *rest, args, last, dot, run)?;
-                function(self, &args)
+                // Looking through large arguments is work too, and so is making the result.
+                self.spend(args.iter().map(extent).sum::<usize>() / 16)?;
+                let result = function(self, &args)?;
+                if let Some(fail) = print::refusal() {
+                    return Err(fail);
+                }
+                self.spend(extent(&result) / 4)?;
+                Ok(result)
             }
         }
     }
@@ -457,7 +480,8 @@ impl Vm<'_> {
         let compiled = match self.compiled.get(text) {
             Some(compiled) => compiled.clone(),
             None => {
-                self.spend(text.len())?;
+                // A compiled text is kept, and is many times as large as the text.
+                self.spend(text.len().saturating_mul(16).saturating_add(1000))?;
                 let compiled = compile_tpl(text).map_err(|error| {
                     let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
                     let message = format!(
@@ -519,6 +543,18 @@ fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
 
 fn without_no_value(text: String) -> String {
     if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text }
+}
+
+/// How many bytes or elements a value has itself.
+fn extent(val: &Val) -> usize {
+    match val {
+        Val::Str(text) => text.len(),
+        Val::Raw(bytes) | Val::Bytes(bytes) => bytes.len(),
+        Val::List(list) => list.items.len(),
+        Val::Map(map) => map.len(),
+        Val::Object(object) => object.size(),
+        _ => 0,
+    }
 }
 
 /// Refuses a wrong number of arguments.

@@ -1,13 +1,39 @@
 //! Values as text, as Go's `fmt` prints them: `%v`, `%q`, `Sprint`, and all of `Sprintf`.
 
+use std::cell::Cell;
 use std::fmt::Write;
 
 use super::value::Val;
+use super::vm::Fail;
+
+/// No value prints more than that; what is longer is cut off and noted for [`refusal`].
+const MAX_TEXT: usize = 64 << 20;
+/// Lists and maps within one another. A map that holds itself ends here.
+const MAX_DEPTH: usize = 500;
+
+thread_local! {
+    /// Whether a value was not printed whole. Printing is used where nothing can fail, so the evaluator asks afterwards.
+    static CUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says whether a value was not printed whole since this was asked last.
+pub(super) fn refusal() -> Option<Box<Fail>> {
+    let message = || {
+        let size = MAX_TEXT >> 20;
+        format!("a value is printed that holds itself, or is more than {MAX_DEPTH} levels deep or {size} MiB long")
+    };
+    CUT.replace(false).then(|| Fail::limit(message()))
+}
+
+/// Notes what [`refusal`] tells.
+pub(crate) fn refuse() {
+    CUT.set(true);
+}
 
 /// As `%v`; strings as they are.
 pub fn value(val: &Val) -> String {
     let mut out = String::new();
-    write_value(&mut out, val, false);
+    write_value(&mut out, val, false, 0);
     out
 }
 
@@ -16,7 +42,13 @@ pub fn short(val: &Val) -> String {
     const MOST: usize = 60;
     let text = match val {
         Val::Str(text) => quoted(&text.chars().take(MOST + 1).collect::<String>()),
-        other => value(other),
+        other => {
+            // What is cut here is cut anyway.
+            let before = CUT.get();
+            let text = value(other);
+            CUT.set(before);
+            text
+        }
     };
     match text.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -33,7 +65,7 @@ pub fn sprint(vals: &[Val]) -> String {
         if index > 0 && !string && !last_string {
             out.push(' ');
         }
-        write_value(&mut out, val, false);
+        write_value(&mut out, val, false, 0);
         last_string = string;
     }
     out
@@ -47,7 +79,10 @@ pub fn sprintln(vals: &[Val]) -> String {
 }
 
 /// Writes as `%v`, or with `go_syntax` as `%#v`.
-pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool) {
+pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool, depth: usize) {
+    if depth > MAX_DEPTH || out.len() > MAX_TEXT {
+        return refuse();
+    }
     match val {
         Val::Nil => out.push_str("<nil>"),
         Val::Bool(b) => _ = write!(out, "{b}"),
@@ -73,7 +108,7 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool) {
                 if index > 0 {
                     out.push_str(if go_syntax { ", " } else { " " });
                 }
-                write_item(out, item, go_syntax);
+                write_item(out, item, go_syntax, depth + 1);
             }
             out.push(if go_syntax { '}' } else { ']' });
         }
@@ -90,7 +125,7 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool) {
                     out.push_str(key);
                 }
                 out.push(':');
-                write_item(out, item, go_syntax);
+                write_item(out, item, go_syntax, depth + 1);
             }
             out.push(if go_syntax { '}' } else { ']' });
         }
@@ -98,10 +133,10 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool) {
     }
 }
 
-fn write_item(out: &mut String, item: &Val, go_syntax: bool) {
+fn write_item(out: &mut String, item: &Val, go_syntax: bool, depth: usize) {
     match item {
         Val::Nil if go_syntax => out.push_str("interface {}(nil)"),
-        item => write_value(out, item, go_syntax),
+        item => write_value(out, item, go_syntax, depth),
     }
 }
 

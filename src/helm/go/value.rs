@@ -117,6 +117,10 @@ pub trait Object {
     fn call(&self, _name: &str, _vm: &mut Vm<'_>, _args: &[Val]) -> Option<Outcome> {
         None
     }
+    /// How many elements it holds, for counting the work of looking through them.
+    fn size(&self) -> usize {
+        0
+    }
     /// What `range` walks and `len` counts, when that is possible: keys (none for a list) and values.
     fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
         None
@@ -136,8 +140,9 @@ impl Table {
     }
 
     /// The same map as another type.
-    pub fn typed(self, of: Of) -> Self {
-        Self { of, ..self }
+    pub fn typed(mut self, of: Of) -> Self {
+        self.of = of;
+        self
     }
 
     /// The value under a key, which counts as read; a key that is not there counts as asked for.
@@ -211,6 +216,47 @@ impl Table {
     }
 }
 
+// A chart can nest values as deep as its fuel lasts; dropping them level by level must not need a stack as deep.
+impl Drop for List {
+    fn drop(&mut self) {
+        let nested = self.items.extract_if(.., |item| item.is_nested()).collect::<Vec<_>>();
+        take_apart(nested);
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        take_apart(self.nested());
+    }
+}
+
+impl Table {
+    /// Takes out the values that hold others.
+    fn nested(&mut self) -> Vec<Val> {
+        let entries = self.entries.get_mut().iter_mut();
+        entries.filter(|(_, entry)| entry.val.is_nested()).map(|(_, entry)| std::mem::take(&mut entry.val)).collect()
+    }
+}
+
+/// Drops values, and what only they hold, one after another.
+fn take_apart(mut nested: Vec<Val>) {
+    while let Some(val) = nested.pop() {
+        match val {
+            Val::List(list) => {
+                if let Ok(mut list) = Rc::try_unwrap(list) {
+                    nested.extend(list.items.extract_if(.., |item| item.is_nested()));
+                }
+            }
+            Val::Map(map) => {
+                if let Ok(mut map) = Rc::try_unwrap(map) {
+                    nested.extend(map.nested());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 impl FromIterator<(Str, Entry)> for Table {
     fn from_iter<T: IntoIterator<Item = (Str, Entry)>>(entries: T) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
@@ -253,6 +299,11 @@ impl Val {
 
     pub fn object(object: impl Object + 'static) -> Self {
         Self::Object(Rc::new(object))
+    }
+
+    /// Whether it holds other values.
+    fn is_nested(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(_))
     }
 
     /// The text, when this is a string that is UTF-8.

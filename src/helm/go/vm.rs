@@ -86,6 +86,9 @@ impl Default for Limits {
     }
 }
 
+/// Each needs a few KiB of stack in a debug build; `inflate` gives so many.
+const MAX_LEVELS: u32 = 10_000;
+
 /// The state of one render: all templates of a chart, run one after another.
 pub struct Vm<'t> {
     pub(super) templates: &'t Templates,
@@ -94,6 +97,8 @@ pub struct Vm<'t> {
     /// Texts that `tpl` has compiled.
     pub(super) compiled: HashMap<Str, super::exec::Compiled>,
     pub(super) depth: u32,
+    /// Blocks and pipelines that are being evaluated within one another, in all templates together.
+    pub(super) levels: u32,
     pub(super) limits: Limits,
     fuel: u64,
     random: u64,
@@ -116,6 +121,7 @@ impl<'t> Vm<'t> {
             scopes: Vec::new(),
             compiled: HashMap::new(),
             depth: 0,
+            levels: 0,
             limits,
             fuel: limits.fuel,
             random: seed,
@@ -141,6 +147,21 @@ impl<'t> Vm<'t> {
                 Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts"))
             }
         }
+    }
+
+    /// Goes one block or pipeline deeper; who comes out again takes it off. After an error nobody does, because nothing
+    /// runs after it.
+    ///
+    /// # Errors
+    /// When it is too deep for the stack that a render runs on.
+    pub(super) fn enter(&mut self) -> Outcome<()> {
+        if self.levels >= MAX_LEVELS {
+            return Err(Fail::limit(format!(
+                "blocks, parentheses and templates are nested more than {MAX_LEVELS} deep"
+            )));
+        }
+        self.levels += 1;
+        Ok(())
     }
 
     /// What this render may use.

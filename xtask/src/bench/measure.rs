@@ -160,7 +160,8 @@ pub fn stages(text: String, out: &Path) -> anyhow::Result<Vec<(&'static str, f64
     Ok(times)
 }
 
-fn cpu_ms() -> f64 {
+/// Returns the processor time of this process in milliseconds.
+pub fn cpu_ms() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     #[expect(clippy::cast_precision_loss, reason = "a few minutes in nanoseconds are exact in a double")]
     let ms = time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6;

@@ -1,8 +1,10 @@
-//! `cargo xtask bench [--quick]`: processor time and peak memory of renders, beside the floor of the same run.
+//! `cargo xtask bench [--quick]`: processor time and peak memory of renders, beside the floor of the same run; and
+//! `bench charts`, see there.
 //!
 //! Every measurement is a process of its own; the works take turns, and the median counts. Nothing is asserted here: a
 //! busy machine must not fail a build. The aims stand in the last column.
 
+mod charts; //    charts inflated, beside helm's processes
 mod floor; //     the same bytes read and written by libyaml
 mod measure; //   one measurement per process
 mod platforms; // platforms of any size
@@ -31,9 +33,12 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         }
         // A debug build says nothing about users' time.
         _ if cfg!(debug_assertions) => released(arguments),
+        [charts, rest @ ..] if charts == "charts" => charts::run(rest),
         [] => table(SIZES, 5),
         [quick] if quick == "--quick" => table(QUICK, 3),
-        _ => bail!("usage: cargo xtask bench [--quick] | bench platform COMPONENTS ENVIRONMENTS"),
+        _ => bail!(
+            "usage: cargo xtask bench [--quick] | bench charts [--bin DIR] [FOLDER…] | bench platform COMPONENTS ENVIRONMENTS"
+        ),
     }
 }
 

@@ -1,23 +1,26 @@
-//! `cargo xtask oracle charts [--bin DIR] [-q] FOLDER…`: charts inflated by the real helm and by lakegen, compared object by
+//! `cargo xtask oracle charts [--bin DIR] [-q] [FOLDER…]`: charts inflated by the real helm and by lakegen, compared object by
 //! object, field by field, types too.
 //!
 //! A chart is a folder with a `Chart.yaml`, or a `.tgz`, anywhere below the folders. It is rendered with its own values,
-//! and once more with each file of its `ci/` folder (as chart-testing does). Where helm refuses, lakegen has to refuse.
+//! and once more with each file of its `ci/` folder (as chart-testing does). Our own charts are called `chart`, and stand
+//! beside the `values*.yaml` to render them with. Where helm refuses, lakegen has to refuse.
 //! Fields that come from random functions cannot be equal: they are left out when lakegen itself says that they would
 //! differ, and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use lakegen::helm::chart::Chart;
 use lakegen::helm::context::{Capabilities, Release};
 use lakegen::helm::inflate::{self, Inflated};
 use lakegen::helm::render::Compiled;
-use lakegen::manifest::value::{Map, Value};
+use lakegen::helm::values;
+use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
+use super::Tally;
 use super::tools::{self, Tools};
 
 /// The Kubernetes that both render for.
@@ -26,21 +29,23 @@ const KUBERNETES: &str = "v1.33.0";
 const APIS: &[&str] = &["monitoring.coreos.com/v1", "monitoring.coreos.com/v1/ServiceMonitor"];
 
 /// A chart with one set of values.
-struct Case {
-    chart: PathBuf,
-    values: Option<PathBuf>,
+pub struct Case {
+    pub chart: PathBuf,
+    values: Vec<PathBuf>,
 }
 
 impl Case {
-    fn name(&self) -> String {
-        let values = self.values.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
-        let chart = self.chart.file_name().unwrap_or_default().to_string_lossy();
-        values.map_or_else(|| chart.to_string(), |values| format!("{chart} with {values}"))
+    pub fn name(&self) -> String {
+        let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let own = self.chart.parent().filter(|_| self.chart.ends_with("chart"));
+        let chart = last(own.unwrap_or(&self.chart));
+        let values: Vec<String> = self.values.iter().map(|path| last(path)).collect();
+        if values.is_empty() { chart } else { format!("{chart} with {}", values.join(", ")) }
     }
 }
 
-/// Compares all charts below the folders.
-pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+/// Reads the command line and compares.
+pub fn run(arguments: &[String], tally: &mut Tally) -> anyhow::Result<()> {
     let mut tools = Tools::default();
     let mut folders = Vec::new();
     let mut rest = arguments.iter();
@@ -49,52 +54,74 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         match argument.as_str() {
             "--bin" => tools = Tools::only(rest.next().map(PathBuf::from).context("--bin needs a folder")?),
             "-q" => quiet = true,
+            flag if flag.starts_with('-') => bail!("usage: cargo xtask oracle charts [--bin DIR] [-q] [FOLDER…]"),
             folder => folders.push(PathBuf::from(folder)),
         }
     }
+    if folders.is_empty() {
+        folders.push(fixtures());
+    }
     let helm = tools.find("helm").context("there is no helm: use `--bin`, or install it as `.ci/run` does")?;
-    let apis = known_apis(&helm)?;
+    judge(&helm, &folders, quiet, tally)
+}
+
+/// Returns the folder of our own charts.
+pub fn fixtures() -> PathBuf {
+    crate::root().join("tests/charts")
+}
+
+/// Returns the charts below the folders, each with its own values and those beside it.
+pub fn plain(folders: &[PathBuf]) -> anyhow::Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for folder in &folders {
+    for folder in folders {
+        find(folder, &mut cases)?;
+    }
+    cases.retain(|case| case.values.iter().all(|path| path.parent().is_none_or(|parent| !parent.ends_with("ci"))));
+    Ok(cases)
+}
+
+/// Compares all charts below the folders.
+pub fn judge(helm: &Path, folders: &[PathBuf], quiet: bool, tally: &mut Tally) -> anyhow::Result<()> {
+    let apis = known_apis(helm)?;
+    let mut cases = Vec::new();
+    for folder in folders {
         find(folder, &mut cases)?;
     }
     ensure!(!cases.is_empty(), "there are no charts below the folders");
-    let results = tools::parallel(&cases, |case| one(&helm, &apis, case));
-    let (mut passed, mut failed, mut masked) = (0, 0, 0);
+    let results = tools::parallel(&cases, |case| one(helm, &apis, case));
+    let mut masked = 0;
     for (case, result) in cases.iter().zip(results) {
         match result {
             Ok(fields) => {
-                passed += 1;
                 masked += fields;
-                if !quiet {
-                    println!("ok      {}", case.name());
+                if quiet {
+                    tally.passed += 1;
+                } else {
+                    tally.check(&case.name(), &[]);
                 }
             }
-            Err(wrong) => {
-                failed += 1;
-                println!("FAILED  {}", case.name());
-                for line in wrong.iter().take(12) {
-                    println!("        {line}");
-                }
+            Err(mut wrong) => {
+                wrong.truncate(12);
+                tally.check(&case.name(), &wrong);
             }
         }
     }
-    println!("fields that random functions fill: {masked}");
-    println!("{passed} passed, {failed} failed");
-    ensure!(failed == 0, "helm and lakegen disagree");
+    println!("charts: {}; fields that random functions fill: {masked}", cases.len());
     Ok(())
 }
 
 fn find(folder: &Path, cases: &mut Vec<Case>) -> anyhow::Result<()> {
     if folder.join("Chart.yaml").is_file() || folder.is_file() {
-        cases.push(Case { chart: folder.to_owned(), values: None });
+        let own = folder.parent().filter(|_| folder.ends_with("chart"));
+        let beside = own.map_or_else(|| Ok(Vec::new()), values_beside)?;
+        cases.push(Case { chart: folder.to_owned(), values: beside });
         let mut files: Vec<PathBuf> = match std::fs::read_dir(folder.join("ci")) {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
             Err(_) => Vec::new(),
         };
         files.retain(|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
         files.sort();
-        cases.extend(files.into_iter().map(|values| Case { chart: folder.to_owned(), values: Some(values) }));
+        cases.extend(files.into_iter().map(|values| Case { chart: folder.to_owned(), values: vec![values] }));
         return Ok(());
     }
     let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
@@ -108,8 +135,18 @@ fn find(folder: &Path, cases: &mut Vec<Case>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns the `values*.yaml` of a folder, in the order in which they count.
+fn values_beside(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let is_values = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("values"));
+    files.retain(is_values);
+    files.sort();
+    Ok(files)
+}
+
 /// Asks helm which API versions it takes for granted.
-fn known_apis(helm: &Path) -> anyhow::Result<Vec<String>> {
+pub fn known_apis(helm: &Path) -> anyhow::Result<Vec<String>> {
     let chart = tempfile::tempdir()?;
     std::fs::create_dir_all(chart.path().join("templates"))?;
     std::fs::write(chart.path().join("Chart.yaml"), "apiVersion: v2\nname: apis\nversion: 0.0.0\n")?;
@@ -156,6 +193,15 @@ fn one(helm: &Path, apis: &[String], case: &Case) -> Result<usize, Vec<String>> 
 }
 
 fn by_helm(helm: &Path, case: &Case) -> Result<String, String> {
+    let output = command(helm, case).output().map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// Returns the command by which helm renders a chart.
+pub fn command(helm: &Path, case: &Case) -> Command {
     let mut command = Command::new(helm);
     command.args(["template", "rel"]).arg(&case.chart).args([
         "-n",
@@ -167,14 +213,10 @@ fn by_helm(helm: &Path, case: &Case) -> Result<String, String> {
     for api in APIS {
         command.args(["--api-versions", api]);
     }
-    if let Some(values) = &case.values {
+    for values in &case.values {
         command.arg("-f").arg(values);
     }
-    let output = command.output().map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
+    command
 }
 
 /// Reads all files of a folder, by their paths in it.
@@ -205,23 +247,26 @@ pub fn load(path: &Path) -> Result<Chart, String> {
 }
 
 fn by_lakegen(apis: &[String], case: &Case, seed: u64) -> Result<Inflated, String> {
+    inflated(&capabilities(apis), case, &Compiled::default(), seed)
+}
+
+/// Returns what both take the cluster to be.
+pub fn capabilities(apis: &[String]) -> Capabilities {
+    Capabilities { kubernetes: KUBERNETES.into(), apis: apis.iter().cloned().collect::<BTreeSet<_>>().into() }
+}
+
+/// Reads and inflates a chart as [`command`] does.
+pub fn inflated(capabilities: &Capabilities, case: &Case, compiled: &Compiled, seed: u64) -> Result<Inflated, String> {
     let chart = load(&case.chart)?;
-    let values = match &case.values {
-        None => Map::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-            match yaml::read_one(&text).map_err(|error| error.to_string())? {
-                Value::Map(map) => map,
-                _ => Map::default(),
-            }
+    let mut read = Vec::new();
+    for path in &case.values {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        if let Value::Map(map) = yaml::read_one(&text).map_err(|error| error.to_string())? {
+            read.push(map);
         }
-    };
+    }
     let release = Release { name: "rel".into(), namespace: "space".into() };
-    let capabilities = Capabilities {
-        kubernetes: KUBERNETES.into(),
-        apis: apis.iter().cloned().collect::<std::collections::BTreeSet<_>>().into(),
-    };
-    let inflated = inflate::inflate(&chart, &values, &release, &capabilities, &Compiled::default(), seed);
+    let inflated = inflate::inflate(&chart, &values::merge_files(read), &release, capabilities, compiled, seed);
     inflated.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 

@@ -7,14 +7,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::Tally;
+use super::tools::Tools;
 
 #[path = "../../../tests/functions/cases.rs"]
-mod cases;
+pub mod cases;
 
 use cases::{Case, Expected};
+
+/// Reads the command line and compares or rewrites.
+pub fn start(arguments: &[String], tally: &mut Tally) -> anyhow::Result<()> {
+    let (bless, tools) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (false, Tools::default()),
+        ["bless"] => (true, Tools::default()),
+        ["--bin", folder] => (false, Tools::only(folder.into())),
+        ["bless", "--bin", folder] => (true, Tools::only(folder.into())),
+        _ => bail!("usage: cargo xtask oracle functions [bless] [--bin DIR]"),
+    };
+    let helm = tools.find("helm").context("there is no helm: use `--bin`, or install it as `.ci/run` does")?;
+    run(&crate::root(), &helm, bless, tally)
+}
 
 /// Compares or rewrites the tables below `root`, with the helm binary at `helm`.
 pub fn run(root: &Path, helm: &Path, bless: bool, tally: &mut Tally) -> anyhow::Result<()> {

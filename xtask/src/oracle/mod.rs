@@ -1,21 +1,21 @@
-//! `cargo xtask oracle functions [bless] [--bin DIR]`: helm judges the tables of template functions.
-//!
-//! `cargo xtask oracle [kustomize|kubeconform|helm|fetch|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
+//! `cargo xtask oracle [kustomize|kubeconform|helm|fetch|charts|functions|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]`:
 //! the real tools judge what lakegen writes.
 //!
 //! Every platform is compiled and written to a temporary folder; then kustomize builds it, kubeconform reads every object,
 //! helm reads the values, and each result is compared with what the compiler meant. One line per check, then
-//! `N passed, N failed`. lakegen itself never needs any of this.
+//! `N passed, N failed`. `oracle charts` and `oracle functions` hold inflation against helm itself, and are part of
+//! `all`; their own files say what they take. lakegen itself never needs any of this.
 
+pub mod charts; //      charts that lakegen inflates
+pub mod functions; //   each function of chart templates
 mod fetch; //       charts from a real registry and a real server
-mod functions; //   the functions of chart templates, case by case
 mod helm; //        the values as a chart sees them
 mod kubeconform; // every object against its schema
 mod kustomize; //   base and patches against the complete objects
 mod platforms; //   what is judged
 mod sets; //        Applications, also those that an ApplicationSet makes
 mod schemas; //     OpenAPI and CRDs → schemas as kubeconform wants them
-mod tools; //       where the binaries are, and many processes at once
+pub mod tools; //       where the binaries are, and many processes at once
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ use anyhow::{Context, bail, ensure};
 use platforms::Rendered;
 use tools::Tools;
 
-const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|fetch|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
+const USAGE: &str = "usage: cargo xtask oracle [kustomize|kubeconform|helm|fetch|charts|functions|all] [--bin DIR] [--shared DIR] [--charts DIR] [PLATFORM.toml…]";
 
 /// What the command line says.
 struct Options {
@@ -60,6 +60,17 @@ impl Tally {
         }
     }
 
+    /// Prints the sums.
+    ///
+    /// # Errors
+    /// When a check failed.
+    fn end(&self) -> anyhow::Result<()> {
+        let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
+        println!("{} passed, {} failed{skipped}", self.passed, self.failed);
+        ensure!(self.failed == 0, "the oracles disagree with lakegen");
+        Ok(())
+    }
+
     /// Counts a check that could not be made; on a build server that is a failure.
     fn skip(&mut self, name: &str, reason: &str) {
         if std::env::var("CI").is_ok_and(|ci| ci == "true") {
@@ -73,11 +84,19 @@ impl Tally {
 
 /// Judges the platforms and fails when one check did.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
-    if let Some((first, rest)) = arguments.split_first().filter(|(first, _)| *first == "functions") {
-        return judge_functions(first, rest);
+    let mut tally = Tally::default();
+    match arguments {
+        [word, rest @ ..] if word == "charts" => {
+            charts::run(rest, &mut tally)?;
+            return tally.end();
+        }
+        [word, rest @ ..] if word == "functions" => {
+            functions::start(rest, &mut tally)?;
+            return tally.end();
+        }
+        _ => {}
     }
     let options = Options::read(arguments)?;
-    let mut tally = Tally::default();
     let folder = tempfile::tempdir()?;
     let mut rendered = Vec::new();
     // What is fetched has nothing to do with what is rendered.
@@ -120,29 +139,16 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
                 .skip("fetch", "there is no `helm` or no `registry`: use `--bin`, or install them as `.ci/run` does"),
         }
     }
-    let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
-    println!("{} passed, {} failed{skipped}", tally.passed, tally.failed);
-    ensure!(tally.failed == 0, "the oracles disagree with lakegen");
-    Ok(())
-}
-
-/// The tables of functions need no platform.
-fn judge_functions(tool: &str, arguments: &[String]) -> anyhow::Result<()> {
-    let (mut tools, mut bless) = (Tools::default(), false);
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        match argument.as_str() {
-            "bless" => bless = true,
-            "--bin" => tools = Tools::only(rest.next().context("--bin needs a folder")?.into()),
-            _ => bail!("usage: cargo xtask oracle {tool} [bless] [--bin DIR]"),
+    if options.which == "all" {
+        match options.tools.find("helm") {
+            None => tally.skip("charts", "there is no such program: use `--bin`, or install it as `.ci/run` does"),
+            Some(helm) => {
+                functions::run(&crate::root(), &helm, false, &mut tally)?;
+                charts::judge(&helm, &[charts::fixtures()], true, &mut tally)?;
+            }
         }
     }
-    let helm = tools.find("helm").context("there is no helm: use `--bin`, or install it as `.ci/run` does")?;
-    let mut tally = Tally::default();
-    functions::run(&crate::root(), &helm, bless, &mut tally)?;
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    ensure!(tally.failed == 0, "helm disagrees with the tables");
-    Ok(())
+    tally.end()
 }
 
 type Judge = fn(&std::path::Path, &Options, &[Rendered], &mut Tally) -> anyhow::Result<()>;

@@ -1,0 +1,1 @@
+{{ define "twice" }}second{{ end }}{{ define "empty" }}not any more{{ end }}
