@@ -23,21 +23,25 @@ const STAGES: &[(&str, &[&str])] = &[
     ("catalog", &["parse", "catalog"]),
     ("lock", &["parse", "catalog", "lock"]),
     ("resolve", &["parse", "catalog", "resolve"]),
-    ("lower", &["parse", "catalog", "lock", "resolve", "lower"]),
-    ("check", &["parse", "catalog", "lock", "resolve", "lower", "check"]),
+    ("lower", &["parse", "catalog", "lock", "resolve", "helm", "lower"]),
+    ("check", &["parse", "catalog", "lock", "resolve", "helm", "lower", "check"]),
     ("emit", &["parse", "catalog", "resolve", "helm", "lower", "emit"]),
     ("sink", &["world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
     (
         "upgrade",
-        &["world", "parse", "catalog", "lock", "resolve", "helm", "lower", "check", "emit", "diff", "compile", "upgrade"],
+        &[
+            "world", "parse", "catalog", "lock", "resolve", "helm", "lower", "check", "emit", "diff", "compile",
+            "upgrade",
+        ],
     ),
     ("why", &["world", "parse", "catalog", "resolve", "lower", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
     ("fetch", &["catalog", "lock", "helm", "fetch"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] = &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "upgrade", "why", "edit", "fetch"];
+const ON_GROUND: &[&str] =
+    &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "upgrade", "why", "edit", "fetch"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;

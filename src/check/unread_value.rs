@@ -126,13 +126,18 @@ fn report(instance: &Instance, inflated: &Inflated, unread: &Unread) -> Diagnost
 pub fn nearest(inflated: &Inflated, path: &[String]) -> Vec<String> {
     let Some((last, parent)) = path.split_last() else { return Vec::new() };
     let asked = &inflated.seen.reads.asked;
-    let beside: BTreeSet<&str> =
-        asked.iter().filter(|other| other.len() == path.len() && other.starts_with(parent)).filter_map(|other| other.last()).map(String::as_str).collect();
+    let beside: BTreeSet<&str> = asked
+        .iter()
+        .filter(|other| other.len() == path.len() && other.starts_with(parent))
+        .filter_map(|other| other.last())
+        .map(String::as_str)
+        .collect();
     let found = near(last, beside);
     if !found.is_empty() {
         let whole = |key: &str| dotted(&parent.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>());
         return found.into_iter().map(whole).collect();
     }
-    let elsewhere: Vec<String> = asked.iter().filter(|other| other.last() == Some(last)).map(|other| dotted(other)).collect();
+    let elsewhere: Vec<String> =
+        asked.iter().filter(|other| other.last() == Some(last)).map(|other| dotted(other)).collect();
     if elsewhere.len() <= 3 { elsewhere } else { Vec::new() }
 }
