@@ -25,11 +25,17 @@ use registry::{Content, basic};
 use sandbox::{Ran, Sandbox};
 use server::{Reply, Request, Server, ok, raw, status};
 
-/// Returns bytes that look packed, different for each name.
+/// Returns a packed chart that makes nothing, different for each name.
 fn chart(name: &str) -> Vec<u8> {
-    let mut packer = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::fast());
-    packer.write_all(name.as_bytes()).unwrap();
-    packer.finish().unwrap()
+    let packer = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(packer);
+    let text = format!("apiVersion: v2\nname: chart\nversion: 1.0.0\ndescription: {name:?}\n");
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    archive.append_data(&mut header, "chart/Chart.yaml", text.as_bytes()).unwrap();
+    archive.into_inner().unwrap().finish().unwrap()
 }
 
 /// Returns a platform with one component per chart: name, repository, chart, version.

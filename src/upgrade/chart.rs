@@ -40,11 +40,11 @@ mod tests {
 
     #[test]
     fn what_differs_is_named() {
-        let dependency = |name: &str, version: &str| Dependency {
-            name: name.into(),
-            version: version.into(),
-            condition: format!("{name}.enabled"),
-            ..Dependency::default()
+        let dependency = |name: &str, version: &str| {
+            let mut dependency = Dependency::default();
+            (dependency.name, dependency.version) = (name.to_owned(), version.to_owned());
+            dependency.condition = format!("{name}.enabled");
+            dependency
         };
         let old = Metadata {
             app_version: "1".into(),

@@ -24,7 +24,8 @@ fn maps(old: &Map, new: &Map, set: &[Option<&Value>], path: &mut Vec<String>, ou
                     old: old.cloned(),
                     new: new.cloned(),
                     // A map that is set in part still takes the rest from the default.
-                    set: !set.is_empty()
+                    set: new.is_some()
+                        && !set.is_empty()
                         && set.iter().all(is_set)
                         && !matches!((old, new), (Some(Value::Map(_)), _) | (_, Some(Value::Map(_)))),
                 });

@@ -33,7 +33,7 @@ pub fn compare(pairs: &[Pair<'_>]) -> Vec<Unread> {
                 by_user: one.by == Where::User,
                 named: one.named,
                 gone: default(&pair.old, &one.path) && !default(&pair.new, &one.path),
-                near: if one.named { vec![] } else { nearest(inflated, &one.path) },
+                near: nearest(inflated, &one.path),
                 targets: vec![],
             });
             found.targets.push(pair.name.to_owned());

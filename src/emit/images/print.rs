@@ -31,7 +31,7 @@ fn target_text(list: &List) -> String {
             line(&format!("    {}: {} ({})", used.place.component, described(used), source(&used.place.source)));
         }
         if let Some(why) = floats(image) {
-            line(&format!("    floats: it {why}"));
+            line(&format!("    floats: {why}"));
         }
         let old: BTreeSet<&str> = uses.iter().filter_map(|used| used.was.as_deref()).collect();
         for old in old {
