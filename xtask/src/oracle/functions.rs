@@ -168,11 +168,3 @@ fn decode(text: &str) -> Vec<u8> {
     }
     out
 }
-
-/// Where the helm binary is.
-pub fn binary(folder: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let helm = folder.map_or_else(|| PathBuf::from("helm"), |folder| folder.join("helm"));
-    let found = Command::new(&helm).arg("version").output();
-    ensure!(found.is_ok_and(|output| output.status.success()), "there is no helm; name its folder with --bin");
-    Ok(helm)
-}
