@@ -16,6 +16,8 @@ use crate::helm::functions::{Function, Kind};
 const NO_VALUE: &str = "<no value>";
 /// What a step costs, when a byte that is made costs one.
 const STEP: usize = 8;
+/// What entering a template costs.
+const CALL: usize = 200;
 /// How often a template may be inside itself by `include` (`recursionMaxNums` there).
 const MAX_NESTED_NAME: usize = 1000;
 
@@ -88,6 +90,7 @@ impl Vm<'_> {
             return Err(Fail::limit(format!("templates call one another more than {} deep", self.limits.depth)));
         }
         self.depth += 1;
+        self.spend(CALL)?;
         if !template.file.is_empty() {
             self.running.push(template.file.clone());
         }
@@ -481,7 +484,7 @@ impl Vm<'_> {
             Some(compiled) => compiled.clone(),
             None => {
                 // A compiled text is kept, and is many times as large as the text.
-                self.spend(text.len().saturating_mul(16).saturating_add(1000))?;
+                self.spend(text.len().saturating_mul(16).saturating_add(5000))?;
                 let compiled = compile_tpl(text).map_err(|error| {
                     let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
                     let message = format!(

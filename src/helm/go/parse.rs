@@ -4,6 +4,7 @@
 //! out when it parses is found out here, and what it looks up when it runs is looked up once.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
@@ -19,8 +20,17 @@ const MAX_DEPTH: usize = 250;
 /// The first mistake, with its place.
 pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Template>, SyntaxError> {
     let tokens = lex::tokens(text)?;
-    let mut parser =
-        Parser { text, tokens, next: 0, depth: 0, ranges: 0, scope: Scope::default(), file, definitions: Vec::new() };
+    let mut parser = Parser {
+        text,
+        tokens,
+        next: 0,
+        depth: 0,
+        ranges: 0,
+        scope: Scope::default(),
+        file,
+        definitions: Vec::new(),
+        places: HashMap::new(),
+    };
     let body = parser.top()?;
     let own = parser.template(name.clone(), body);
     let mut all = vec![own];
@@ -38,6 +48,8 @@ struct Parser<'t> {
     scope: Scope,
     file: &'t Arc<str>,
     definitions: Vec<Template>,
+    /// Where each definition stands among them.
+    places: HashMap<Arc<str>, usize>,
 }
 
 /// The variables that can be named here, each in the slot of its index.
@@ -189,8 +201,11 @@ impl Parser<'_> {
         }
         let template = self.template(name, body);
         (self.scope, self.ranges) = (outer, ranges);
-        match self.definitions.iter().position(|other| other.name == template.name) {
-            None => self.definitions.push(template),
+        match self.places.get(&template.name).copied() {
+            None => {
+                self.places.insert(template.name.clone(), self.definitions.len());
+                self.definitions.push(template);
+            }
             Some(old) if is_empty(&self.definitions[old].body) => self.definitions[old] = template,
             Some(_) if is_empty(&template.body) => {}
             Some(_) => {
