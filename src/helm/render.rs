@@ -132,6 +132,9 @@ pub fn render(
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
     let lookups = vm.lookups().iter().cloned().collect();
     let mut texts: Vec<Arc<str>> = templates.0.values().map(|template| template.text.clone()).collect();
+    // Many templates share the text of one file, which may be long: by address first.
+    texts.sort_by_key(|text| text.as_ptr().addr());
+    texts.dedup_by(|one, other| Arc::ptr_eq(one, other));
     texts.sort();
     texts.dedup();
     let seen = Seen { reads: Reads::of(&values), unstable, lookups, texts, work: vm.used() };

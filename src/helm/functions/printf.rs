@@ -264,7 +264,7 @@ fn integer(out: &mut String, verb: char, value: i64, arg: &Val, flags: &Flags) {
     };
     let digits = match flags.precision {
         Some(0) if value == 0 => String::new(),
-        Some(precision) => format!("{digits:0>precision$}"),
+        Some(precision) => "0".repeat(precision.saturating_sub(digits.len())) + &digits,
         None => digits,
     };
     let prefix = match verb {

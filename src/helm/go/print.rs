@@ -149,6 +149,16 @@ pub fn float(f: f64, format: char, precision: Option<usize>) -> String {
     if f.is_infinite() {
         return if f > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
+    // Rust's own formatting takes no precision above 65535; no float has more than 1100 digits that are not 0.
+    const DIGITS: usize = 1100;
+    if let Some(more) = precision.and_then(|precision| precision.checked_sub(DIGITS)).filter(|more| *more > 0) {
+        let text = float(f, format, Some(DIGITS));
+        return match (format, text.find(['e', 'E'])) {
+            ('f' | 'F', _) => text + &"0".repeat(more),
+            ('e' | 'E', Some(at)) => format!("{}{}{}", &text[..at], "0".repeat(more), &text[at..]),
+            _ => text,
+        };
+    }
     match (format, precision) {
         ('f' | 'F', None) => format!("{f}"),
         ('f' | 'F', Some(precision)) => format!("{f:.precision$}"),
