@@ -208,6 +208,10 @@ fn set_off(name: &str, end: &End) -> Option<String> {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "about a hundred charts that use all they may: `cargo test --release --test bombs`"
+)]
 fn t50_t51_bombs_end_soon_and_small() {
     let bombs = Mutex::new(bombs().into_iter());
     let wrong = Mutex::new(Vec::new());
