@@ -115,7 +115,7 @@ fn charts_inflate_to_what_helm_prints() {
                         };
                         all.iter().map(show).collect::<String>()
                     };
-                    let diff = similar::TextDiff::from_lines(&show(&expected), &show(&found))
+                    let diff = similar::TextDiff::from_lines(show(&expected), show(&found))
                         .unified_diff()
                         .header("helm", "lakegen")
                         .to_string();

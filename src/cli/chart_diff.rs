@@ -175,7 +175,7 @@ impl ChartDiff {
         }
         if self.network.offline {
             for (chart, _) in unlocked {
-                all.push(self.found(session, &world, cache, chart)?);
+                all.push(found(session, &world, cache, chart)?);
             }
             return Ok(all);
         }
@@ -209,41 +209,40 @@ impl ChartDiff {
         // The places are those of the platform as it would be.
         if problems.is_empty() { Ok(all) } else { Err(after.failed(session, problems)) }
     }
+}
 
-    /// Finds a chart without a network, by name and version.
-    fn found(
-        &self,
-        session: &mut Session,
-        world: &dyn World,
-        cache: Option<&Cache>,
-        chart: &Chart,
-    ) -> Result<(Locked, Vec<u8>), Failure> {
-        let safe = lock::check_name(&chart.name).is_ok() && lock::check_version(&chart.version).is_ok();
-        let found = safe.then(|| store::named(world, cache, &chart.name, &chart.version)).flatten();
-        let Some((digest, bytes)) = found else {
-            return Err(Failure::environment(format!(
-                "chart {} {} is not at hand, and this is offline",
-                chart.name, chart.version
-            ))
-            .help("run it once where there is a network: what it fetches stays in the cache"));
-        };
-        let repository = lock::repository(&chart.repository).to_owned();
-        session.out.summary(&format!(
-            "note: chart {} {} was found by its name; whether it is the one of {repository} is not known offline",
+/// Finds a chart without a network, by name and version.
+fn found(
+    session: &mut Session,
+    world: &dyn World,
+    cache: Option<&Cache>,
+    chart: &Chart,
+) -> Result<(Locked, Vec<u8>), Failure> {
+    let safe = lock::check_name(&chart.name).is_ok() && lock::check_version(&chart.version).is_ok();
+    let found = safe.then(|| store::named(world, cache, &chart.name, &chart.version)).flatten();
+    let Some((digest, bytes)) = found else {
+        return Err(Failure::environment(format!(
+            "chart {} {} is not at hand, and this is offline",
             chart.name, chart.version
-        ));
-        let url = format!("{repository}/{}-{}.tgz", chart.name, chart.version);
-        let locked = Locked {
-            name: chart.name.clone(),
-            repository,
-            wanted: chart.version.clone(),
-            version: chart.version.clone(),
-            digest,
-            manifest: None,
-            url,
-        };
-        Ok((locked, bytes))
-    }
+        ))
+        .help("run it once where there is a network: what it fetches stays in the cache"));
+    };
+    let repository = lock::repository(&chart.repository).to_owned();
+    session.out.summary(&format!(
+        "note: chart {} {} was found by its name; whether it is the one of {repository} is not known offline",
+        chart.name, chart.version
+    ));
+    let url = format!("{repository}/{}-{}.tgz", chart.name, chart.version);
+    let locked = Locked {
+        name: chart.name.clone(),
+        repository,
+        wanted: chart.version.clone(),
+        version: chart.version.clone(),
+        digest,
+        manifest: None,
+        url,
+    };
+    Ok((locked, bytes))
 }
 
 /// Compiles the platform as it is; charts of other components need not be at hand.

@@ -331,12 +331,11 @@ struct Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        match self.left.checked_sub(count as u64) {
-            Some(left) => self.left = left,
-            None => {
-                self.crossed = true;
-                return Err(io::Error::other("it is too large"));
-            }
+        if let Some(left) = self.left.checked_sub(count as u64) {
+            self.left = left;
+        } else {
+            self.crossed = true;
+            return Err(io::Error::other("it is too large"));
         }
         Ok(count)
     }

@@ -92,13 +92,12 @@ pub fn inflate(
         .map_err(|error| one(ChartError::new(chart.name(), "", error.to_string())))?;
     let prepared = prepare::prepare(chart.clone(), values, &kubernetes)?;
     let (rendered, seen, mut warnings) = once(&prepared, release, capabilities, compiled, seed)?;
-    let rotating = match seen.unstable.is_empty() {
-        true => Vec::new(),
-        // Two renders with other random numbers show which fields hold some.
-        false => {
-            let (again, ..) = once(&prepared, release, capabilities, compiled, seed.wrapping_add(1))?;
-            rotating(&rendered, &again)
-        }
+    // Two renders with other random numbers show which fields hold some.
+    let rotating = if seen.unstable.is_empty() {
+        Vec::new()
+    } else {
+        let (again, ..) = once(&prepared, release, capabilities, compiled, seed.wrapping_add(1))?;
+        rotating(&rendered, &again)
     };
     warnings.splice(0..0, prepared.warnings);
     Ok(Inflated { rendered, seen, warnings, rotating, switches: switches(chart) })

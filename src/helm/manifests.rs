@@ -205,7 +205,7 @@ impl Sorter {
         let policies = annotation("helm.sh/hook-delete-policy").unwrap_or_default();
         let delete_policies = policies.split(',').map(|policy| policy.trim().to_lowercase());
         let delete_policies = delete_policies.filter(|policy| !policy.is_empty()).collect();
-        self.rendered.hooks.push(Hook { events, weight, delete_policies, item });
+        self.rendered.hooks.push(Hook { item, events, weight, delete_policies });
     }
 }
 

@@ -289,9 +289,10 @@ impl<'a> Fields<'a> {
     fn items(&self, name: &str) -> Result<Option<Vec<Self>>, ChartError> {
         let Some((key, value)) = self.find(name) else { return Ok(None) };
         let Value::List(list) = value else { return Err(self.wrong(key, value, "a list of maps")) };
-        let item = |(index, value): (usize, &'a Value)| match value {
-            Value::Map(map) => Ok(self.below(&[key, &index.to_string()], map)),
-            _ => {
+        let item = |(index, value): (usize, &'a Value)| {
+            if let Value::Map(map) = value {
+                Ok(self.below(&[key, &index.to_string()], map))
+            } else {
                 let mut error = self.wrong(key, value, "a list of maps");
                 error.message = format!("item {index} of `{key}` is {}, not a map", a_type(value));
                 Err(error)

@@ -41,9 +41,12 @@ pub struct Seen {
     pub work: u64,
 }
 
+/// By path and fingerprint of the text.
+type Known = HashMap<(Arc<str>, u64), Vec<Arc<Template>>>;
+
 /// Compiled templates by file, shared between the releases of one process.
 #[derive(Default)]
-pub struct Compiled(Mutex<HashMap<(Arc<str>, u64), Vec<Arc<Template>>>>);
+pub struct Compiled(Mutex<Known>);
 
 impl Compiled {
     fn get(&self, path: &Arc<str>, file: &File) -> Result<Vec<Arc<Template>>, ChartError> {

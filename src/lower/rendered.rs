@@ -168,7 +168,7 @@ fn objects(
         inflated.rendered.hooks.iter().filter_map(|hook| Some((hook, phase(&hook.events)?))).collect();
     let waves = waves(&hooks);
     let mut left_out = Vec::new();
-    let mut marked: Vec<(usize, usize, Vec<(&'static str, String)>)> = Vec::new();
+    let mut marked: Vec<(usize, Annotations)> = Vec::new();
     for (hook, phase) in &hooks {
         let deletes = matches!(phase.argocd, "PreDelete" | "PostDelete");
         if lowering.platform.engine == Engine::Flux && deletes {
@@ -177,11 +177,11 @@ fn objects(
         }
         let stage = if lowering.platform.engine == Engine::Flux { phase.stage } else { own };
         let count = add(stage, &hook.item, found);
-        marked.push((count, 0, annotations(lowering.platform.engine, hook, phase, &waves)));
+        marked.push((count, annotations(lowering.platform.engine, hook, phase, &waves)));
     }
     // The annotations belong to the objects that were added last, hook by hook.
     let mut end = made.len();
-    for (count, _, annotations) in marked.iter().rev() {
+    for (count, annotations) in marked.iter().rev() {
         for (_, lowered) in &mut made[end - count..end] {
             mark(&mut lowered.object, annotations);
         }
@@ -245,13 +245,11 @@ fn waves(hooks: &[(&Hook, Phase)]) -> BTreeMap<(&'static str, i64), i64> {
     waves
 }
 
+/// Names and texts of annotations.
+type Annotations = Vec<(&'static str, String)>;
+
 /// Returns the annotations by which the engine knows a hook.
-fn annotations(
-    engine: Engine,
-    hook: &Hook,
-    phase: &Phase,
-    waves: &BTreeMap<(&'static str, i64), i64>,
-) -> Vec<(&'static str, String)> {
+fn annotations(engine: Engine, hook: &Hook, phase: &Phase, waves: &BTreeMap<(&'static str, i64), i64>) -> Annotations {
     if engine == Engine::Flux {
         // A Job cannot be changed, so a new one takes the place of the old one when it differs
         // (fluxcd.io/flux/components/kustomize/kustomizations, Force).

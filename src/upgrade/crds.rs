@@ -24,7 +24,7 @@ pub fn compare(pairs: &[Pair<'_>]) -> Vec<Crd> {
 }
 
 fn definitions<'a>(half: &Half<'a>) -> BTreeMap<String, &'a Value> {
-    let items = half.inflations().filter_map(inflated).flat_map(|inflated| inflated.items());
+    let items = half.inflations().filter_map(inflated).flat_map(super::super::helm::inflate::Inflated::items);
     let definitions = items.filter(|item| item.kind() == "CustomResourceDefinition");
     definitions
         .filter_map(|item| {

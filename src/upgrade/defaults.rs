@@ -18,7 +18,7 @@ fn maps(old: &Map, new: &Map, set: &[Option<&Value>], path: &mut Vec<String>, ou
             (Some(Value::Map(old)), Some(Value::Map(new))) => maps(old, new, set, path, out),
             (old, new) if old == new => {}
             (old, new) => {
-                let is_set = |values: &Option<&Value>| values.is_some_and(|values| values.within(path).is_some());
+                let is_set = |values: Option<&Value>| values.is_some_and(|values| values.within(path).is_some());
                 out.push(DefaultValue {
                     path: dotted(path),
                     old: old.cloned(),
@@ -26,7 +26,7 @@ fn maps(old: &Map, new: &Map, set: &[Option<&Value>], path: &mut Vec<String>, ou
                     // A map that is set in part still takes the rest from the default.
                     set: new.is_some()
                         && !set.is_empty()
-                        && set.iter().all(is_set)
+                        && set.iter().copied().all(is_set)
                         && !matches!((old, new), (Some(Value::Map(_)), _) | (_, Some(Value::Map(_)))),
                 });
             }

@@ -20,6 +20,8 @@ const VERSION_LABELS: &[&str] = &["helm.sh/chart", "chart", "app.kubernetes.io/v
 
 /// Kind, namespace and name, with the API group first.
 type Id = (String, String, String, String);
+/// Objects by identity.
+type ById = BTreeMap<Id, Made>;
 
 /// An object with the template that made it.
 struct Made {
@@ -33,7 +35,7 @@ type Both<'m> = (Option<&'m Made>, Option<&'m Made>);
 /// Compares the objects of all targets whose charts could be rendered on both sides.
 pub fn compare(component: &str, pairs: &[Pair<'_>]) -> Changes {
     let mut labels = 0;
-    let mut sides: Vec<(&str, BTreeMap<Id, Made>, BTreeMap<Id, Made>)> = Vec::new();
+    let mut sides: Vec<(&str, ById, ById)> = Vec::new();
     for pair in pairs.iter().filter(|pair| pair.old.failure().is_none() && pair.new.failure().is_none()) {
         let (mut old, mut new) = (objects(&pair.old), objects(&pair.new));
         for (id, new) in &mut new {

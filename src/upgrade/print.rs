@@ -229,8 +229,8 @@ pub fn json(report: &Report) -> String {
 }
 
 /// Returns a value for programs; one with an integer beyond what JSON holds here as its YAML.
-fn plain(value: &Option<Value>) -> Json {
-    serde_json::to_value(value).unwrap_or_else(|_| value.as_ref().map(yaml::write).into())
+fn plain(value: Option<&Value>) -> Json {
+    serde_json::to_value(value).unwrap_or_else(|_| value.map(yaml::write).into())
 }
 
 fn upgrade_json(upgrade: &Upgrade) -> Json {
@@ -241,7 +241,7 @@ fn upgrade_json(upgrade: &Upgrade) -> Json {
     let defaults = upgrade
         .defaults
         .iter()
-        .map(|d| json!({ "path": d.path, "old": plain(&d.old), "new": plain(&d.new), "set_by_platform": d.set }));
+        .map(|d| json!({ "path": d.path, "old": plain(d.old.as_ref()), "new": plain(d.new.as_ref()), "set_by_platform": d.set }));
     json!({
         "name": upgrade.name, "old": upgrade.old, "new": upgrade.new, "metadata": facts.collect::<Vec<_>>(),
         "defaults": defaults.collect::<Vec<_>>(),
@@ -255,10 +255,9 @@ fn change_json(change: &Change) -> Json {
         Action::Destroy => "destroy",
     };
     let id = change.subject.object();
-    let hunks = change
-        .hunks
-        .iter()
-        .map(|h| json!({ "path": h.path, "old": plain(&h.old), "new": plain(&h.new), "hidden": h.masked }));
+    let hunks = change.hunks.iter().map(
+        |h| json!({ "path": h.path, "old": plain(h.old.as_ref()), "new": plain(h.new.as_ref()), "hidden": h.masked }),
+    );
     json!({
         "action": action,
         "object": change.subject.to_string(),

@@ -30,7 +30,8 @@ pub fn read(table: &str) -> Vec<Case> {
     let mut last = ' ';
     for (index, line) in table.lines().enumerate() {
         let sign = line.chars().next().unwrap_or(' ');
-        let (sign, text) = if line.starts_with("!~") { ('~', &line[2..]) } else { (sign, line.get(1..).unwrap_or("")) };
+        let own_words = line.strip_prefix("!~").map(|text| ('~', text));
+        let (sign, text) = own_words.unwrap_or_else(|| (sign, line.get(1..).unwrap_or("")));
         let text = text.strip_prefix(' ').unwrap_or(text);
         match (sign, cases.last_mut()) {
             ('>', Some(case)) if last == '>' => {

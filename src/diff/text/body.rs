@@ -44,7 +44,9 @@ pub fn render(change: &Change, paint: Paint) -> String {
 /// Returns the lines of hunks alone.
 pub fn hunks(hunks: &[Hunk], paint: Paint) -> String {
     let mut body = Body { out: String::new(), paint };
-    hunks.iter().for_each(|hunk| body.hunk(hunk));
+    for hunk in hunks {
+        body.hunk(hunk);
+    }
     body.out
 }
 

@@ -231,6 +231,7 @@ fn incompatible(a: &Val, b: &Val) -> Box<Fail> {
     Fail::new(format!("{a} and {b} cannot be compared; numbers of a values file are float64, literals are int"))
 }
 
+#[expect(clippy::float_cmp, reason = "Go compares floats bit by bit too")]
 fn equal(a: &Val, b: &Val) -> Outcome<bool> {
     Ok(match (basic(a), basic(b)) {
         (Basic::Int(a), Basic::Uint(b)) | (Basic::Uint(b), Basic::Int(a)) => a == i64::from(b),

@@ -1,5 +1,6 @@
 //! A compiled template and its data in, text out: text/template's evaluation (`text/template/exec.go`, Go 1.26) with
 //! `missingkey=zero`, as Helm runs it.
+#![expect(clippy::unnecessary_box_returns, reason = "a failure travels in its box, which keeps results small")]
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -301,27 +302,27 @@ impl Vm<'_> {
             (ExprKind::Number(number), Kind::Float) => Some(Val::Float(number.float)),
             _ => None,
         };
-        match val {
-            Some(val) => Ok(val),
-            None => {
-                let val = self.plain(expr, dot, run)?;
-                let fitted = match (&val, &expr.kind) {
-                    // A field that is nil still has Go's type `interface {}`; a variable or pipeline that is nil has none,
-                    // and becomes a nil map or list.
-                    (Val::Nil, ExprKind::Field(_) | ExprKind::Chain(..)) if wanted != Kind::Any => {
-                        Err(misfit(&val, wanted))
-                    }
-                    (Val::Nil, ExprKind::Variable(_, path)) if wanted != Kind::Any && !path.is_empty() => {
-                        Err(misfit(&val, wanted))
-                    }
-                    _ => fit(val, wanted),
-                };
-                fitted.map_err(|fail| placed(fail, run.template, expr.at))
-            }
+        if let Some(val) = val {
+            Ok(val)
+        } else {
+            let val = self.plain(expr, dot, run)?;
+            let fitted = match (&val, &expr.kind) {
+                // A field that is nil still has Go's type `interface {}`; a variable or pipeline that is nil has none,
+                // and becomes a nil map or list.
+                (Val::Nil, ExprKind::Field(_) | ExprKind::Chain(..)) if wanted != Kind::Any => {
+                    Err(misfit(&val, wanted))
+                }
+                (Val::Nil, ExprKind::Variable(_, path)) if wanted != Kind::Any && !path.is_empty() => {
+                    Err(misfit(&val, wanted))
+                }
+                _ => fit(val, wanted),
+            };
+            fitted.map_err(|fail| placed(fail, run.template, expr.at))
         }
     }
 
     /// Follows a path of names from a value; the last one may be a method with arguments.
+    #[expect(clippy::needless_pass_by_value, reason = "what was piped in is used up here")]
     fn fields(
         &mut self,
         receiver: Val,
@@ -480,23 +481,22 @@ impl Vm<'_> {
                 Val::Str(text.clone())
             });
         }
-        let compiled = match self.compiled.get(text) {
-            Some(compiled) => compiled.clone(),
-            None => {
-                // A compiled text is kept, and is many times as large as the text.
-                self.spend(text.len().saturating_mul(16).saturating_add(5000))?;
-                let compiled = compile_tpl(text).map_err(|error| {
-                    let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
-                    let message = format!(
-                        "{} (line {line}, column {column} of the text that `tpl` is given: {})",
-                        error.message,
-                        print::short(&Val::Str(text.clone()))
-                    );
-                    Fail::new(message)
-                })?;
-                self.compiled.insert(text.clone(), compiled.clone());
-                compiled
-            }
+        let compiled = if let Some(compiled) = self.compiled.get(text) {
+            compiled.clone()
+        } else {
+            // A compiled text is kept, and is many times as large as the text.
+            self.spend(text.len().saturating_mul(16).saturating_add(5000))?;
+            let compiled = compile_tpl(text).map_err(|error| {
+                let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
+                let message = format!(
+                    "{} (line {line}, column {column} of the text that `tpl` is given: {})",
+                    error.message,
+                    print::short(&Val::Str(text.clone()))
+                );
+                Fail::new(message)
+            })?;
+            self.compiled.insert(text.clone(), compiled.clone());
+            compiled
         };
         let scoped = compiled.definitions.is_some();
         self.scopes.extend(compiled.definitions);

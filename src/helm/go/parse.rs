@@ -314,15 +314,15 @@ impl Parser<'_> {
             let bound = parser.scope.names.len();
             let (body, ended) = parser.list()?;
             parser.scope.leave(bound);
-            let otherwise = parser.otherwise(ended, Some(keyword))?;
+            let otherwise = parser.otherwise(&ended, Some(keyword))?;
             parser.scope.close(known, gone);
             Ok(Branch { pipe, body, otherwise })
         })
     }
 
     /// The other branch, when `else` ended the first one.
-    fn otherwise(&mut self, ended: Ended, keyword: Option<Keyword>) -> Parsed<Vec<Node>> {
-        if ended == Ended::End {
+    fn otherwise(&mut self, ended: &Ended, keyword: Option<Keyword>) -> Parsed<Vec<Node>> {
+        if *ended == Ended::End {
             return Ok(Vec::new());
         }
         let word = self.peek_word();
@@ -354,7 +354,7 @@ impl Parser<'_> {
             let (body, ended) = parser.list()?;
             parser.ranges -= 1;
             parser.scope.leave(bound);
-            let otherwise = parser.otherwise(ended, None)?;
+            let otherwise = parser.otherwise(&ended, None)?;
             parser.scope.close(known, gone);
             Ok(Node::Range(Range { pipe, body, otherwise }))
         })
@@ -524,13 +524,14 @@ impl Parser<'_> {
             "or" => Callee::Or,
             "include" => Callee::Include,
             "tpl" => Callee::Tpl,
-            name => match functions::find(name) {
-                Some(function) => Callee::Plain(function),
-                None => {
+            name => {
+                if let Some(function) = functions::find(name) {
+                    Callee::Plain(function)
+                } else {
                     let message = format!("there is no function `{name}`");
                     return Err(SyntaxError::new(message, token.at.start));
                 }
-            },
+            }
         })
     }
 
@@ -560,7 +561,7 @@ impl Parser<'_> {
                     clippy::cast_precision_loss,
                     reason = "checked by casting back"
                 )]
-                let int = Some(float as i64).filter(|int| *int as f64 == float);
+                let int = Some(float as i64).filter(|int| (*int as f64).total_cmp(&float).is_eq());
                 Ok(Number { int, float, is_float })
             }
             _ => bad(format!("`{text}` is not a number that templates know")),
@@ -599,7 +600,7 @@ fn unquote(token: &str) -> Option<Cow<'_, str>> {
     let mut bytes = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(found) = rest.find('\\') {
-        bytes.extend_from_slice(rest[..found].as_bytes());
+        bytes.extend_from_slice(&rest.as_bytes()[..found]);
         let escape = rest[found + 1..].chars().next()?;
         rest = &rest[found + 1 + escape.len_utf8()..];
         let mut code = |digits: usize, radix: u32| -> Option<u32> {

@@ -143,14 +143,14 @@ fn write_item(out: &mut String, item: &Val, go_syntax: bool, depth: usize) {
 /// A float as Go's `strconv.FormatFloat(f, format, precision, 64)` writes it; `%v` is `g` without a precision, which
 /// takes to exponents from a million on.
 pub fn float(f: f64, format: char, precision: Option<usize>) -> String {
+    /// Rust's own formatting takes no precision above 65535; no float has more than 1100 digits that are not 0.
+    const DIGITS: usize = 1100;
     if f.is_nan() {
         return "NaN".to_owned();
     }
     if f.is_infinite() {
         return if f > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    // Rust's own formatting takes no precision above 65535; no float has more than 1100 digits that are not 0.
-    const DIGITS: usize = 1100;
     if let Some(more) = precision.and_then(|precision| precision.checked_sub(DIGITS)).filter(|more| *more > 0) {
         let text = float(f, format, Some(DIGITS));
         return match (format, text.find(['e', 'E'])) {

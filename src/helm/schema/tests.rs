@@ -40,7 +40,7 @@ fn nothing_is_fetched() {
         refuses(&format!("{{\"$schema\": \"http://example.com/{draft}\"}}"), "a: 1\n", "without fetching it");
     }
     assert!(checked(r#"{"properties": {"a": {"$ref": "urn:example:x"}}}"#, "a: 1\n").is_empty());
-    assert!(checked(r##"{"$id": "https://example.com/s", "properties": {"a": {"$ref": "https://example.com/s#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}"##, "a: 1\n").is_empty());
+    assert!(checked(r#"{"$id": "https://example.com/s", "properties": {"a": {"$ref": "https://example.com/s#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}"#, "a: 1\n").is_empty());
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn references_end() {
         r##"{"$dynamicRef": "#x", "$dynamicAnchor": "x"}"##,
         r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#", "$recursiveAnchor": true}"##,
         r##"{"$ref": "#/$defs/a", "$defs": {"a": {"if": {"$ref": "#/%24defs/a"}}}}"##,
-        r##"{"$id": "https://example.com/s", "$ref": "https://example.com/s"}"##,
-        r##"{"$id": "https://example.com/s", "$ref": "s"}"##,
+        r#"{"$id": "https://example.com/s", "$ref": "https://example.com/s"}"#,
+        r#"{"$id": "https://example.com/s", "$ref": "s"}"#,
         r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##,
         r##"{"properties": {"a": {"$anchor": "x", "$ref": "#x"}}}"##,
     ];
