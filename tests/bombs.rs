@@ -37,6 +37,7 @@ const DEEP: &str = "deep";
 const ITSELF: &str = "holds itself";
 const LARGE: &str = "larger than the 64 MiB";
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn bombs() -> Vec<(&'static str, String, End)> {
     let text = str::to_owned;
     let doubled = |start: &str, step: &str, times: usize| format!("{start}{}", step.repeat(times));
