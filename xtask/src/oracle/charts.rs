@@ -283,7 +283,11 @@ fn documents(text: &str) -> Result<Vec<Value>, yaml::ReadError> {
     let mut all = Vec::new();
     for piece in text.split("---\n# Source: ") {
         let piece = piece.split_once('\n').map_or("", |(_, rest)| rest);
-        all.extend(yaml::read_first(piece.trim_start_matches("---\n"))?.document.map(|document| document.value));
+        // A file of `crds/` may hold several.
+        for document in piece.split("\n---\n") {
+            let first = yaml::read_first(document.trim_start_matches("---\n"))?;
+            all.extend(first.document.map(|document| document.value));
+        }
     }
     Ok(all)
 }
