@@ -5,9 +5,10 @@ use std::mem::ManuallyDrop;
 use clap::{Args, ValueEnum};
 
 use super::charts::{self, Charts, Network};
+use super::diff::differs;
 use super::fetch::{at_hand, get};
 use super::project::{self, Project};
-use super::{Code, DONE, ENVIRONMENT, FINDINGS, Failure, Session, edited};
+use super::{Code, FINDINGS, Failure, Session, edited};
 use crate::catalog::Chart;
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, Level, Sources as Texts, Span, render};
@@ -83,16 +84,7 @@ impl ChartDiff {
             session.out.data(&text)?;
             Ok(!report.is_empty())
         });
-        match result {
-            Ok(false) => Ok(DONE),
-            Ok(true) if self.exit_code => Ok(FINDINGS),
-            Ok(true) if self.detailed_exitcode => Ok(ENVIRONMENT),
-            Ok(true) => Ok(DONE),
-            // A script must never take an error for "differs".
-            Err(failure) if self.exit_code => Err(failure.with_code(ENVIRONMENT)),
-            Err(failure) if self.detailed_exitcode => Err(failure.with_code(FINDINGS)),
-            Err(failure) => Err(failure),
-        }
+        differs(result, self.exit_code, self.detailed_exitcode)
     }
 
     fn compare(&self, session: &mut Session) -> Result<Report, Failure> {

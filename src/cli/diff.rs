@@ -52,16 +52,7 @@ impl Diff {
             session.out.data(&text)?;
             Ok(!changes.is_empty())
         });
-        match result {
-            Ok(false) => Ok(DONE),
-            Ok(true) if self.exit_code => Ok(FINDINGS),
-            Ok(true) if self.detailed_exitcode => Ok(ENVIRONMENT),
-            Ok(true) => Ok(DONE),
-            // A script must never take an error for "differs".
-            Err(failure) if self.exit_code => Err(failure.with_code(ENVIRONMENT)),
-            Err(failure) if self.detailed_exitcode => Err(failure.with_code(FINDINGS)),
-            Err(failure) => Err(failure),
-        }
+        differs(result, self.exit_code, self.detailed_exitcode)
     }
 
     fn compare(&self, session: &mut Session) -> Result<Changes, Failure> {
@@ -145,4 +136,20 @@ fn committed(project: &Project, revision: &str, prefix: &str, platform: &Platfor
 
 fn unreadable(revision: &str, folder: &str, path: &str, error: &ReadError) -> Failure {
     Failure::environment(format!("cannot read `{folder}/{path}` at `{revision}`: {}", crate::parse::read_reason(error)))
+}
+
+/// Returns the exit code of a comparison, as `--exit-code` and `--detailed-exitcode` ask for it.
+///
+/// # Errors
+/// The comparison's own, with a code that no script takes for "differs".
+pub(super) fn differs(result: Result<bool, Failure>, exit_code: bool, detailed: bool) -> Result<Code, Failure> {
+    match result {
+        Ok(false) => Ok(DONE),
+        Ok(true) if exit_code => Ok(FINDINGS),
+        Ok(true) if detailed => Ok(ENVIRONMENT),
+        Ok(true) => Ok(DONE),
+        Err(failure) if exit_code => Err(failure.with_code(ENVIRONMENT)),
+        Err(failure) if detailed => Err(failure.with_code(FINDINGS)),
+        Err(failure) => Err(failure),
+    }
 }

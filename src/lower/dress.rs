@@ -50,6 +50,9 @@ impl Lowering<'_> {
     /// Helm: every object of their kinds would go with them.
     pub(super) fn settle(&self, instance: &Instance, lowered: &mut Lowered) {
         place(Some(instance), lowered);
+        if kinds::is_builtin(lowered.object.api_version()) {
+            drop_unset(lowered.object.value_mut());
+        }
         if is_data(Some(instance), lowered) || lowered.object.kind() == "CustomResourceDefinition" {
             protect_from_pruning(lowered.object.value_mut());
         }
@@ -104,10 +107,40 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
+/// Removes members that a chart left empty from an object of a built-in kind: to the API server null is the same as
+/// nothing there, and schemas refuse it. Entries of maps of strings stay, because null is an empty string in them.
+fn drop_unset(value: &mut Value) {
+    const STRINGS: [&str; 7] =
+        ["annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "stringData"];
+    match value {
+        Value::Map(map) => {
+            map.retain(|_, inner| *inner != Value::Null);
+            map.iter_mut().filter(|(key, _)| !STRINGS.contains(&&***key)).for_each(|(_, inner)| drop_unset(inner));
+        }
+        Value::List(list) => list.iter_mut().for_each(drop_unset),
+        _ => {}
+    }
+}
+
 /// Puts a member of `metadata` right behind `name`.
 fn insert_after_name(value: &mut Value, key: &str, new: Value) {
     if let Some(metadata) = value.as_map_mut().and_then(|m| m.get_mut("metadata")).and_then(Value::as_map_mut) {
         let index = metadata.get_index_of("name").map_or(0, |i| i + 1);
         metadata.shift_insert(index, key.into(), new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::yaml;
+
+    #[test]
+    fn what_a_chart_left_empty_goes_and_strings_stay() {
+        let text = "metadata: {name: a, labels: null}\nspec: {items: [{x: null, y: 1}]}\ndata: {key: null}\n";
+        let mut value = yaml::read_one(text).unwrap();
+        drop_unset(&mut value);
+        let left = yaml::read_one("metadata: {name: a}\nspec: {items: [{y: 1}]}\ndata: {key: null}\n").unwrap();
+        assert_eq!(value, left);
     }
 }

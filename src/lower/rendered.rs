@@ -140,7 +140,7 @@ fn objects(
     found: &mut Vec<Diagnostic>,
 ) {
     let mut made: Vec<(Stage, Lowered)> = Vec::new();
-    let mut add = |stage: Stage, item: &Item, found: &mut Vec<Diagnostic>| {
+    let mut add = |stage: Stage, item: &Item, annotations: &[(&'static str, String)]| {
         let origin = Origin {
             file: item.template.clone(),
             line: item.origin_of(&["kind"]),
@@ -149,49 +149,39 @@ fn objects(
         };
         let mut lowered = Vec::new();
         take(item.document.value.clone(), &origin, &mut lowered, found);
-        let count = lowered.len();
+        if !annotations.is_empty() {
+            lowered.iter_mut().for_each(|one| mark(&mut one.object, annotations));
+        }
         made.extend(lowered.into_iter().map(|one| (stage, one)));
-        count
     };
     let own = match inflation.part {
         Portion::Crds => Stage::Crds,
         _ => Stage::Release,
     };
     for item in &inflated.rendered.crds {
-        add(Stage::Crds, item, found);
+        add(Stage::Crds, item, &[]);
     }
     for item in &inflated.rendered.objects {
         let stage = if item.kind() == "CustomResourceDefinition" { Stage::Crds } else { own };
-        add(stage, item, found);
+        add(stage, item, &[]);
     }
+    let flux = lowering.platform.engine == Engine::Flux;
     let hooks: Vec<(&Hook, Phase)> =
         inflated.rendered.hooks.iter().filter_map(|hook| Some((hook, phase(&hook.events)?))).collect();
     let waves = waves(&hooks);
     let mut left_out = Vec::new();
-    let mut marked: Vec<(usize, Annotations)> = Vec::new();
     for (hook, phase) in &hooks {
-        let deletes = matches!(phase.argocd, "PreDelete" | "PostDelete");
-        if lowering.platform.engine == Engine::Flux && deletes {
+        if flux && matches!(phase.argocd, "PreDelete" | "PostDelete") {
             left_out.push(format!("{} `{}`", hook.item.kind(), name(&hook.item)));
-            continue;
+        } else {
+            let stage = if flux { phase.stage } else { own };
+            add(stage, &hook.item, &annotations(lowering.platform.engine, hook, phase, &waves));
         }
-        let stage = if lowering.platform.engine == Engine::Flux { phase.stage } else { own };
-        let count = add(stage, &hook.item, found);
-        marked.push((count, annotations(lowering.platform.engine, hook, phase, &waves)));
-    }
-    // The annotations belong to the objects that were added last, hook by hook.
-    let mut end = made.len();
-    for (count, annotations) in marked.iter().rev() {
-        for (_, lowered) in &mut made[end - count..end] {
-            mark(&mut lowered.object, annotations);
-        }
-        end -= count;
     }
     let Some(unit) = out.units.get_mut(&inflation.component) else { return };
     for (stage, mut lowered) in made {
         lowering.settle(instance, &mut lowered);
-        if lowering.platform.engine == Engine::ArgoCd && lowered.object.value().json_size() >= ANNOTATION_BYTES / 5 * 4
-        {
+        if !flux && lowered.object.value().json_size() >= ANNOTATION_BYTES / 5 * 4 {
             apply_by_server(&mut lowered.object);
         }
         unit.stages.entry(stage).or_default().push(lowered);

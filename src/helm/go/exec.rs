@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::lex::SyntaxError;
+use super::origins::{Mark, origins};
 use super::print;
 use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, place};
 use super::value::{List, Of, Str, Table, Val};
@@ -19,8 +20,6 @@ const NO_VALUE: &str = "<no value>";
 const STEP: usize = 8;
 /// What entering a template costs.
 const CALL: usize = 200;
-/// How often a template may be inside itself by `include` (`recursionMaxNums` there).
-const MAX_NESTED_NAME: usize = 1000;
 
 /// A text that `tpl` compiled: itself, and what it defines.
 #[derive(Clone)]
@@ -463,9 +462,6 @@ impl Vm<'_> {
         let Some(template) = self.template(name) else {
             return Err(Fail::new(format!("there is no template `{name}` to include")));
         };
-        if self.depth as usize > MAX_NESTED_NAME {
-            return Err(Fail::limit(format!("`{name}` includes itself without end")));
-        }
         let mut out = String::new();
         match self.run(&template, data, &mut out) {
             Ok(()) => Ok(Val::Str(Rc::from(out))),
@@ -510,29 +506,6 @@ impl Vm<'_> {
             Err(fail) => Err(outward(fail)),
         }
     }
-}
-
-/// Which place of a file printed what stands from some offset on.
-pub(super) struct Mark {
-    out: usize,
-    at: u32,
-    /// Printed as it stands in the file.
-    verbatim: bool,
-}
-
-/// Returns the line of the template, from 1, that printed each line.
-fn origins(out: &str, marks: &[Mark], text: &str) -> Vec<u32> {
-    let newlines: Vec<usize> = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-    let mut start = 0;
-    let mut lines = Vec::new();
-    for line in out.split_inclusive('\n') {
-        let first = start + line.len() - line.trim_start().len();
-        let found = marks.partition_point(|mark| mark.out <= first).checked_sub(1).and_then(|last| marks.get(last));
-        let at = found.map_or(0, |mark| mark.at as usize + if mark.verbatim { first - mark.out } else { 0 });
-        lines.push(u32::try_from(newlines.partition_point(|newline| *newline < at) + 1).unwrap_or(u32::MAX));
-        start += line.len();
-    }
-    lines
 }
 
 fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {

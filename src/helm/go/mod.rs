@@ -2,6 +2,8 @@
 
 pub mod exec; //  tree and data → text
 pub mod lex; //   text → tokens
+mod literal; //   integers and strings as they are written
+mod origins; //   printed lines → lines of the template
 pub mod parse; // tokens → tree
 pub mod print; // values → text, as fmt prints them
 pub mod tree; //  the compiled form

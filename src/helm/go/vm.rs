@@ -108,7 +108,7 @@ pub struct Vm<'t> {
     lookups: BTreeSet<String>,
     pub(super) running: Vec<Arc<str>>,
     /// Places of the file that runs now, by what they have printed.
-    pub(super) marks: Vec<super::exec::Mark>,
+    pub(super) marks: Vec<super::origins::Mark>,
     /// Compiled regular expressions, for the functions that take one.
     pub patterns: HashMap<Str, Rc<regex::Regex>>,
 }
