@@ -413,7 +413,19 @@ fn what_helm_passes_over_is_told() {
             "c/values.yaml:2: Helm reads the first document of this file only",
         ]
     );
-    let values =
-        yaml::read_one("a: {b: [1, 9007199254740993]}\nc: 9007199254740992\nd: -9223372036854775807\n").unwrap();
-    assert_eq!(values::inexact_integers(values.as_map().unwrap()), [vec!["a", "b", "1"], vec!["d"]]);
+    let values = yaml::read_one(
+        "a: {b: [1, 9007199254740993]}\nc: 9007199254740992\nd: -9223372036854775807\ne: 1000000\nf: 999999\n",
+    )
+    .unwrap();
+    let large = values::large_integers(values.as_map().unwrap());
+    let large: Vec<_> = large.iter().map(|one| (one.path.join("."), &*one.printed, one.written - one.kept)).collect();
+    assert_eq!(
+        large,
+        [
+            ("a.b.1".to_owned(), "9.007199254740992e+15", 1),
+            ("c".to_owned(), "9.007199254740992e+15", 0),
+            ("d".to_owned(), "-9.223372036854776e+18", 1),
+            ("e".to_owned(), "1e+06", 0),
+        ]
+    );
 }

@@ -2,7 +2,8 @@
 //! by field, types too.
 //!
 //! `charts.rs` says what stands in those folders and keeps `expected.yaml` as helm prints it. Charts of `fails-…` are
-//! refused by helm while it renders; `refused.txt` has our message, asked anew with `LAKEGEN_BLESS=1`.
+//! refused by helm while it renders; `refused.txt` has our message and the value that caused it, asked anew with
+//! `LAKEGEN_BLESS=1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -137,7 +138,11 @@ fn what_helm_refuses_is_refused_with_a_place() {
             wrong.push(format!("{}: not refused", name(case)));
             continue;
         };
-        let text: String = errors.iter().map(|error| format!("{error}\n")).collect();
+        let by = |error: &ChartError| match error.value.join(".") {
+            value if value.is_empty() || !name(case).starts_with("fails-") => String::new(),
+            value => format!("  because of `{value}`\n"),
+        };
+        let text: String = errors.iter().map(|error| format!("{error}\n{}", by(error))).collect();
         let path = case.join("refused.txt");
         if std::env::var_os("LAKEGEN_BLESS").is_some() {
             fs::write(path, text).unwrap();

@@ -1,13 +1,14 @@
 //! What running the charts shows besides values: `chart-refused`, `chart-not-seen`, `unstable-template`.
 
-use super::unknown_value::{self, shown};
+use super::unknown_value::{self, Where, dotted, shown};
 use super::{Context, Findings};
 use crate::code;
-use crate::diag::{Diagnostic, Level, quoted_list};
+use crate::diag::{Diagnostic, Level, Span, quoted_list};
 use crate::helm::ChartError;
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::{Inflation, Sight};
 use crate::lower::rendered;
+use crate::manifest::value::Value;
 use crate::resolve::{Engine, Instance};
 
 code!(
@@ -45,7 +46,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             match &inflation.sight {
                 Sight::Failed(errors) => {
                     for error in errors {
-                        findings.component(index, &inflation.component, refused(context, instance, inflation, error));
+                        let values = manifests.units.get(&inflation.component).and_then(|unit| unit.values.as_deref());
+                        let refused = refused(context, instance, inflation, error, values);
+                        findings.component(index, &inflation.component, refused);
                     }
                 }
                 Sight::Inflated(inflated) if !rendered && !inflated.rotating.is_empty() => {
@@ -61,7 +64,13 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
 }
 
-fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, error: &ChartError) -> Diagnostic {
+fn refused(
+    context: &Context<'_>,
+    instance: &Instance,
+    inflation: &Inflation,
+    error: &ChartError,
+    values: Option<&Value>,
+) -> Diagnostic {
     let place = match (error.file.as_str(), error.line) {
         ("", _) => error.chart.clone(),
         (file, None) => format!("{}/{file}", error.chart),
@@ -72,13 +81,28 @@ fn refused(context: &Context<'_>, instance: &Instance, inflation: &Inflation, er
         format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
     let at = match error.value.is_empty() {
         true => instance.table.get("values").map_or(instance.span, |entry| entry.key),
-        false => unknown_value::find(context.sources, instance, &shown(&error.value)).0.1,
+        false => closest(context, instance, &shown(&error.value)),
     };
     let diagnostic = Diagnostic::error(&CHART_REFUSED, message).at(at, "").note(format!("in {place}"));
+    let missing = !error.value.is_empty() && values.and_then(|values| values.within(&error.value)).is_none();
     match &error.help {
         Some(help) => diagnostic.help(help.clone()),
+        None if missing => {
+            diagnostic.help(format!("the chart asks for `values.{}`, which is not set", dotted(&shown(&error.value))))
+        }
         None => diagnostic,
     }
+}
+
+/// Returns where a value is written: the value itself, or the key of the closest table around it that the user wrote.
+fn closest(context: &Context<'_>, instance: &Instance, path: &[String]) -> Span {
+    let whole = unknown_value::find(context.sources, instance, path);
+    let user = |found: &((Span, Span), Where)| found.1 == Where::User;
+    let around = || {
+        let tables = (1..path.len()).rev().map(|keys| unknown_value::find(context.sources, instance, &path[..keys]));
+        tables.into_iter().find(user).map(|((key, _), _)| key)
+    };
+    if user(&whole) { whole.0.1 } else { around().unwrap_or(whole.0.1) }
 }
 
 fn not_seen(instance: &Instance, inflation: &Inflation) -> Diagnostic {

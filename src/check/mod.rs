@@ -8,6 +8,7 @@ mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
 mod unread_value; //             unread-value
+mod large_integer; //            large-integer
 mod chart_sight; //              chart-refused, chart-not-seen, unstable-template
 mod hook_deadlock; //            hook-deadlock
 mod project_kind; //             project-kind
@@ -46,6 +47,7 @@ pub static CODES: &[&Code] = &[
     &unknown_value::WRONG_VALUE_TYPE,
     &unknown_value::UNSEEN_CHART,
     &unread_value::UNREAD_VALUE,
+    &large_integer::LARGE_INTEGER,
     &chart_sight::CHART_REFUSED,
     &chart_sight::CHART_NOT_SEEN,
     &chart_sight::UNSTABLE_TEMPLATE,
@@ -74,6 +76,7 @@ pub static CODES: &[&Code] = &[
 static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_value::check,
     unread_value::check,
+    large_integer::check,
     chart_sight::check,
     hook_deadlock::check,
     project_kind::check,

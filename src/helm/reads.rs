@@ -57,8 +57,11 @@ pub(super) fn latest(values: &Table) -> Vec<Asked> {
     all.into_iter().map(|(_, asked)| asked).collect()
 }
 
+/// Takes a path, the value that is there, and when it was last asked for; 0 is never.
+type Visit<'v> = dyn FnMut(&[String], Option<&Val>, u64) + 'v;
+
 /// Visits all values that were read or missed, with the time of the last reading, and the topmost of those that were not.
-fn walk(table: &Table, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String], Option<&Val>, u64)) {
+fn walk(table: &Table, path: &mut Vec<String>, visit: &mut Visit<'_>) {
     for (key, at) in table.missed() {
         path.push(key.to_string());
         visit(path, None, at);
@@ -76,7 +79,7 @@ fn walk(table: &Table, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String], 
     }
 }
 
-fn below(val: &Val, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String], Option<&Val>, u64)) {
+fn below(val: &Val, path: &mut Vec<String>, visit: &mut Visit<'_>) {
     match val {
         Val::Map(table) => walk(table, path, visit),
         Val::List(list) => {

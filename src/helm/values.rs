@@ -5,12 +5,13 @@
 //! ([`Tables`]) that may be held in several places, not on trees.
 //!
 //! **Numbers.** Helm reads values through JSON into `float64`; only `--set` makes integers. [`Value::Int`] is kept here
-//! as written, and a template has to see it as a float. [`inexact_integers`] finds the ones that lose digits by that.
+//! as written, and a template has to see it as a float. [`large_integers`] finds the ones that show it.
 
 use indexmap::IndexMap;
 use std::sync::Arc;
 
 use super::chart::{Chart, subchart};
+use super::go::print;
 use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::{Map, Value};
 
@@ -66,9 +67,21 @@ pub fn at<'v>(values: &'v Map, path: &str) -> Option<&'v Value> {
     rest.map_or(Some(value), |rest| at(value.as_map()?, rest))
 }
 
-/// Finds the integers that a float cannot hold, by their paths: Helm changes their last digits.
-pub fn inexact_integers(values: &Map) -> Vec<Vec<String>> {
-    fn walk(value: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+/// An integer that templates print in another form than it is written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeInteger {
+    pub path: Vec<String>,
+    pub written: i128,
+    /// What a template prints that does not ask for an integer, as in `1e+06`.
+    pub printed: String,
+    /// What is left of it as a float; another number when a float cannot hold it.
+    pub kept: i128,
+}
+
+/// Finds the integers that Helm's floats print or keep otherwise: from a million on, Go prints an exponent.
+pub fn large_integers(values: &Map) -> Vec<LargeInteger> {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the loss is what is asked for")]
+    fn walk(value: &Value, path: &mut Vec<String>, found: &mut Vec<LargeInteger>) {
         let mut below = |key: String, value: &Value| {
             path.push(key);
             walk(value, path, found);
@@ -77,22 +90,21 @@ pub fn inexact_integers(values: &Map) -> Vec<Vec<String>> {
         match value {
             Value::Map(map) => map.iter().for_each(|(key, value)| below(key.to_string(), value)),
             Value::List(list) => list.iter().enumerate().for_each(|(index, value)| below(index.to_string(), value)),
-            Value::Int(int) if !is_exact(*int) => found.push(path.clone()),
+            Value::Int(written) => {
+                let printed = print::float(*written as f64, 'g', None);
+                if printed != written.to_string() {
+                    let kept = *written as f64 as i128;
+                    found.push(LargeInteger { path: path.clone(), written: *written, printed, kept });
+                }
+            }
             _ => {}
         }
     }
-    let (mut path, mut found) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     for (key, value) in values {
-        path.push(key.to_string());
-        walk(value, &mut path, &mut found);
-        path.pop();
+        walk(value, &mut vec![key.to_string()], &mut found);
     }
     found
-}
-
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the loss is what is asked for")]
-fn is_exact(int: i128) -> bool {
-    (int as f64) as i128 == int
 }
 
 pub(super) fn too_large(chart: &str) -> ChartError {

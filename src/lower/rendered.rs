@@ -150,7 +150,9 @@ fn objects(
         let mut lowered = Vec::new();
         take(item.document.value.clone(), &origin, &mut lowered, found);
         if !annotations.is_empty() {
-            lowered.iter_mut().for_each(|one| mark(&mut one.object, annotations));
+            for one in &mut lowered {
+                mark(&mut one.object, annotations);
+            }
         }
         made.extend(lowered.into_iter().map(|one| (stage, one)));
     };
