@@ -14,12 +14,13 @@ use std::fmt;
 use super::value::Value;
 
 mod lint; //    texts our event parser takes and Go refuses
+mod quick; //   the plain part of YAML in one pass → values
 mod read; //    events → values
 mod resolve; // plain scalar → type, as go-yaml v2 does it
 mod style; //   string → plain, quoted or literal
 mod write; //   values → block YAML
 
-pub use read::{read, read_first};
+pub use read::{compare, read, read_first};
 pub use resolve::float_key as float_text;
 pub use write::{write, write_all};
 
@@ -59,6 +60,20 @@ pub struct Duplicate {
 }
 
 impl Document {
+    /// Says how another reading of the same text differs.
+    fn differs(&self, other: &Self) -> Option<String> {
+        let sorted = |lines: &Lines| {
+            let mut all = lines.0.clone();
+            all.sort_unstable();
+            all
+        };
+        if self.value != other.value {
+            return Some(format!("{}\nis not\n{}", write(&self.value), write(&other.value)));
+        }
+        let same = self.line == other.line && sorted(&self.lines) == sorted(&other.lines);
+        (!same).then(|| "the lines of the nodes differ".to_owned())
+    }
+
     /// Returns the path of the node that stands on a line: the last and deepest one that begins there or before.
     pub fn path_at(&self, line: usize) -> Vec<String> {
         let lines: BTreeMap<u64, u32> = self.lines.0.iter().copied().collect();

@@ -13,7 +13,7 @@ use indexmap::IndexSet;
 
 use super::lint::{self, IndentingTabs};
 use super::resolve::{self, Scalar, Tag};
-use super::{Document, Duplicate, First, Lines, ReadError};
+use super::{Document, Duplicate, First, Lines, ReadError, quick};
 use crate::manifest::value::{Map, Value};
 
 /// Levels of maps and lists in one another; the deepest CRD schemas reach about 50.
@@ -37,6 +37,18 @@ const MAX_DUPLICATES: usize = 1_000;
 /// exceeds a limit.
 pub fn read(text: &str) -> Result<Vec<Document>, ReadError> {
     let tabs = lint::characters(text)?;
+    if let Some(document) = plain(text, &tabs) {
+        return Ok(vec![document]);
+    }
+    by_events(text, tabs)
+}
+
+/// Reads what is written in the plain part of YAML.
+fn plain(text: &str, tabs: &IndentingTabs) -> Option<Document> {
+    if tabs.any() { None } else { quick::read(text) }
+}
+
+fn by_events(text: &str, tabs: IndentingTabs) -> Result<Vec<Document>, ReadError> {
     let mut reader = Reader { text, tabs, ..Reader::default() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|e| scan_error(&e))?;
@@ -55,6 +67,9 @@ pub fn read(text: &str) -> Result<Vec<Document>, ReadError> {
 /// The first thing in that document that is not YAML, that sigs.k8s.io/yaml refuses or that exceeds a limit.
 pub fn read_first(text: &str) -> Result<First, ReadError> {
     let tabs = lint::characters(text)?;
+    if let Some(document) = plain(text, &tabs) {
+        return Ok(First { document: Some(document), duplicates: Vec::new(), rest: None });
+    }
     let mut reader = Reader { text, tabs, last_key_wins: true, ..Reader::default() };
     let mut events = Parser::new_from_str(text);
     for event in events.by_ref() {
@@ -75,6 +90,20 @@ pub fn read_first(text: &str) -> Result<First, ReadError> {
     });
     let Reader { mut documents, duplicates, .. } = reader;
     Ok(First { document: documents.pop(), duplicates, rest: rest.flatten() })
+}
+
+/// Reads a text twice, in one pass and by events, and says how they differ; none where the one pass leaves it alone.
+#[doc(hidden)]
+pub fn compare(text: &str) -> Option<Result<(), String>> {
+    let tabs = lint::characters(text).ok()?;
+    let quick = plain(text, &tabs)?;
+    Some(match by_events(text, tabs) {
+        Ok(slow) => match &slow[..] {
+            [slow] => quick.differs(slow).map_or(Ok(()), Err),
+            other => Err(format!("there are {} documents", other.len())),
+        },
+        Err(error) => Err(format!("it is refused: {error}")),
+    })
 }
 
 fn scan_error(error: &ScanError) -> ReadError {

@@ -41,6 +41,38 @@ fn reads_as_go_does() {
     }
 }
 
+/// Both readers, on all that there is to read here: small oddities, naughty strings, and every YAML file of the tests.
+#[test]
+fn one_pass_and_events_read_alike() {
+    let cases: Vec<Json> = serde_json::from_str(READS).unwrap();
+    let mut texts: Vec<String> = cases.iter().map(|case| case["yaml"].as_str().unwrap().to_owned()).collect();
+    texts.extend(
+        naughty::strings().iter().map(|text| write(&Value::map([(text.as_str(), Value::from(text.as_str()))]))),
+    );
+    texts.extend(naughty::strings().iter().map(|text| format!("a: {text}\nb:\n- {text}\n- c: {text}\n{text}: d\n")));
+    let oddities = texts.len();
+    for folder in ["tests", "examples"] {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in walkdir::WalkDir::new(root).into_iter().filter_map(Result::ok) {
+            if entry.path().extension().is_some_and(|extension| extension == "yaml") {
+                let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+                texts.extend(text.split("\n---\n").map(str::to_owned));
+                texts.push(text);
+            }
+        }
+    }
+    let mut taken = 0;
+    for (at, text) in texts.iter().enumerate() {
+        match compare(text) {
+            Some(Ok(())) => taken += usize::from(at >= oddities),
+            Some(Err(problem)) => panic!("{text:?}\n{problem}"),
+            None => {}
+        }
+    }
+    let files = texts.len() - oddities;
+    assert!(taken * 10 > files * 8, "the one pass takes {taken} of {files} texts only");
+}
+
 fn key_of(value: &Value) -> Option<&str> {
     value.as_map()?.keys().next().map(|key| &**key)
 }
