@@ -14,7 +14,7 @@ use std::process::Command;
 use lakegen::helm::ChartError;
 use lakegen::helm::archive::File;
 use lakegen::helm::chart::{Chart, read_document, subchart};
-use lakegen::helm::manifests::{self, Printed};
+use lakegen::helm::manifests::{self, Definitions, Printed};
 use lakegen::helm::prepare::{Prepared, prepare};
 use lakegen::helm::values;
 use lakegen::helm::version::Version;
@@ -198,7 +198,7 @@ fn charts_are_what_helm_makes_of_them() {
                     let texts: Vec<_> =
                         chart.templates.iter().map(|file| (named(file), file.text().unwrap())).collect();
                     let printed: Vec<_> = texts.iter().map(|(template, text)| Printed { template, text }).collect();
-                    let (rendered, _) = manifests::sort(&printed, &chart.crds()).unwrap();
+                    let (rendered, _) = manifests::sort(&printed, &chart.crds(), &Definitions::default()).unwrap();
                     let all =
                         rendered.crds.iter().chain(&rendered.objects).chain(rendered.hooks.iter().map(|h| &h.item));
                     let found: String =

@@ -5,13 +5,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use lakegen::helm::functions;
 use lakegen::helm::go::parse;
 use lakegen::helm::go::tree::Templates;
-use lakegen::helm::go::value::{Of, Val};
+use lakegen::helm::go::value::{Of, Str, Val};
 use lakegen::helm::go::vm::{Fail, FailKind, Limits, Vm};
 use lakegen::manifest::yaml;
 
@@ -36,11 +35,11 @@ fn tables() -> Vec<PathBuf> {
 fn render(text: &str, limits: Limits, seed: u64) -> Result<String, Box<Fail>> {
     let values = yaml::read(&fs::read_to_string(folder().join("values.yaml")).unwrap()).unwrap();
     let values = Val::Map(Val::from_values(values[0].value.as_map().unwrap(), Of::Values));
-    let dot = Val::map([(Rc::from("Values"), values)]);
+    let dot = Val::map([(Str::from("Values"), values)]);
     let name: Arc<str> = Arc::from("case");
     let parsed = parse::parse(&name, &name, &Arc::from(text)).map_err(|error| Fail::new(format!("{error:?}")))?;
     let mut templates = Templates::default();
-    templates.add(parsed.into_iter().map(Arc::new).collect());
+    templates.add(parsed);
     Vm::new(&templates, limits, seed).render("case", &dot).map(|(text, _)| text)
 }
 

@@ -4,6 +4,7 @@
 //! checked before memory is taken. Stricter than Helm 3.22 (`pkg/chart/loader/archive.go`) where two readers of one
 //! archive could see different files: links, entries of the same name, sizes told twice, data after the end.
 
+use std::hash::BuildHasher;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -40,6 +41,11 @@ impl File {
     /// Makes a file, without its byte order mark.
     pub fn new(name: impl Into<String>, data: &[u8]) -> Self {
         Self { name: name.into(), data: data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data).into() }
+    }
+
+    /// Returns a hash of the content, for finding what was made of it; who finds something compares the content too.
+    pub fn fingerprint(&self) -> u64 {
+        foldhash::fast::FixedState::with_seed(7).hash_one(&*self.data)
     }
 
     /// Returns the text, when it is UTF-8.

@@ -78,10 +78,11 @@ impl Ignore {
         if matches!(path, "" | "." | "./") {
             return false;
         }
+        let chars: Vec<char> = path.chars().collect();
+        let name = chars.iter().rposition(|c| *c == '/').map_or(&chars[..], |at| &chars[at + 1..]);
         self.rules.iter().any(|rule| {
-            let name = if rule.whole_path { path } else { path.rsplit('/').next().unwrap_or(path) };
             let fits = !rule.folders_only || is_folder;
-            let found = fits && matches(&rule.pattern, &name.chars().collect::<Vec<_>>());
+            let found = fits && matches(&rule.pattern, if rule.whole_path { &chars } else { name });
             found != rule.negated
         })
     }

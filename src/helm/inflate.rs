@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::chart::Chart;
+use super::chart::{Chart, Crd};
 use super::context::{Capabilities, Release};
+use super::go::vm::FailKind;
 use super::manifests::{self, Item, Printed, Rendered};
 use super::prepare::{self, Prepared};
-use super::render::{self, Compiled, Seen};
+use super::reads::Asked;
+use super::render::{self, Again, Compiled, Printed as File, Seen};
 use super::version::Version;
-use super::{ChartError, ChartWarning};
+use super::{ChartError, ChartWarning, values};
 use crate::manifest::value::{Map, Value};
 
 /// What a chart makes, and what was seen on the way.
@@ -90,70 +92,148 @@ pub fn inflate(
     let one = |error: ChartError| vec![error];
     let kubernetes = Version::parse(&capabilities.kubernetes)
         .map_err(|error| one(ChartError::new(chart.name(), "", error.to_string())))?;
-    let prepared = prepare::prepare(chart.clone(), values, &kubernetes)?;
-    let (rendered, seen, mut warnings) = once(&prepared, release, capabilities, compiled, seed)?;
-    // Two renders with other random numbers show which fields hold some.
-    let rotating = if seen.unstable.is_empty() {
-        Vec::new()
-    } else {
-        let (again, ..) = once(&prepared, release, capabilities, compiled, seed.wrapping_add(1))?;
-        rotating(&rendered, &again)
+    let run = |values: &Map| {
+        let prepared = prepare::prepare(chart.clone(), values, &kubernetes).map_err(Failed::from)?;
+        let mut inflated = on_thread(|| once(&prepared, release, capabilities, compiled, seed), chart.name())?;
+        inflated.warnings.splice(0..0, prepared.warnings);
+        Ok(Inflated { switches: switches(chart), ..inflated })
     };
-    warnings.splice(0..0, prepared.warnings);
-    Ok(Inflated { rendered, seen, warnings, rotating, switches: switches(chart) })
+    run(values).map_err(|failed: Failed| failed.blame(values, |values| run(values).is_ok()))
+}
+
+/// Why a chart cannot be inflated, and what it had asked for by then, the latest first.
+#[derive(Default)]
+struct Failed {
+    errors: Vec<ChartError>,
+    kind: FailKind,
+    asked: Vec<Asked>,
+}
+
+impl From<Vec<ChartError>> for Failed {
+    fn from(errors: Vec<ChartError>) -> Self {
+        Self { errors, ..Self::default() }
+    }
+}
+
+impl Failed {
+    /// Looks for the value that made the templates stop: the one they asked for last and did not find, or the one
+    /// without which they do not stop. Only so many are tried.
+    fn blame(mut self, values: &Map, works: impl Fn(&Map) -> bool) -> Vec<ChartError> {
+        const MOST_TRIED: usize = 24;
+        if let [error] = &mut self.errors[..]
+            && error.value.is_empty()
+        {
+            let lacking = self.asked.first().filter(|asked| asked.lacking).map(|asked| &asked.path);
+            let tried = || {
+                let given = self.asked.iter().filter_map(|asked| given(values, &asked.path));
+                given.take(MOST_TRIED).find(|path| works(&without(values, path)))
+            };
+            error.value = match self.kind {
+                FailKind::Limit => None,
+                FailKind::Missing | FailKind::Execution if lacking.is_some() => lacking.cloned(),
+                _ => tried().or_else(|| lacking.cloned()),
+            }
+            .unwrap_or_default()
+            .into();
+        }
+        self.errors
+    }
+}
+
+/// Returns where a value that is no map is given, if it is: globals of subcharts stand in the outermost chart's.
+fn given(values: &Map, path: &[String]) -> Option<Vec<String>> {
+    let at = |path: &[String]| {
+        let (first, rest) = path.split_first()?;
+        let value = values.get(first.as_str())?.within(rest)?;
+        (!matches!(value, Value::Map(_) | Value::Null)).then(|| path.to_vec())
+    };
+    at(path).or_else(|| at(&path[path.iter().position(|key| key == values::GLOBAL)?..]))
+}
+
+fn without(values: &Map, path: &[String]) -> Map {
+    fn remove(map: &mut Map, path: &[String]) {
+        match path {
+            [] => {}
+            [last] => drop(map.shift_remove(last.as_str())),
+            [first, rest @ ..] => match map.get_mut(first.as_str()) {
+                Some(Value::Map(map)) => remove(map, rest),
+                // A list is one value here.
+                _ => drop(map.shift_remove(first.as_str())),
+            },
+        }
+    }
+    let mut values = values.clone();
+    remove(&mut values, path);
+    values
 }
 
 /// Enough for the deepest evaluation that a render allows, in a debug build too; only what is used is ever taken.
 const STACK: usize = 192 << 20;
 
-/// Renders on a thread with stack enough.
-fn once(
-    prepared: &Prepared,
-    release: &Release,
-    capabilities: &Capabilities,
-    compiled: &Compiled,
-    seed: u64,
-) -> Result<(Rendered, Seen, Vec<ChartWarning>), Vec<ChartError>> {
-    let failed = || vec![ChartError::new(prepared.chart.name(), "", "the thread that renders charts could not run")];
-    let work = || here(prepared, release, capabilities, compiled, seed);
+/// Works on a thread with stack enough.
+fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, Failed> + Send, chart: &str) -> Result<T, Failed> {
+    let failed = || Failed::from(vec![ChartError::new(chart, "", "the thread that renders charts could not run")]);
     std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
         Ok(thread) => thread.join().unwrap_or_else(|_| Err(failed())),
         Err(_) => Err(failed()),
     })
 }
 
-fn here(
+fn once(
     prepared: &Prepared,
     release: &Release,
     capabilities: &Capabilities,
     compiled: &Compiled,
     seed: u64,
-) -> Result<(Rendered, Seen, Vec<ChartWarning>), Vec<ChartError>> {
-    let chart = &prepared.chart;
-    let (files, seen) =
-        render::render(chart, &prepared.values, release, capabilities, compiled, seed).map_err(|error| vec![error])?;
-    let printed: Vec<Printed<'_>> =
-        files.iter().map(|file| Printed { template: &file.file, text: &file.text }).collect();
+) -> Result<Inflated, Failed> {
+    let print = |seed, which: &Again| {
+        render::render(&prepared.chart, &prepared.values, release, capabilities, compiled, seed, which)
+            .map_err(|stopped| Failed { errors: vec![stopped.error], kind: stopped.kind, asked: stopped.asked })
+    };
+    let (files, seen) = print(seed, &Again::All)?;
+    let asked = |errors| Failed { errors, kind: FailKind::Chart, asked: seen.reads.given() };
+    let (mut rendered, warnings) = sort(files.iter(), &prepared.chart.crds(), compiled).map_err(asked)?;
     let origins: BTreeMap<&str, Arc<[u32]>> =
         files.iter().map(|file| (&*file.file, file.lines.clone().into())).collect();
-    let of_template = |mut error: ChartError| {
-        if let (Some(line), Some(lines)) = (error.line, origins.get(error.file.as_str())) {
-            error.line = lines.get(line.saturating_sub(1)).map(|line| *line as usize).or(error.line);
-        }
-        error
-    };
-    let sorted = manifests::sort(&printed, &chart.crds());
-    let (mut rendered, warnings) = sorted.map_err(|errors| errors.into_iter().map(of_template).collect::<Vec<_>>())?;
-    let warnings = warnings.into_iter().map(of_template).collect();
     let Rendered { objects, hooks, .. } = &mut rendered;
     for item in objects.iter_mut().chain(hooks.iter_mut().map(|hook| &mut hook.item)) {
         item.origins = origins.get(item.template.as_str()).cloned().unwrap_or_default();
     }
-    Ok((rendered, seen, warnings))
+    // Two renders with other random numbers show which fields hold some. Most templates print the same again.
+    let mut rotating = Vec::new();
+    if !seen.unstable.is_empty() {
+        let (again, _) = print(seed.wrapping_add(1), &seen.again)?;
+        let texts: BTreeMap<&str, &str> = files.iter().map(|file| (&*file.file, file.text.as_str())).collect();
+        let other = again.iter().filter(|other| texts.get(&*other.file) != Some(&other.text.as_str()));
+        let others: BTreeSet<&str> = other.clone().map(|file| &*file.file).collect();
+        let (again, _) = sort(other, &[], compiled)?;
+        rotating = rotating_fields(&rendered, &again, &others);
+    }
+    Ok(Inflated { rendered, seen, warnings, rotating, ..Inflated::default() })
 }
 
-/// Compares two renders of the same chart with the same values.
-fn rotating(one: &Rendered, two: &Rendered) -> Vec<Rotating> {
+/// Takes apart what the templates printed; errors and warnings point into the templates.
+fn sort<'f>(
+    files: impl Iterator<Item = &'f File> + Clone,
+    crds: &[Crd],
+    compiled: &Compiled,
+) -> Result<(Rendered, Vec<ChartWarning>), Vec<ChartError>> {
+    let lines: BTreeMap<&str, &[u32]> = files.clone().map(|file| (&*file.file, &*file.lines)).collect();
+    let of_template = |mut error: ChartError| {
+        if let (Some(line), Some(lines)) = (error.line, lines.get(error.file.as_str())) {
+            error.line = lines.get(line.saturating_sub(1)).map(|line| *line as usize).or(error.line);
+        }
+        error
+    };
+    let printed: Vec<Printed<'_>> = files.map(|file| Printed { template: &file.file, text: &file.text }).collect();
+    match manifests::sort(&printed, crds, &compiled.definitions) {
+        Ok((rendered, warnings)) => Ok((rendered, warnings.into_iter().map(of_template).collect())),
+        Err(errors) => Err(errors.into_iter().map(of_template).collect()),
+    }
+}
+
+/// Compares two renders of the same chart with the same values; the second has only what these templates printed.
+fn rotating_fields(one: &Rendered, two: &Rendered, templates: &BTreeSet<&str>) -> Vec<Rotating> {
     fn items(rendered: &Rendered) -> impl Iterator<Item = &Item> {
         rendered.objects.iter().chain(rendered.hooks.iter().map(|hook| &hook.item))
     }
@@ -163,7 +243,7 @@ fn rotating(one: &Rendered, two: &Rendered) -> Vec<Rotating> {
     };
     let others: BTreeMap<_, &Item> = items(two).map(|item| (identity(item), item)).collect();
     let mut found = Vec::new();
-    for item in items(one) {
+    for item in items(one).filter(|item| templates.contains(item.template.as_str())) {
         let (kind, namespace, name) = identity(item);
         let mut paths = Vec::new();
         match others.get(&(kind.clone(), namespace.clone(), name.clone())) {

@@ -4,8 +4,10 @@
 //! `pkg/action/action.go` (`renderResources`). A document is read as its consumers do, through sigs.k8s.io/yaml: of a
 //! key that is set twice the last one counts, which is told as a warning.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
+use super::archive::File;
 use super::chart::Crd;
 use super::{ChartError, ChartWarning, a_type};
 use crate::manifest::value::Value;
@@ -37,8 +39,8 @@ pub struct Item {
     pub template: String,
     /// The line of the printed text where the document begins, counted from 1.
     pub line: usize,
-    /// Its lines count from its own beginning.
-    pub document: Document,
+    /// Its lines count from its own beginning. Shared, because definitions are large and the same in every release.
+    pub document: Arc<Document>,
     /// For each line of the printed text, the line of the template that printed it; empty for what stands in `crds/`.
     pub origins: Arc<[u32]>,
 }
@@ -104,19 +106,62 @@ impl Event {
     }
 }
 
+/// Files of `crds/` that were read, by their texts: every release of a chart has the same, and they are large.
+#[derive(Default)]
+pub struct Definitions(Mutex<HashMap<u64, Definition>>);
+
+struct Definition {
+    data: Arc<[u8]>,
+    /// With the lines that they begin at.
+    documents: Vec<(usize, Arc<Document>)>,
+}
+
+impl Definitions {
+    fn get(&self, name: &str, file: &File) -> Option<Vec<Item>> {
+        let known = self.0.lock().ok()?;
+        let found = known.get(&file.fingerprint()).filter(|found| found.data == file.data)?;
+        let item = |(line, document): &(usize, Arc<Document>)| Item {
+            template: name.to_owned(),
+            line: *line,
+            document: document.clone(),
+            origins: Arc::default(),
+        };
+        Some(found.documents.iter().map(item).collect())
+    }
+
+    fn put(&self, file: &File, items: &[Item]) {
+        let documents = items.iter().map(|item| (item.line, item.document.clone())).collect();
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(file.fingerprint(), Definition { data: file.data.clone(), documents });
+        }
+    }
+}
+
 /// Takes apart what the templates printed and sorts it.
 ///
 /// Errors and warnings carry lines of the printed texts; [`ChartError::file`] is the template.
 ///
 /// # Errors
 /// Every text that is not YAML or has no usable head, at once.
-pub fn sort(printed: &[Printed<'_>], crds: &[Crd]) -> Result<(Rendered, Vec<ChartWarning>), Vec<ChartError>> {
+pub fn sort(
+    printed: &[Printed<'_>],
+    crds: &[Crd],
+    known: &Definitions,
+) -> Result<(Rendered, Vec<ChartWarning>), Vec<ChartError>> {
     let mut sorter = Sorter::default();
     for crd in crds {
         let name = format!("{}/{}", crd.chart, crd.file.name);
+        if let Some(items) = known.get(&name, &crd.file) {
+            sorter.rendered.crds.extend(items);
+            continue;
+        }
         match crd.file.text() {
             Some(text) => {
+                let told = (sorter.errors.len(), sorter.warnings.len());
                 let items = sorter.items(&name, text);
+                if told == (sorter.errors.len(), sorter.warnings.len()) {
+                    known.put(&crd.file, &items);
+                }
                 sorter.rendered.crds.extend(items);
             }
             None => sorter.errors.push(ChartError::new("", name, "this file is not UTF-8 text")),
@@ -174,7 +219,10 @@ impl Sorter {
             }
             let Some(document) = first.document else { continue };
             match check_head(&document) {
-                Ok(()) => items.push(Item { template: template.to_owned(), line, document, origins: Arc::default() }),
+                Ok(()) => {
+                    let (template, document) = (template.to_owned(), Arc::new(document));
+                    items.push(Item { template, line, document, origins: Arc::default() });
+                }
                 Err((path, message)) => {
                     let at = document.lines.line(path).unwrap_or(document.line);
                     self.errors.push(ChartError::new("", template, message).at(Some(line + at - 1)));
@@ -323,7 +371,7 @@ mod tests {
 
     fn sorted(texts: &[(&str, &str)]) -> Result<(Rendered, Vec<ChartWarning>), Vec<ChartError>> {
         let printed: Vec<_> = texts.iter().map(|(template, text)| Printed { template, text }).collect();
-        sort(&printed, &[])
+        sort(&printed, &[], &Definitions::default())
     }
 
     fn messages(all: &[ChartError]) -> Vec<String> {

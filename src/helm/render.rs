@@ -1,6 +1,6 @@
 //! A chart, values and a release in; what each template file prints out (`pkg/engine/engine.go`, Helm 3.22).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -10,10 +10,11 @@ use super::chart::{Chart, subchart};
 use super::context::{self, Capabilities, Files, Release};
 use super::go::lex::SyntaxError;
 use super::go::parse;
-use super::go::tree::{Template, Templates, place};
-use super::go::value::{Entry, Of, Str, Table, Val};
-use super::go::vm::{Fail, Limits, Vm};
-use super::reads::Reads;
+use super::go::tree::{Templates, place};
+use super::go::value::{self, Entry, Of, Str, Table, Val};
+use super::go::vm::{Fail, FailKind, Limits, Vm};
+use super::manifests::Definitions;
+use super::reads::{self, Asked, Reads};
 use crate::manifest::value::Map;
 
 /// What one file of templates printed.
@@ -33,6 +34,8 @@ pub struct Seen {
     pub reads: Reads,
     /// Functions that answer otherwise each time, and the files that call them.
     pub unstable: Vec<(&'static str, Vec<Arc<str>>)>,
+    /// The files to run to see what another seed changes: those that drew, or all when files work on common maps.
+    pub again: Again,
     /// What `lookup` was asked for; it finds nothing here, as in `helm template`.
     pub lookups: Vec<String>,
     /// The texts of all templates.
@@ -41,37 +44,64 @@ pub struct Seen {
     pub work: u64,
 }
 
-/// By path and fingerprint of the text.
-type Known = HashMap<(Arc<str>, u64), Vec<Arc<Template>>>;
+/// Which files are run.
+#[derive(Clone, Debug, Default)]
+pub enum Again {
+    #[default]
+    All,
+    Only(BTreeSet<Arc<str>>),
+}
 
-/// Compiled templates by file, shared between the releases of one process.
+/// Where a render stopped, and what its templates had asked for by then.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    pub error: ChartError,
+    pub kind: FailKind,
+    /// The latest first.
+    pub asked: Vec<Asked>,
+}
+
+/// By fingerprint of the text.
+type Known = HashMap<u64, parse::Compiled>;
+
+/// Templates and definitions by their texts, shared between the releases of one process: charts bring the same libraries.
 #[derive(Default)]
-pub struct Compiled(Mutex<Known>);
+pub struct Compiled {
+    templates: Mutex<Known>,
+    /// What `crds/` hold.
+    pub(super) definitions: Definitions,
+}
 
 impl Compiled {
-    fn get(&self, path: &Arc<str>, file: &File) -> Result<Vec<Arc<Template>>, ChartError> {
-        let key = (path.clone(), fingerprint(&file.data));
-        if let Some(found) = self.0.lock().ok().and_then(|known| known.get(&key).cloned())
-            && found.first().is_some_and(|template| template.text.as_bytes() == &*file.data)
-        {
+    /// Parses all templates of a chart and its subcharts.
+    ///
+    /// # Errors
+    /// The first that is not in the language.
+    pub fn warm(&self, chart: &Chart) -> Result<(), ChartError> {
+        self.below(chart, chart.name())
+    }
+
+    fn below(&self, chart: &Chart, path: &str) -> Result<(), ChartError> {
+        for file in &chart.templates {
+            self.get(&Arc::from(format!("{path}/{}", file.name)), file)?;
+        }
+        chart.dependencies.iter().try_for_each(|below| self.below(below, &subchart(path, below.name())))
+    }
+
+    fn get(&self, path: &Arc<str>, file: &File) -> Result<parse::Compiled, ChartError> {
+        let key = file.fingerprint();
+        let known = || self.templates.lock().ok()?.get(&key).cloned();
+        if let Some(found) = known().filter(|found| found.own.text.as_bytes() == &*file.data) {
             return Ok(found);
         }
         // Go takes bytes that are not UTF-8 as they are; YAML would refuse them later.
         let text: Arc<str> = Arc::from(String::from_utf8_lossy(&file.data));
-        let parsed = parse::parse(path, path, &text).map_err(|error| syntax_error(path, &text, &error))?;
-        let parsed: Vec<Arc<Template>> = parsed.into_iter().map(Arc::new).collect();
-        if let Ok(mut known) = self.0.lock() {
-            known.insert(key, parsed.clone());
+        let compiled = parse::compile(&text).map_err(|error| syntax_error(path, &text, &error))?;
+        if let Ok(mut known) = self.templates.lock() {
+            known.insert(key, compiled.clone());
         }
-        Ok(parsed)
+        Ok(compiled)
     }
-}
-
-fn fingerprint(data: &[u8]) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = foldhash::fast::FixedState::with_seed(7).build_hasher();
-    hasher.write(data);
-    hasher.finish()
 }
 
 fn syntax_error(path: &str, text: &str, error: &SyntaxError) -> ChartError {
@@ -95,7 +125,7 @@ struct Renderable {
     base: String,
 }
 
-/// Runs all templates of a chart whose dependencies are processed, with values that are merged.
+/// Runs the templates of a chart whose dependencies are processed, with values that are merged.
 ///
 /// # Errors
 /// What Helm would stop at, with chart, file and line.
@@ -106,7 +136,11 @@ pub fn render(
     capabilities: &Capabilities,
     compiled: &Compiled,
     seed: u64,
-) -> Result<(Vec<Printed>, Seen), ChartError> {
+    which: &Again,
+) -> Result<(Vec<Printed>, Seen), Box<Stopped>> {
+    value::enter_file(0);
+    value::has_crossed();
+    let stopped = |error, kind, asked| Box::new(Stopped { error, kind, asked });
     let values = Val::from_values(values, Of::Values);
     let mut sources = Vec::new();
     let shared = Shared { release: release.value(), capabilities: Val::object(capabilities.clone()) };
@@ -118,29 +152,35 @@ pub fn render(
     });
     let mut templates = Templates::default();
     for (source, file) in &sources {
-        templates.add(compiled.get(&source.path, file)?);
+        let compiled = compiled.get(&source.path, file);
+        let compiled = compiled.map_err(|error| stopped(error, FailKind::Execution, Vec::new()))?;
+        templates.add(compiled.templates(&source.path, &source.path));
     }
     let mut vm = Vm::new(&templates, Limits::default(), seed);
     let mut printed = Vec::with_capacity(sources.len());
-    for (source, _) in &sources {
+    for (number, (source, _)) in (1..).zip(&sources) {
         let base = source.path.rsplit('/').next().unwrap_or_default();
-        if base.starts_with('_') {
+        if base.starts_with('_') || matches!(which, Again::Only(files) if !files.contains(&source.path)) {
             continue;
         }
+        value::enter_file(0);
         source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
-        let (text, lines) =
-            vm.render(&source.path, &Val::Map(source.data.clone())).map_err(|fail| failed(&fail, &source.path))?;
+        value::enter_file(number);
+        let (text, lines) = vm
+            .render(&source.path, &Val::Map(source.data.clone()))
+            .map_err(|fail| stopped(failed(&fail, &source.path), fail.kind, reads::latest(&values)))?;
         printed.push(Printed { file: source.path.clone(), text, lines });
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
+    let again = if value::has_crossed() { Again::All } else { Again::Only(vm.drawing().clone()) };
     let lookups = vm.lookups().iter().cloned().collect();
-    let mut texts: Vec<Arc<str>> = templates.0.values().map(|template| template.text.clone()).collect();
+    let mut texts: Vec<Arc<str>> = templates.0.values().map(|template| template.code.text.clone()).collect();
     // Many templates share the text of one file, which may be long: by address first.
     texts.sort_by_key(|text| text.as_ptr().addr());
     texts.dedup_by(|one, other| Arc::ptr_eq(one, other));
     texts.sort();
     texts.dedup();
-    let seen = Seen { reads: Reads::of(&values), unstable, lookups, texts, work: vm.used() };
+    let seen = Seen { reads: Reads::of(&values), unstable, again, lookups, texts, work: vm.used() };
     Ok((printed, seen))
 }
 

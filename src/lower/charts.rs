@@ -20,9 +20,6 @@ use crate::manifest::value::{Map, Value};
 use crate::world::charts::Digest;
 use crate::world::{ReadError, World};
 
-/// Stack of the thread that inflates: templates call one another deeply.
-const STACK: usize = 256 << 20;
-
 /// What is seen of a chart.
 #[derive(Clone, Debug)]
 pub enum Sight {
@@ -111,17 +108,11 @@ impl<'w> Charts<'w> {
         jobs.into_iter().zip(sights).map(inflation).collect()
     }
 
-    /// Inflates on a thread with stack enough for charts, when there is a lock.
     fn all(&self, jobs: &[(String, Portion, Job)]) -> Vec<Sight> {
-        if self.lock.is_none() {
-            return vec![Sight::NoLock; jobs.len()];
+        match self.lock {
+            Some(_) => jobs.iter().map(|(.., job)| self.one(job)).collect(),
+            None => vec![Sight::NoLock; jobs.len()],
         }
-        let work = || jobs.iter().map(|(.., job)| self.one(job)).collect::<Vec<_>>();
-        let failed = || vec![Sight::Unreadable("the thread that inflates charts could not run".into()); jobs.len()];
-        std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-            Ok(thread) => thread.join().unwrap_or_else(|_| failed()),
-            Err(_) => failed(),
-        })
     }
 
     fn one(&self, job: &Job) -> Sight {

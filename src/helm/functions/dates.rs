@@ -3,7 +3,6 @@
 //! The local zone is UTC, as it is where charts are rendered in CI and by Argo CD and Flux.
 
 use std::any::Any;
-use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
@@ -184,7 +183,7 @@ impl Object for Time {
     }
 
     fn plain(&self) -> Val {
-        Val::Str(Rc::from(self.format("2006-01-02T15:04:05.999999999Z07:00")))
+        Val::Str(Str::from(self.format("2006-01-02T15:04:05.999999999Z07:00")))
     }
 
     fn as_any(&self) -> &dyn Any {

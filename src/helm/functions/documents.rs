@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::super::go::value::{List, Of, Table, Val};
+use super::super::go::value::{List, Of, Str, Table, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
 use super::Kind::{Any, Str as Text};
 use super::go_json::{self, Format};
@@ -166,7 +166,7 @@ fn from_toml(text: &[u8], _: Shape) -> Result<Val, String> {
 }
 
 fn toml_table(table: &toml::Table) -> Val {
-    Val::map(table.iter().map(|(key, value)| (Rc::from(key.as_str()), toml_value(value))))
+    Val::map(table.iter().map(|(key, value)| (Str::from(key.as_str()), toml_value(value))))
 }
 
 /// TOML's integers stay `int64`, other than those of YAML and JSON.

@@ -1,8 +1,6 @@
 //! JSON as Go's `encoding/json` writes and reads it: run-time values in, its bytes out, and back with its errors.
 
-use std::rc::Rc;
-
-use super::super::go::value::{Of, Val, base64};
+use super::super::go::value::{Of, Str, Val, base64};
 use super::cast;
 
 /// Deeper values are refused; Go stops at 1000 pointers to find cycles, and at 10000 levels when it reads.
@@ -260,7 +258,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             let val = self.value("looking for beginning of value", depth + 1)?;
-            entries.push((Rc::from(key), val));
+            entries.push((Str::from(key), val));
             self.skip();
             match self.peek() {
                 Some(b',') => self.at += 1,

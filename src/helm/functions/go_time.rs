@@ -1,6 +1,6 @@
 //! Times as Go's `time` reads and writes them: layouts such as `2006-01-02`, and durations such as `1h30m`.
 
-use std::rc::Rc;
+use super::super::go::value::Str;
 
 /// A moment, and the offset and name of the zone it is shown in.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub(super) struct Time {
     pub nanos: u32,
     /// Seconds east of UTC.
     pub offset: i32,
-    pub zone: Rc<str>,
+    pub zone: Str,
 }
 
 const MONTHS: [&str; 12] = [
@@ -46,7 +46,7 @@ pub(super) struct Clock {
 
 impl Time {
     pub fn utc(seconds: i64, nanos: u32) -> Self {
-        Self { seconds, nanos, offset: 0, zone: Rc::from("UTC") }
+        Self { seconds, nanos, offset: 0, zone: Str::from("UTC") }
     }
 
     /// Go's zero time, the first second of the year 1.

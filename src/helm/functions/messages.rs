@@ -16,8 +16,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// Only nil and the empty text are missing; `0` and `false` are there.
 fn required(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
     match arg(args, 1) {
-        Val::Nil => Err(Fail::chart(text_of(args, 0))),
-        Val::Str(text) if text.is_empty() => Err(Fail::chart(text_of(args, 0))),
+        Val::Nil => Err(Fail::missing(text_of(args, 0))),
+        Val::Str(text) if text.is_empty() => Err(Fail::missing(text_of(args, 0))),
         val => Ok(val.clone()),
     }
 }

@@ -9,7 +9,7 @@
 )]
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::go::value::Val;
@@ -104,7 +104,7 @@ impl Kind {
 
 /// Finds a function by its name.
 pub fn find(name: &str) -> Option<&'static Function> {
-    static ALL: LazyLock<BTreeMap<&'static str, &'static Function>> =
+    static ALL: LazyLock<HashMap<&'static str, &'static Function, foldhash::fast::RandomState>> =
         LazyLock::new(|| GROUPS.iter().copied().flatten().map(|function| (function.name, function)).collect());
     ALL.get(name).copied()
 }

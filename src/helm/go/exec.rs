@@ -69,7 +69,7 @@ impl Vm<'_> {
         self.marks.clear();
         let mut out = String::new();
         self.run(&template, dot, &mut out)?;
-        let lines = origins(&out, &self.marks, &template.text);
+        let lines = origins(&out, &self.marks, &template.code.text);
         Ok((without_no_value(out), lines))
     }
 
@@ -94,10 +94,10 @@ impl Vm<'_> {
         if !template.file.is_empty() {
             self.running.push(template.file.clone());
         }
-        let mut vars = vec![Val::Nil; template.slots];
+        let mut vars = vec![Val::Nil; template.code.slots];
         vars[0] = dot.clone();
         let mut run = Run { template, vars };
-        let result = self.nodes(&template.body, dot, &mut run, out);
+        let result = self.nodes(&template.code.body, dot, &mut run, out);
         if !template.file.is_empty() {
             self.running.pop();
         }
@@ -124,9 +124,9 @@ impl Vm<'_> {
     fn each(&mut self, nodes: &[Node], dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
         for node in nodes {
             match node {
-                Node::Text(at, text) => {
+                Node::Text { at, end } => {
                     self.mark(out, *at, true);
-                    self.emit(text, out)?;
+                    self.emit(run.template.code.literal(*at, *end), out)?;
                 }
                 Node::Action(pipe) => {
                     let val = self.pipe(pipe, dot, run)?;
@@ -277,7 +277,7 @@ impl Vm<'_> {
             ExprKind::Nil => return Ok(Val::Nil),
             ExprKind::Bool(b) => return Ok(Val::Bool(*b)),
             ExprKind::Number(number) => ideal(*number),
-            ExprKind::Str(text) => return Ok(Val::str(text)),
+            ExprKind::Str(text) => return Ok(Val::Str(text.clone())),
             ExprKind::Field(path) => self.fields(dot.clone(), path, &[], None, dot, run),
             ExprKind::Variable(slot, path) => {
                 run.get(*slot).and_then(|receiver| self.fields(receiver, path, &[], None, dot, run))
@@ -464,7 +464,7 @@ impl Vm<'_> {
         };
         let mut out = String::new();
         match self.run(&template, data, &mut out) {
-            Ok(()) => Ok(Val::Str(Rc::from(out))),
+            Ok(()) => Ok(Val::Str(Str::from(out))),
             Err(fail) => Err(outward(fail)),
         }
     }
@@ -502,19 +502,19 @@ impl Vm<'_> {
             self.scopes.pop();
         }
         match result {
-            Ok(()) => Ok(Val::Str(Rc::from(without_no_value(out)))),
+            Ok(()) => Ok(Val::Str(Str::from(without_no_value(out)))),
             Err(fail) => Err(outward(fail)),
         }
     }
 }
 
 fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
-    let name: Arc<str> = Arc::from("tpl");
-    let mut all = super::parse::parse(&name, &Arc::from(""), &Arc::from(text))?;
-    let definitions = all.split_off(1);
-    let Some(main) = all.pop() else { return Err(SyntaxError::new("nothing to run", 0)) };
-    let scope: HashMap<_, _> = definitions.into_iter().map(|t| (t.name.clone(), Arc::new(t))).collect();
-    Ok(Compiled { main: Arc::new(main), definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
+    let compiled = super::parse::compile(&Arc::from(text))?;
+    let (name, file) = (Arc::from("tpl"), Arc::from(""));
+    let mut all = compiled.templates(&name, &file).map(Arc::new);
+    let Some(main) = all.next() else { return Err(SyntaxError::new("nothing to run", 0)) };
+    let scope: HashMap<_, _> = all.map(|t| (t.name.clone(), t)).collect();
+    Ok(Compiled { main, definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
 }
 
 fn without_no_value(text: String) -> String {
@@ -591,7 +591,7 @@ pub(crate) fn article(name: &str) -> String {
 }
 
 fn frame(template: &Template, at: u32) -> Frame {
-    let (line, column) = place(&template.text, at);
+    let (line, column) = place(&template.code.text, at);
     Frame { template: template.name.clone(), file: template.file.clone(), line, column }
 }
 

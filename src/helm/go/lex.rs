@@ -53,10 +53,27 @@ pub enum Keyword {
 }
 
 /// A token: its kind and where it stands, in bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Token {
     pub kind: Kind,
-    pub at: Range<usize>,
+    start: u32,
+    end: u32,
+}
+
+impl Token {
+    fn new(kind: Kind, at: Range<usize>) -> Self {
+        // The archive's limits keep files far below 4 GiB.
+        let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { kind, start: short(at.start), end: short(at.end) }
+    }
+
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 /// Why a text is not a template.
@@ -73,7 +90,8 @@ impl SyntaxError {
     }
 }
 
-const LEFT: &str = "{{";
+/// Length of the left delimiter, `{{`.
+const LEFT: usize = 2;
 const RIGHT: &str = "}}";
 /// What trim markers trim, and what separates words (`spaceChars` there).
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -100,21 +118,29 @@ impl Lexer<'_> {
     }
 
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match self.byte() {
+            Some(byte) if byte.is_ascii() => Some(char::from(byte)),
+            _ => self.rest().chars().next(),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.pos).copied()
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        self.tokens.push(Token { kind, at: start..self.pos });
+        self.tokens.push(Token::new(kind, start..self.pos));
     }
 
     fn skip_spaces(&mut self) {
-        self.pos += self.rest().len() - self.rest().trim_start_matches(SPACES).len();
+        let bytes = &self.text.as_bytes()[self.pos..];
+        self.pos += bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
     }
 
     fn all(&mut self) -> Result<(), SyntaxError> {
         loop {
             let start = self.pos;
-            let Some(found) = self.rest().find(LEFT) else {
+            let Some(found) = find_left(self.rest()) else {
                 self.pos = self.text.len();
                 if self.pos > start {
                     self.push(Kind::Text, start);
@@ -123,7 +149,7 @@ impl Lexer<'_> {
                 return Ok(());
             };
             let delim = start + found;
-            let after = delim + LEFT.len();
+            let after = delim + LEFT;
             let trims = has_left_marker(&self.text[after..]);
             let before = &self.text[start..delim];
             let end = if trims { start + before.trim_end_matches(SPACES).len() } else { delim };
@@ -136,7 +162,7 @@ impl Lexer<'_> {
             if self.rest().starts_with("/*") {
                 self.comment(delim)?;
             } else {
-                self.tokens.push(Token { kind: Kind::LeftDelim, at: delim..after });
+                self.tokens.push(Token::new(Kind::LeftDelim, delim..after));
                 self.action(delim)?;
             }
         }
@@ -175,7 +201,7 @@ impl Lexer<'_> {
                 if let Some(paren) = open.last() {
                     return Err(SyntaxError::new("this parenthesis is never closed", *paren));
                 }
-                self.tokens.push(Token { kind: Kind::RightDelim, at: start..start + RIGHT.len() });
+                self.tokens.push(Token::new(Kind::RightDelim, start..start + RIGHT.len()));
                 return Ok(());
             }
             let Some(c) = self.peek() else {
@@ -268,7 +294,12 @@ impl Lexer<'_> {
     }
 
     fn take_word(&mut self) {
-        self.pos += self.rest().find(|c| !is_word(c)).unwrap_or(self.rest().len());
+        let bytes = &self.text.as_bytes()[self.pos..];
+        let ascii = bytes.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).unwrap_or(bytes.len());
+        self.pos += ascii;
+        if self.byte().is_some_and(|byte| !byte.is_ascii()) {
+            self.pos += self.rest().find(|c| !is_word(c)).unwrap_or(self.rest().len());
+        }
     }
 
     fn ends_here(&self) -> bool {
@@ -351,11 +382,26 @@ fn is_word(c: char) -> bool {
     c == '_' || c.is_alphabetic() || c.is_numeric()
 }
 
+/// Finds the next left delimiter, by its first byte: most texts have few braces.
+fn find_left(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find('{')?;
+        if text.as_bytes().get(at + 1) == Some(&b'{') {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 fn has_left_marker(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next() == Some('-') && chars.next().is_some_and(|c| SPACES.contains(&c))
+    matches!(text.as_bytes(), [b'-', space, ..] if is_space(*space))
 }
 
 fn has_right_marker(text: &str) -> bool {
-    text.starts_with(SPACES) && text[1..].starts_with("-}}")
+    matches!(text.as_bytes(), [space, b'-', b'}', b'}', ..] if is_space(*space))
 }

@@ -10,7 +10,10 @@ pub(super) struct Mark {
 
 /// Returns the line of the template, from 1, that printed each line.
 pub(super) fn origins(out: &str, marks: &[Mark], text: &str) -> Vec<u32> {
-    let newlines: Vec<usize> = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+    if out.trim_start().is_empty() {
+        return vec![1; out.lines().count()];
+    }
+    let newlines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut start = 0;
     let mut lines = Vec::new();
     for line in out.split_inclusive('\n') {

@@ -4,12 +4,12 @@
 //! out when it parses is found out here, and what it looks up when it runs is looked up once.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
 use super::literal::{integer, unquote};
-use super::tree::{Branch, Callee, Command, Expr, ExprKind, NO_SLOT, Node, Number, Pipe, Range, Template, is_empty};
+use super::tree::{Branch, Callee, Code, Command, Expr, ExprKind, NO_SLOT, Node, Number, Pipe, Range, Template};
 use crate::helm::functions;
 
 /// Blocks and parentheses within one another. Go stops at 1000 parentheses; its stack grows, ours does not.
@@ -20,6 +20,30 @@ const MAX_DEPTH: usize = 250;
 /// # Errors
 /// The first mistake, with its place.
 pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Template>, SyntaxError> {
+    Ok(compile(text)?.templates(name, file).collect())
+}
+
+/// A compiled text, which may stand in several files.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub own: Arc<Code>,
+    pub definitions: Vec<(Arc<str>, Arc<Code>)>,
+}
+
+impl Compiled {
+    /// Returns the text's own body under a name, and then its definitions.
+    pub fn templates<'c>(&'c self, name: &'c Arc<str>, file: &'c Arc<str>) -> impl Iterator<Item = Template> + 'c {
+        let own = std::iter::once((name, &self.own));
+        let all = own.chain(self.definitions.iter().map(|(name, code)| (name, code)));
+        all.map(|(name, code)| Template { name: name.clone(), file: file.clone(), code: code.clone() })
+    }
+}
+
+/// Compiles a text.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn compile(text: &Arc<str>) -> Result<Compiled, SyntaxError> {
     let tokens = lex::tokens(text)?;
     let mut parser = Parser {
         text,
@@ -28,15 +52,13 @@ pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Te
         depth: 0,
         ranges: 0,
         scope: Scope::default(),
-        file,
         definitions: Vec::new(),
         places: HashMap::new(),
+        names: HashSet::default(),
     };
     let body = parser.top()?;
-    let own = parser.template(name.clone(), body);
-    let mut all = vec![own];
-    all.append(&mut parser.definitions);
-    Ok(all)
+    let own = parser.code(body);
+    Ok(Compiled { own, definitions: parser.definitions })
 }
 
 struct Parser<'t> {
@@ -47,10 +69,11 @@ struct Parser<'t> {
     /// `range`s that are open.
     ranges: usize,
     scope: Scope,
-    file: &'t Arc<str>,
-    definitions: Vec<Template>,
+    definitions: Vec<(Arc<str>, Arc<Code>)>,
     /// Where each definition stands among them.
     places: HashMap<Arc<str>, usize>,
+    /// Names and texts so far: a file repeats a few dozens all over.
+    names: HashSet<Arc<str>, foldhash::fast::RandomState>,
 }
 
 /// The variables that can be named here, each in the slot of its index.
@@ -101,20 +124,20 @@ fn offset(at: usize) -> u32 {
 }
 
 impl Parser<'_> {
-    fn peek(&self) -> &Token {
+    fn peek(&self) -> Token {
         // The last token is `End` and is never consumed.
-        &self.tokens[self.next.min(self.tokens.len() - 1)]
+        self.tokens[self.next.min(self.tokens.len() - 1)]
     }
 
     fn peek_word(&mut self) -> Token {
         while self.peek().kind == Kind::Space {
             self.next += 1;
         }
-        self.peek().clone()
+        self.peek()
     }
 
     fn take(&mut self) -> Token {
-        let token = self.peek().clone();
+        let token = self.peek();
         if token.kind != Kind::End {
             self.next += 1;
         }
@@ -127,7 +150,7 @@ impl Parser<'_> {
     }
 
     fn text_of(&self, token: &Token) -> &str {
-        &self.text[token.at.clone()]
+        &self.text[token.range()]
     }
 
     fn unexpected<T>(&self, token: &Token, place: &str) -> Parsed<T> {
@@ -136,13 +159,13 @@ impl Parser<'_> {
             Kind::RightDelim => format!("`}}}}` comes too early in {place}"),
             _ => format!("`{}` cannot stand in {place}", self.text_of(token)),
         };
-        Err(SyntaxError::new(message, token.at.start))
+        Err(SyntaxError::new(message, token.start()))
     }
 
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
             let message = format!("more than {MAX_DEPTH} blocks and parentheses within one another");
-            return Err(SyntaxError::new(message, self.peek().at.start));
+            return Err(SyntaxError::new(message, self.peek().start()));
         }
         self.depth += 1;
         let result = inner(self);
@@ -150,9 +173,25 @@ impl Parser<'_> {
         result
     }
 
-    fn template(&mut self, name: Arc<str>, body: Vec<Node>) -> Template {
+    fn code(&mut self, body: Vec<Node>) -> Arc<Code> {
         let slots = std::mem::take(&mut self.scope).slots;
-        Template { name, file: self.file.clone(), text: self.text.clone(), body, slots }
+        Arc::new(Code { text: self.text.clone(), body, slots })
+    }
+
+    /// Returns one and the same text for all that are equal.
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(text) {
+            return known.clone();
+        }
+        let new: Arc<str> = Arc::from(text);
+        self.names.insert(new.clone());
+        new
+    }
+
+    /// Returns the name of a field, without its dot.
+    fn field(&mut self, token: Token) -> Arc<str> {
+        let text = self.text;
+        self.shared(&text[token.range()][1..])
     }
 
     fn top(&mut self) -> Parsed<Vec<Node>> {
@@ -161,7 +200,7 @@ impl Parser<'_> {
             let token = self.take();
             match token.kind {
                 Kind::End => return Ok(body),
-                Kind::Text => body.push(self.literal(&token)),
+                Kind::Text => body.push(Self::literal(token)),
                 Kind::LeftDelim => {
                     let word = self.peek_word();
                     match word.kind {
@@ -171,7 +210,7 @@ impl Parser<'_> {
                         }
                         Kind::Keyword(Keyword::End | Keyword::Else) => {
                             let message = format!("this `{}` belongs to no block", self.text_of(&word));
-                            return Err(SyntaxError::new(message, word.at.start));
+                            return Err(SyntaxError::new(message, word.start()));
                         }
                         _ => body.extend(self.action()?.0),
                     }
@@ -181,8 +220,9 @@ impl Parser<'_> {
         }
     }
 
-    fn literal(&self, token: &Token) -> Node {
-        Node::Text(offset(token.at.start), Arc::from(self.text_of(token)))
+    fn literal(token: Token) -> Node {
+        let range = token.range();
+        Node::Text { at: offset(range.start), end: offset(range.end) }
     }
 
     fn definition(&mut self) -> Parsed<()> {
@@ -198,26 +238,26 @@ impl Parser<'_> {
         let ranges = std::mem::take(&mut self.ranges);
         let (body, ended) = self.deeper(Self::list)?;
         if ended != Ended::End {
-            return Err(SyntaxError::new("a definition has no `else`", at.at.start));
+            return Err(SyntaxError::new("a definition has no `else`", at.start()));
         }
-        let template = self.template(name, body);
+        let code = self.code(body);
         (self.scope, self.ranges) = (outer, ranges);
-        match self.places.get(&template.name).copied() {
+        match self.places.get(&name).copied() {
             None => {
-                self.places.insert(template.name.clone(), self.definitions.len());
-                self.definitions.push(template);
+                self.places.insert(name.clone(), self.definitions.len());
+                self.definitions.push((name, code));
             }
-            Some(old) if is_empty(&self.definitions[old].body) => self.definitions[old] = template,
-            Some(_) if is_empty(&template.body) => {}
+            Some(old) if self.definitions[old].1.is_empty() => self.definitions[old].1 = code,
+            Some(_) if code.is_empty() => {}
             Some(_) => {
-                let message = format!("the template `{}` is defined twice in this file", template.name);
-                return Err(SyntaxError::new(message, at.at.start));
+                let message = format!("the template `{name}` is defined twice in this file");
+                return Err(SyntaxError::new(message, at.start()));
             }
         }
         Ok(())
     }
 
-    fn name(&self, token: &Token, place: &str) -> Parsed<Arc<str>> {
+    fn name(&mut self, token: &Token, place: &str) -> Parsed<Arc<str>> {
         match token.kind {
             Kind::String | Kind::RawString => self.string(token),
             _ => self.unexpected(token, place),
@@ -235,13 +275,13 @@ impl Parser<'_> {
         loop {
             let token = self.take();
             match token.kind {
-                Kind::Text => nodes.push(self.literal(&token)),
+                Kind::Text => nodes.push(Self::literal(token)),
                 Kind::LeftDelim => match self.action()? {
                     (node, None) => nodes.extend(node),
                     (_, Some(ended)) => return Ok((nodes, ended)),
                 },
                 Kind::End => {
-                    return Err(SyntaxError::new("a block is never closed: `{{ end }}` is missing", token.at.start));
+                    return Err(SyntaxError::new("a block is never closed: `{{ end }}` is missing", token.start()));
                 }
                 _ => return self.unexpected(&token, "a template"),
             }
@@ -283,25 +323,25 @@ impl Parser<'_> {
                 if bare {
                     self.take();
                 }
-                Node::Template { at: offset(token.at.start), name, pipe }
+                Node::Template { at: offset(token.start()), name, pipe }
             }
             Keyword::Block => {
                 let token = self.take_word();
                 let name = self.name(&token, "a `block`")?;
                 let pipe = self.pipe("a `block`", Kind::RightDelim)?;
                 self.defined(name.clone(), &token)?;
-                Node::Template { at: offset(token.at.start), name, pipe: Some(pipe) }
+                Node::Template { at: offset(token.start()), name, pipe: Some(pipe) }
             }
             Keyword::Break | Keyword::Continue => {
                 self.right_delim("`break` or `continue`")?;
                 if self.ranges == 0 {
                     let message = format!("`{}` stands outside of any `range`", self.text_of(&word));
-                    return Err(SyntaxError::new(message, word.at.start));
+                    return Err(SyntaxError::new(message, word.start()));
                 }
                 if keyword == Keyword::Break { Node::Break } else { Node::Continue }
             }
             Keyword::Define => {
-                return Err(SyntaxError::new("`define` can only stand at the top of a file", word.at.start));
+                return Err(SyntaxError::new("`define` can only stand at the top of a file", word.start()));
             }
         };
         Ok((Some(node), None))
@@ -341,7 +381,7 @@ impl Parser<'_> {
         }
         let (body, ended) = self.list()?;
         if ended == Ended::Else {
-            return Err(SyntaxError::new("a second `else` in the same block", word.at.start));
+            return Err(SyntaxError::new("a second `else` in the same block", word.start()));
         }
         Ok(body)
     }
@@ -362,9 +402,9 @@ impl Parser<'_> {
     }
 
     fn pipe(&mut self, place: &str, end: Kind) -> Parsed<Pipe> {
-        let at = offset(self.peek_word().at.start);
+        let at = offset(self.peek_word().start());
         let (names, declares) = self.targets(place)?;
-        let mut commands = Vec::new();
+        let mut commands = Vec::with_capacity(1);
         loop {
             let token = self.peek_word();
             if token.kind == end {
@@ -378,7 +418,7 @@ impl Parser<'_> {
             );
             if constant && !commands.is_empty() {
                 let message = "what stands after `|` has to be a function, a field or a variable";
-                return Err(SyntaxError::new(message, token.at.start));
+                return Err(SyntaxError::new(message, token.start()));
             }
             commands.push(command);
         }
@@ -418,7 +458,7 @@ impl Parser<'_> {
                     names.push((self.text_of(&token).to_owned(), token));
                     if place != "a `range`" || names.len() == 2 || next.kind != Kind::Variable {
                         let message = "only a `range` sets two variables, a key and a value";
-                        return Err(SyntaxError::new(message, next.at.start));
+                        return Err(SyntaxError::new(message, next.start()));
                     }
                 }
                 _ => {
@@ -434,16 +474,20 @@ impl Parser<'_> {
         let gone = || self.scope.gone.iter().any(|known| known == name).then_some(NO_SLOT);
         found
             .or_else(gone)
-            .ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.at.start))
+            .ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.start()))
     }
 
     fn command(&mut self, place: &str) -> Parsed<Command> {
         let start = self.peek_word();
-        let mut words = Vec::new();
+        let (mut head, mut args) = (None, Vec::new());
         loop {
             self.peek_word();
-            words.extend(self.operand()?);
-            let token = self.peek().clone();
+            match (self.operand()?, &head) {
+                (Some(word), Some(_)) => args.push(word),
+                (Some(word), None) => head = Some(word),
+                (None, _) => {}
+            }
+            let token = self.peek();
             match token.kind {
                 Kind::Space => {}
                 Kind::RightDelim | Kind::RightParen => break,
@@ -454,44 +498,45 @@ impl Parser<'_> {
                 _ => return self.unexpected(&token, place),
             }
         }
-        let mut words = words.into_iter();
-        match words.next() {
-            Some(head) => Ok(Command { head, args: words.collect() }),
+        match head {
+            Some(head) => Ok(Command { head, args }),
             None => self.unexpected(&start, place),
         }
     }
 
     fn operand(&mut self) -> Parsed<Option<Expr>> {
         let Some(mut term) = self.term()? else { return Ok(None) };
-        let mut fields = Vec::new();
-        let dot = self.peek().clone();
-        while self.peek().kind == Kind::Field {
-            let token = self.take();
-            fields.push(Arc::from(&self.text_of(&token)[1..]));
-        }
-        if fields.is_empty() {
+        let dot = self.peek();
+        if dot.kind != Kind::Field {
             return Ok(Some(term));
         }
-        match &mut term.kind {
-            ExprKind::Field(own) | ExprKind::Variable(_, own) => own.append(&mut fields),
-            ExprKind::Pipe(_) | ExprKind::Function(_) => {
-                let at = term.at;
-                term = Expr { at, kind: ExprKind::Chain(Box::new(term), fields) };
-            }
-            _ => return Err(SyntaxError::new("a constant has no fields", dot.at.start)),
+        if matches!(term.kind, ExprKind::Pipe(_) | ExprKind::Function(_)) {
+            let at = term.at;
+            term = Expr { at, kind: ExprKind::Chain(Box::new(term), Vec::new()) };
+        }
+        let (ExprKind::Field(path) | ExprKind::Variable(_, path) | ExprKind::Chain(_, path)) = &mut term.kind else {
+            return Err(SyntaxError::new("a constant has no fields", dot.start()));
+        };
+        while self.peek().kind == Kind::Field {
+            let token = self.take();
+            path.push(self.field(token));
         }
         Ok(Some(term))
     }
 
     fn term(&mut self) -> Parsed<Option<Expr>> {
         let token = self.peek_word();
-        let at = token.at.start;
+        let at = token.start();
         let kind = match token.kind {
             Kind::Identifier => ExprKind::Function(self.function(&token)?),
             Kind::Dot => ExprKind::Dot,
             Kind::Keyword(Keyword::Nil) => ExprKind::Nil,
             Kind::Bool => ExprKind::Bool(self.text_of(&token) == "true"),
-            Kind::Field => ExprKind::Field(vec![Arc::from(&self.text_of(&token)[1..])]),
+            Kind::Field => {
+                let mut path = Vec::with_capacity(3);
+                path.push(self.field(token));
+                ExprKind::Field(path)
+            }
             Kind::Variable => ExprKind::Variable(self.slot(self.text_of(&token), &token)?, Vec::new()),
             Kind::Number => ExprKind::Number(self.number(&token)?),
             Kind::Char => {
@@ -530,22 +575,23 @@ impl Parser<'_> {
                     Callee::Plain(function)
                 } else {
                     let message = format!("there is no function `{name}`");
-                    return Err(SyntaxError::new(message, token.at.start));
+                    return Err(SyntaxError::new(message, token.start()));
                 }
             }
         })
     }
 
-    fn string(&self, token: &Token) -> Parsed<Arc<str>> {
-        match unquote(self.text_of(token)) {
-            Some(text) => Ok(Arc::from(&*text)),
-            None => Err(SyntaxError::new("this string holds an escape that Go does not know", token.at.start)),
+    fn string(&mut self, token: &Token) -> Parsed<Arc<str>> {
+        let all = self.text;
+        match unquote(&all[token.range()]) {
+            Some(text) => Ok(self.shared(&text)),
+            None => Err(SyntaxError::new("this string holds an escape that Go does not know", token.start())),
         }
     }
 
     fn number(&self, token: &Token) -> Parsed<Number> {
         let text = self.text_of(token);
-        let bad = |message: String| Err(SyntaxError::new(message, token.at.start));
+        let bad = |message: String| Err(SyntaxError::new(message, token.start()));
         let hex = text.trim_start_matches(['+', '-']).to_ascii_lowercase().starts_with("0x");
         let is_float = if hex { text.contains(['p', 'P']) } else { text.contains(['.', 'e', 'E']) };
         if let (false, Some(int)) = (is_float, integer(text)) {

@@ -17,17 +17,38 @@ pub struct Template {
     pub name: Arc<str>,
     /// The file that the text stands in; empty for a text that `tpl` was given.
     pub file: Arc<str>,
-    /// The whole text of that file.
+    pub code: Arc<Code>,
+}
+
+/// What a template does, wherever its text stands.
+#[derive(Debug)]
+pub struct Code {
+    /// The whole text of the file.
     pub text: Arc<str>,
     pub body: Vec<Node>,
     /// How many variables it needs room for; the first is `$`.
     pub slots: usize,
 }
 
+impl Code {
+    /// The text between two offsets of [`Node::Text`].
+    pub fn literal(&self, at: u32, end: u32) -> &str {
+        self.text.get(at as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Says whether it prints nothing but spaces and does nothing (`IsEmptyTree` there).
+    pub fn is_empty(&self) -> bool {
+        self.body.iter().all(|node| matches!(node, Node::Text { at, end } if self.literal(*at, *end).trim().is_empty()))
+    }
+}
+
 #[derive(Debug)]
 pub enum Node {
-    /// Text as it stands, and where.
-    Text(u32, Arc<str>),
+    /// Text as it stands, by its place.
+    Text {
+        at: u32,
+        end: u32,
+    },
     /// `{{ pipe }}`; prints unless it declares.
     Action(Pipe),
     If(Branch),
@@ -138,20 +159,15 @@ impl std::fmt::Debug for Callee {
     }
 }
 
-/// Says whether a body prints nothing but spaces and does nothing (`IsEmptyTree` there).
-pub fn is_empty(body: &[Node]) -> bool {
-    body.iter().all(|node| matches!(node, Node::Text(_, text) if text.trim().is_empty()))
-}
-
 impl Templates {
     /// Adds templates as parsing them one after another does: a later one replaces an earlier one of its name, unless it
     /// is empty.
-    pub fn add(&mut self, parsed: Vec<Arc<Template>>) {
+    pub fn add(&mut self, parsed: impl IntoIterator<Item = Template>) {
         for template in parsed {
-            if self.0.contains_key(&template.name) && is_empty(&template.body) {
+            if self.0.contains_key(&template.name) && template.code.is_empty() {
                 continue;
             }
-            self.0.insert(template.name.clone(), template);
+            self.0.insert(template.name.clone(), Arc::new(template));
         }
     }
 }

@@ -6,17 +6,47 @@
 
 use std::any::Any;
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::vm::{Outcome, Vm};
 use crate::manifest::value::{Map, Value};
 
-/// A string at run time.
-pub type Str = Rc<str>;
-/// Set once something has read the entry.
-pub type Seen = Rc<Cell<bool>>;
+/// A string at run time; the texts of values and templates are shared, not copied.
+pub type Str = Arc<str>;
+/// When something last read the entry, counted in readings of values; 0 as long as nothing has.
+pub type Seen = Rc<Cell<u64>>;
+
+thread_local! {
+    /// Readings of values so far; a render has a thread of its own.
+    static READINGS: Cell<u64> = const { Cell::new(0) };
+}
+
+thread_local! {
+    /// The file of templates that runs now, by number; 0 before the first.
+    static FILE: Cell<u32> = const { Cell::new(0) };
+    /// Whether a file has changed a map that it did not make itself.
+    static CROSSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells maps which file runs from now on.
+pub(in crate::helm) fn enter_file(number: u32) {
+    FILE.set(number);
+}
+
+/// Says whether any file has changed a map of another one, or one that all of them see, and forgets it.
+pub(in crate::helm) fn has_crossed() -> bool {
+    CROSSED.take()
+}
+
+fn next_reading() -> u64 {
+    READINGS.with(|readings| {
+        readings.set(readings.get() + 1);
+        readings.get()
+    })
+}
 
 /// A value that templates compute with.
 #[derive(Clone, Default)]
@@ -77,8 +107,10 @@ pub enum Of {
 pub struct Table {
     entries: RefCell<Vec<(Str, Entry)>>,
     pub of: Of,
-    /// Keys that were asked for and are not there; kept only for maps of the values.
-    missed: Option<RefCell<BTreeSet<Str>>>,
+    /// The file that made it.
+    file: u32,
+    /// Keys that were asked for and are not there, and when; kept only for maps of the values.
+    missed: Option<RefCell<BTreeMap<Str, u64>>>,
 }
 
 /// A value in a map, and the flag of the value in the release's values that it is a copy of.
@@ -91,7 +123,7 @@ pub struct Entry {
 impl Entry {
     fn read(&self) -> Val {
         if let Some(seen) = &self.seen {
-            seen.set(true);
+            seen.set(next_reading());
         }
         self.val.clone()
     }
@@ -136,7 +168,7 @@ pub trait Object {
 impl Table {
     /// A map that `of` says the type of.
     pub fn new(of: Of) -> Self {
-        Self { entries: RefCell::default(), of, missed: None }
+        Self { entries: RefCell::default(), of, file: FILE.get(), missed: None }
     }
 
     /// The same map as another type.
@@ -151,10 +183,12 @@ impl Table {
         if let Ok(at) = find(&entries, key) {
             return Some(entries[at].1.read());
         }
-        if let Some(missed) = &self.missed
-            && !missed.borrow().contains(key)
-        {
-            missed.borrow_mut().insert(Rc::from(key));
+        if let Some(missed) = &self.missed {
+            let mut missed = missed.borrow_mut();
+            match missed.get_mut(key) {
+                Some(at) => *at = next_reading(),
+                None => drop(missed.insert(Str::from(key), next_reading())),
+            }
         }
         None
     }
@@ -170,8 +204,15 @@ impl Table {
         find(&entries, key).ok().map(|at| entries[at].1.clone())
     }
 
+    fn note_change(&self) {
+        if self.file != FILE.get() {
+            CROSSED.set(true);
+        }
+    }
+
     /// Sets a key in place, for everybody who holds this map.
     pub fn set(&self, key: Str, entry: impl Into<Entry>) {
+        self.note_change();
         let mut entries = self.entries.borrow_mut();
         match find(&entries, &key) {
             Ok(at) => entries[at].1 = entry.into(),
@@ -181,6 +222,7 @@ impl Table {
 
     /// Takes a key out in place.
     pub fn remove(&self, key: &str) {
+        self.note_change();
         let mut entries = self.entries.borrow_mut();
         if let Ok(at) = find(&entries, key) {
             entries.remove(at);
@@ -210,9 +252,10 @@ impl Table {
         self.len() == 0
     }
 
-    /// The keys that were asked for and are not there.
-    pub fn missed(&self) -> Vec<Str> {
-        self.missed.as_ref().map(|missed| missed.borrow().iter().cloned().collect()).unwrap_or_default()
+    /// The keys that were asked for and are not there, and when they last were.
+    pub fn missed(&self) -> Vec<(Str, u64)> {
+        let missed = self.missed.as_ref().map(RefCell::borrow);
+        missed.map(|missed| missed.iter().map(|(key, at)| (key.clone(), *at)).collect()).unwrap_or_default()
     }
 }
 
@@ -268,7 +311,7 @@ impl FromIterator<(Str, Entry)> for Table {
             }
             same
         });
-        Self { entries: RefCell::new(entries), of: Of::Any, missed: None }
+        Self { entries: RefCell::new(entries), of: Of::Any, file: FILE.get(), missed: None }
     }
 }
 
@@ -278,7 +321,7 @@ fn find(entries: &[(Str, Entry)], key: &str) -> Result<usize, usize> {
 
 impl Val {
     pub fn str(text: &str) -> Self {
-        Self::Str(Rc::from(text))
+        Self::Str(Str::from(text))
     }
 
     /// A `[]interface {}`.
@@ -326,7 +369,7 @@ impl Val {
     /// A Go string of these bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
-            Ok(text) => Self::Str(Rc::from(text)),
+            Ok(text) => Self::Str(Str::from(text)),
             Err(error) => Self::Raw(Rc::from(error.into_bytes())),
         }
     }
@@ -397,9 +440,9 @@ impl Val {
             #[expect(clippy::cast_precision_loss, reason = "as Go's encoding/json does")]
             Value::Int(i) => Self::Float(*i as f64),
             Value::Float(f) => Self::Float(*f),
-            Value::Str(text) => Self::str(text),
+            Value::Str(text) => Self::Str(text.clone()),
             Value::List(list) => Self::list(list.iter().map(Self::from_data).collect()),
-            Value::Map(map) => Self::map(map.iter().map(|(key, value)| (Rc::from(&**key), Self::from_data(value)))),
+            Value::Map(map) => Self::map(map.iter().map(|(key, value)| (key.clone(), Self::from_data(value)))),
         }
     }
 
@@ -407,10 +450,10 @@ impl Val {
     pub fn from_values(map: &Map, of: Of) -> Rc<Table> {
         let mut entries: Vec<(Str, Entry)> = map
             .iter()
-            .map(|(key, value)| (Rc::from(&**key), Entry { val: Self::tracked(value), seen: Some(Seen::default()) }))
+            .map(|(key, value)| (key.clone(), Entry { val: Self::tracked(value), seen: Some(Seen::default()) }))
             .collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Rc::new(Table { entries: RefCell::new(entries), of, missed: Some(RefCell::default()) })
+        Rc::new(Table { entries: RefCell::new(entries), of, file: FILE.get(), missed: Some(RefCell::default()) })
     }
 
     fn tracked(value: &Value) -> Self {
@@ -444,7 +487,7 @@ impl Val {
             #[expect(clippy::cast_possible_truncation, reason = "below 1e15 every whole float is an exact integer")]
             Self::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => Value::Int(*f as i128),
             Self::Float(f) => Value::Float(*f),
-            Self::Str(text) => Value::from(&**text),
+            Self::Str(text) => Value::Str(text.clone()),
             Self::Raw(bytes) => Value::from(&*String::from_utf8_lossy(bytes)),
             Self::Bytes(bytes) => Value::from(base64(bytes)),
             Self::List(list) if matches!(list.of, Of::Nil | Of::NilStr) => Value::Null,
@@ -456,7 +499,7 @@ impl Val {
                 let entries = map.read_all();
                 let mut out = Map::default();
                 for (key, val) in entries {
-                    out.insert((&*key).into(), val.data_at(depth + 1)?);
+                    out.insert(key, val.data_at(depth + 1)?);
                 }
                 Value::Map(out)
             }

@@ -28,8 +28,10 @@ pub enum FailKind {
     /// The template is wrong, or wrong for these values.
     #[default]
     Execution,
-    /// The chart itself said so, by `fail` or `required`.
+    /// The chart itself said so, by `fail`.
     Chart,
+    /// The chart lacks a value, by `required`.
+    Missing,
     /// Fuel, depth or size ran out.
     Limit,
 }
@@ -54,6 +56,11 @@ impl Fail {
 
     pub fn limit(message: impl Into<String>) -> Box<Self> {
         Box::new(Self { message: message.into(), kind: FailKind::Limit, ..Self::default() })
+    }
+
+    /// What the chart's author says of a value that is not set.
+    pub fn missing(message: impl Into<String>) -> Box<Self> {
+        Box::new(Self { message: message.into(), kind: FailKind::Missing, ..Self::default() })
     }
 
     /// What the chart's author says to the user.
@@ -104,6 +111,8 @@ pub struct Vm<'t> {
     random: u64,
     /// Functions that answer otherwise each time: their names, and the templates that called them.
     unstable: BTreeMap<&'static str, BTreeSet<Arc<str>>>,
+    /// The files that drew, as what the chart runs them for, not by where a helper stands.
+    drawing: BTreeSet<Arc<str>>,
     /// Calls of `lookup`: what was asked for.
     lookups: BTreeSet<String>,
     pub(super) running: Vec<Arc<str>>,
@@ -126,6 +135,7 @@ impl<'t> Vm<'t> {
             fuel: limits.fuel,
             random: seed,
             unstable: BTreeMap::new(),
+            drawing: BTreeSet::new(),
             lookups: BTreeSet::new(),
             running: Vec::new(),
             marks: Vec::new(),
@@ -188,6 +198,7 @@ impl<'t> Vm<'t> {
     pub fn note_unstable(&mut self, function: &'static str) {
         let file = self.running.last().cloned().unwrap_or_default();
         self.unstable.entry(function).or_default().insert(file);
+        self.drawing.extend(self.running.first().cloned());
     }
 
     /// The time that `now` tells, in seconds since 1970: fixed for a seed, because a compile has no clock.
@@ -205,6 +216,11 @@ impl<'t> Vm<'t> {
     /// Functions whose answers change from render to render, with the templates that called them.
     pub fn unstable(&self) -> &BTreeMap<&'static str, BTreeSet<Arc<str>>> {
         &self.unstable
+    }
+
+    /// The files that print otherwise each time, because they or what they include call such functions.
+    pub fn drawing(&self) -> &BTreeSet<Arc<str>> {
+        &self.drawing
     }
 
     /// What `lookup` was asked for.

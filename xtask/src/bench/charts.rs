@@ -7,9 +7,16 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, bail, ensure};
-use lakegen::helm::render::Compiled;
+use lakegen::helm::ChartError;
+use lakegen::helm::context::Capabilities;
+use lakegen::helm::inflate::{self, Inflated};
+use lakegen::helm::manifests::{self, Definitions, Printed};
+use lakegen::helm::prepare;
+use lakegen::helm::render::{self, Again, Compiled};
+use lakegen::helm::version::Version;
 use lakegen::manifest::yaml;
 
 use super::measure::cpu_ms;
@@ -18,12 +25,17 @@ use crate::oracle::charts::{self, Case};
 use crate::oracle::tools::Tools;
 
 const ROUNDS: usize = 5;
+/// What an inflation is made of, in its order; done once more, on their own, to know where the time goes.
+const STAGES: [&str; 6] = ["load", "values and schema", "parse templates", "run templates", "read objects", "drop"];
 
 /// One chart's times in milliseconds, one per round.
 #[derive(Default)]
 struct Times {
-    load: Vec<f64>,
+    /// By stage, in the order of [`STAGES`].
+    stages: [Vec<f64>; STAGES.len()],
     ours: Vec<f64>,
+    /// The same once more, as for another environment: the chart is loaded and its templates are known.
+    again: Vec<f64>,
     floor: Vec<f64>,
     bytes: usize,
     work: u64,
@@ -57,7 +69,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let before = children_ms()?;
         for case in &cases {
-            let status = charts::command(&helm, case).stdout(File::create(&out)?).status()?;
+            let status = charts::command(&helm, case).stdout(File::create(&out)?).stderr(Stdio::null()).status()?;
             ensure!(status.success(), "helm refuses {}", case.name());
         }
         helms.push(children_ms()? - before);
@@ -66,47 +78,88 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
             one(case, &capabilities, &compiled, &out, times)?;
         }
     }
-    let (mut ours, mut floors, mut loads) = (0.0, 0.0, 0.0);
+    let (mut ours, mut again, mut floors, mut stages) = (0.0, 0.0, 0.0, [0.0; STAGES.len()]);
     println!("{:>9} {:>9} {:>7} {:>9} {:>9}  chart", "ours ms", "floor ms", "ratio", "KiB", "steps");
     for (case, times) in cases.iter().zip(times) {
         let (own, floor) = (median(times.ours), median(times.floor));
         ours += own;
+        again += median(times.again);
         floors += floor;
-        loads += median(times.load);
+        for (sum, stage) in stages.iter_mut().zip(times.stages) {
+            *sum += median(stage);
+        }
         let kib = times.bytes / 1024;
         println!("{own:>9.2} {floor:>9.2} {:>7.2} {kib:>9} {:>9}  {}", own / floor, times.work, case.name());
     }
     let helm = median(helms);
+    println!("{} charts: helm's processes {helm:.0} ms, ours {ours:.1} ms, floor {floors:.1} ms", cases.len());
+    let stages: Vec<String> = STAGES.iter().zip(stages).map(|(name, ms)| format!("{name} {ms:.1}")).collect();
+    println!("stages on their own, ms: {}", stages.join(", "));
     println!(
-        "{} charts: helm's processes {helm:.0} ms, ours {ours:.1} ms ({loads:.1} ms of it loading), floor {floors:.1} ms",
-        cases.len()
+        "for another environment, ms: {again:.1}, helm / that {:.1}, that / floor {:.2}",
+        helm / again,
+        again / floors
     );
     println!("helm / ours {:.1}, ours / floor {:.2}, helm / floor {:.1}", helm / ours, ours / floors, helm / floors);
     println!("aims: helm / ours at least 20, ours / floor at most 1.5");
     Ok(())
 }
 
+/// Times the stages one by one.
+fn stages(case: &Case, capabilities: &Capabilities, times: &mut Times) -> Result<(), String> {
+    let mut last = cpu_ms();
+    let mut stage = 0;
+    let mut lap = || {
+        let now = cpu_ms();
+        times.stages[stage].push(now - last);
+        (stage, last) = (stage + 1, now);
+    };
+    let all = |errors: Vec<ChartError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let (chart, values) = (charts::load(&case.chart)?, charts::values(case)?);
+    lap();
+    let kubernetes = Version::parse(&capabilities.kubernetes).map_err(|error| error.to_string())?;
+    let prepared = prepare::prepare(chart, &values, &kubernetes).map_err(all)?;
+    lap();
+    let compiled = Compiled::default();
+    compiled.warm(&prepared.chart).map_err(|error| error.to_string())?;
+    lap();
+    let release = charts::release();
+    let printed = render::render(&prepared.chart, &prepared.values, &release, capabilities, &compiled, 0, &Again::All);
+    let (files, seen) = printed.map_err(|stopped| stopped.error.to_string())?;
+    lap();
+    let texts: Vec<Printed<'_>> = files.iter().map(|file| Printed { template: &file.file, text: &file.text }).collect();
+    let sorted = manifests::sort(&texts, &prepared.chart.crds(), &Definitions::default()).map_err(all)?;
+    lap();
+    drop((sorted, files, seen, prepared, compiled));
+    lap();
+    Ok(())
+}
+
+fn written(inflated: &Inflated) -> String {
+    inflated.items().map(|item| format!("---\n{}", yaml::write(&item.document.value))).collect()
+}
+
 fn one(
     case: &Case,
-    capabilities: &lakegen::helm::context::Capabilities,
+    capabilities: &Capabilities,
     compiled: &Compiled,
     out: &Path,
     times: &mut Times,
 ) -> anyhow::Result<()> {
-    let start = cpu_ms();
-    drop(charts::load(&case.chart));
+    stages(case, capabilities, times).map_err(anyhow::Error::msg)?;
     let loaded = cpu_ms();
-    times.load.push(loaded - start);
     let inflated = charts::inflated(capabilities, case, compiled, 0).map_err(anyhow::Error::msg)?;
-    let mut text = String::new();
-    for item in inflated.items() {
-        text.push_str("---\n");
-        text.push_str(&yaml::write(&item.document.value));
-    }
+    let text = written(&inflated);
     std::fs::write(out, &text)?;
     times.ours.push(cpu_ms() - loaded);
     (times.bytes, times.work) = (text.len(), inflated.seen.work);
     drop(inflated);
+    let (chart, values) = (charts::load(&case.chart), charts::values(case));
+    let (chart, values) = (chart.map_err(anyhow::Error::msg)?, values.map_err(anyhow::Error::msg)?);
+    let start = cpu_ms();
+    let inflated = inflate::inflate(&chart, &values, &charts::release(), capabilities, compiled, 0);
+    std::fs::write(out, written(&inflated.map_err(|_| anyhow::anyhow!("it was inflated before"))?))?;
+    times.again.push(cpu_ms() - start);
     let files = vec![("all.yaml".to_owned(), text.into_bytes())];
     let start = cpu_ms();
     let again = floor::reemit(&files).with_context(|| case.name())?;

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lakegen::helm::chart::Chart;
 use lakegen::helm::go::parse::{self};
 use lakegen::helm::go::tree::Templates;
-use lakegen::helm::go::value::{Of, Val};
+use lakegen::helm::go::value::{Of, Str, Val};
 use lakegen::helm::go::vm::{Limits, Vm};
 use lakegen::helm::version::Version;
 use lakegen::helm::{functions, prepare, values};
@@ -136,11 +135,11 @@ fn rendered(text: &Arc<str>) -> Result<String, String> {
     const VALUES: &str = "a: 1\nlist: [a, 2, null, {b: c}]\nmap: {x: y, n: 1.5}\ntext: some text\nempty: {}\n";
     let values = yaml::read_one(VALUES).expect("it is YAML");
     let values = Val::Map(Val::from_values(values.as_map().expect("it is a map"), Of::Values));
-    let dot = Val::map([(Rc::from("Values"), values.clone()), (Rc::from("list"), Val::list(vec![values]))]);
+    let dot = Val::map([(Str::from("Values"), values.clone()), (Str::from("list"), Val::list(vec![values]))]);
     let name: Arc<str> = "fuzz".into();
     let parsed = parse::parse(&name, &name, text).map_err(|error| error.message)?;
     let mut templates = Templates::default();
-    templates.add(parsed.into_iter().map(Arc::new).collect());
+    templates.add(parsed);
     let limits = Limits { fuel: 2_000_000, depth: 50, output: 1 << 20 };
     let mut vm = Vm::new(&templates, limits, 7);
     let result = vm.render("fuzz", &dot).map_err(|fail| fail.message);

@@ -17,7 +17,7 @@ use lakegen::helm::context::{Capabilities, Release};
 use lakegen::helm::inflate::{self, Inflated};
 use lakegen::helm::render::Compiled;
 use lakegen::helm::values;
-use lakegen::manifest::value::Value;
+use lakegen::manifest::value::{Map, Value};
 use lakegen::manifest::yaml;
 
 use super::Tally;
@@ -257,9 +257,8 @@ pub fn capabilities(apis: &[String]) -> Capabilities {
     Capabilities { kubernetes: KUBERNETES.into(), apis: apis.iter().cloned().collect::<BTreeSet<_>>().into() }
 }
 
-/// Reads and inflates a chart as [`command`] does.
-pub fn inflated(capabilities: &Capabilities, case: &Case, compiled: &Compiled, seed: u64) -> Result<Inflated, String> {
-    let chart = load(&case.chart)?;
+/// Reads the values files of a case and merges them.
+pub fn values(case: &Case) -> Result<Map, String> {
     let mut read = Vec::new();
     for path in &case.values {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -269,8 +268,17 @@ pub fn inflated(capabilities: &Capabilities, case: &Case, compiled: &Compiled, s
             read.push(map);
         }
     }
-    let release = Release { name: "rel".into(), namespace: "space".into() };
-    let inflated = inflate::inflate(&chart, &values::merge_files(read), &release, capabilities, compiled, seed);
+    Ok(values::merge_files(read))
+}
+
+/// Returns the release that both render.
+pub fn release() -> Release {
+    Release { name: "rel".into(), namespace: "space".into() }
+}
+
+/// Reads and inflates a chart as [`command`] does.
+pub fn inflated(capabilities: &Capabilities, case: &Case, compiled: &Compiled, seed: u64) -> Result<Inflated, String> {
+    let inflated = inflate::inflate(&load(&case.chart)?, &values(case)?, &release(), capabilities, compiled, seed);
     inflated.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
