@@ -254,7 +254,7 @@ const HELM: [&str; 4] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::helm::manifests::{Printed, sort};
+    use crate::helm::manifests::{Definitions, Printed, sort};
 
     /// Kind, name, events and weight of each hook.
     fn hooks(all: &[(&str, &str, &str, i64)]) -> Vec<Hook> {
@@ -265,7 +265,7 @@ mod tests {
             })
             .collect();
         let text = text.join("---\n");
-        sort(&[Printed { template: "c/templates/a.yaml", text: &text }], &[]).unwrap().0.hooks
+        sort(&[Printed { template: "c/templates/a.yaml", text: &text }], &[], &Definitions::default()).unwrap().0.hooks
     }
 
     fn steps_of(all: &[(&str, &str, &str, i64)]) -> Vec<(String, Stage, usize)> {
