@@ -6,6 +6,7 @@
 
 mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
+mod words; //   hosts and names that containers are told
 mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
 mod unread_value; //             unread-value
 mod large_integer; //            large-integer

@@ -22,6 +22,8 @@ use crate::resolve::{Engine, Platform};
 pub struct Paths {
     /// Folder of each stage, relative to the tree's root.
     pub stages: BTreeMap<Stage, String>,
+    /// Folders of what waits for something of the same stage, in order.
+    pub later: BTreeMap<Stage, Vec<String>>,
     /// Helm values files, base first.
     pub values: Vec<String>,
 }
@@ -108,20 +110,29 @@ impl Component<'_> {
         }
     }
 
-    /// Writes the objects of a stage whole, for the one target that this is about.
+    /// Writes the objects of a stage whole, for the one target that this is about: a folder, and one more for each step.
     fn whole(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
         for (target, unit) in &self.units {
             let objects = unit.stages.get(&stage).map(Vec::as_slice).unwrap_or_default();
-            let patches = unit.patches.get(&stage).cloned().unwrap_or_default();
+            let patches = unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default();
             if objects.is_empty() && patches.is_empty() {
                 continue;
             }
             self.doubles(stage, writer);
-            let folder = format!("{}/{}", self.folder, stage.name());
-            let ids: Vec<(ObjectId, &Value)> = objects.iter().map(|l| (l.object.id(), l.object.value())).collect();
-            let files = folder_of(&folder, ids.iter().map(|(id, value)| (id, *value)), ".yaml", writer);
-            writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], patches));
-            self.paths(target, paths).stages.insert(stage, folder);
+            let last = objects.iter().map(|lowered| lowered.step).max().unwrap_or(0);
+            for step in 0..=last {
+                let folder = step_name(format!("{}/{}", self.folder, stage.name()), step);
+                let ids: Vec<(ObjectId, &Value)> =
+                    objects.iter().filter(|l| l.step == step).map(|l| (l.object.id(), l.object.value())).collect();
+                let files = folder_of(&folder, ids.iter().map(|(id, value)| (id, *value)), ".yaml", writer);
+                // A patch that selects nothing in a folder changes nothing there.
+                writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], patches.to_vec()));
+                let paths = self.paths(target, paths);
+                match step {
+                    0 => drop(paths.stages.insert(stage, folder)),
+                    _ => paths.later.entry(stage).or_default().push(folder),
+                }
+            }
         }
     }
 
@@ -214,6 +225,11 @@ impl Component<'_> {
             }
         }
     }
+}
+
+/// Returns the name of a step of a stage: `greeter-prepare`, then `greeter-prepare-2`.
+pub fn step_name(stage: String, step: usize) -> String {
+    if step == 0 { stage } else { format!("{stage}-{}", step + 1) }
 }
 
 /// Returns the name of the ConfigMap with a component's values, before its digest.

@@ -50,11 +50,11 @@ pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
         }
         plain
     });
-    let platform = without_charts.as_ref().unwrap_or(platform);
-    let paths = layout::write(platform, manifests, &mut writer);
-    jobs::write(platform, manifests, &mut writer);
-    argocd::write(platform, manifests, &paths, &mut writer);
-    flux::write(platform, manifests, &paths, &mut writer);
+    let applied = without_charts.as_ref().unwrap_or(platform);
+    let paths = layout::write(applied, manifests, &mut writer);
+    jobs::write(applied, manifests, &mut writer);
+    argocd::write(applied, manifests, &paths, &mut writer);
+    flux::write(applied, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
     // A clash that names its objects says more than the same one seen as files.

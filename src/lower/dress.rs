@@ -1,6 +1,6 @@
 //! What every object gets: its namespace, our labels, protection where data lives, images as the platform wants them.
 
-use super::{Lowered, Lowering, Unit};
+use super::{Lowered, Lowering, Unit, hooks};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
@@ -47,19 +47,33 @@ impl Lowering<'_> {
     }
 
     /// Settles an object of a chart: its labels stay as the chart wrote them. Definitions stay when the chart goes, as with
-    /// Helm: every object of their kinds would go with them.
+    /// Helm: every object of their kinds would go with them. So does what the chart wants Helm to keep.
     pub(super) fn settle(&self, instance: &Instance, lowered: &mut Lowered) {
         place(Some(instance), lowered);
         if kinds::is_builtin(lowered.object.api_version()) {
             drop_unset(lowered.object.value_mut());
+            drop_namespace(lowered);
         }
-        if is_data(Some(instance), lowered) || lowered.object.kind() == "CustomResourceDefinition" {
+        let keeps = keeps(lowered.object.value_mut());
+        if keeps || is_data(Some(instance), lowered) || lowered.object.kind() == "CustomResourceDefinition" {
             protect_from_pruning(lowered.object.value_mut());
         }
         if let Some(images) = &self.images {
             images.object(&mut lowered.object);
         }
     }
+}
+
+/// Takes out what tells Helm to leave an object when the chart goes, and says whether it was there.
+fn keeps(value: &mut Value) -> bool {
+    let [metadata, annotations, policy] = hooks::KEEP;
+    let Some(Value::Map(metadata)) = value.as_map_mut().and_then(|map| map.get_mut(metadata)) else { return false };
+    let Some(Value::Map(map)) = metadata.get_mut(annotations) else { return false };
+    let keeps = map.shift_remove(policy).is_some_and(|value| value.as_str() == Some("keep"));
+    if map.is_empty() {
+        metadata.shift_remove(annotations);
+    }
+    keeps
 }
 
 /// Gives an object its namespace.
@@ -69,6 +83,16 @@ fn place(instance: Option<&Instance>, lowered: &mut Lowered) {
     let missing = object.namespace().is_empty();
     if let (true, true, Some(instance)) = (namespaced, missing, instance) {
         insert_after_name(lowered.object.value_mut(), "namespace", Value::from(instance.namespace.as_str()));
+    }
+}
+
+/// Removes the namespace that a chart gave to an object without one; Helm passes it over, too.
+fn drop_namespace(lowered: &mut Lowered) {
+    if !kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind())
+        && !lowered.object.namespace().is_empty()
+        && let Some(Value::Map(metadata)) = lowered.object.value_mut().as_map_mut().and_then(|m| m.get_mut("metadata"))
+    {
+        metadata.shift_remove("namespace");
     }
 }
 

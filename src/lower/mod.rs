@@ -17,6 +17,7 @@ pub mod kept_files; //     the same, in files of the repository
 pub mod values; //     Helm values
 pub mod charts; //     what charts make of them
 pub mod rendered; //   the same as objects of the tree
+pub mod hooks; //      Helm's hooks in the engines' words
 pub mod images; //     registries rewritten, images pinned
 pub mod demand; //     templates of jobs that somebody starts
 mod repeat; //         Jobs that are done again on a schedule
@@ -175,6 +176,8 @@ impl Origin {
 pub struct Lowered {
     pub object: Object,
     pub origin: Origin,
+    /// How often something of the same stage has to be ready before this is applied; only hooks of charts wait so.
+    pub step: usize,
 }
 
 /// A component as it will be written for one target.
@@ -513,7 +516,7 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
         return;
     }
     match Object::new(value) {
-        Ok(object) => lowered.push(Lowered { object, origin: origin.clone() }),
+        Ok(object) => lowered.push(Lowered { object, origin: origin.clone(), step: 0 }),
         Err(missing) => {
             let at = origin.template.unwrap_or(origin.span);
             found.push(
@@ -548,5 +551,5 @@ pub fn made(
     ]);
     map.extend(rest.into_iter().map(|(key, value)| (Arc::from(key), value)));
     let object = Object::new(Value::Map(map)).expect("apiVersion, kind and name were given");
-    Lowered { object, origin: Origin { file: String::new(), line: 0, span, template: None } }
+    Lowered { object, origin: Origin { file: String::new(), line: 0, span, template: None }, step: 0 }
 }

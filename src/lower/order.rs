@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use indexmap::{IndexMap, IndexSet};
 
 use super::{
-    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces,
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces, rendered,
 };
 use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
@@ -152,14 +152,17 @@ struct Graph<'a> {
 
 impl Graph<'_> {
     /// Every unit that has anything in it.
+    ///
+    /// A chart that the engine renders is something; what a rendered chart makes is here already, and may be nothing.
     fn nodes(&mut self) {
+        let by_engine = !rendered::is_wanted(self.lowering.target);
         for (name, unit) in &self.out.units {
             let instance = self.lowering.target.instances.get(name);
             let has = |stage: &Stage| unit.stages.contains_key(stage) || unit.patches.contains_key(stage);
-            if has(&Stage::Crds) || instance.is_some_and(|i| i.crds.is_some()) {
+            if has(&Stage::Crds) || (by_engine && instance.is_some_and(|i| i.crds.is_some())) {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
-            let chart = instance.is_some_and(|i| i.chart.is_some() || i.definition.source.is_some());
+            let chart = instance.is_some_and(|i| (by_engine && i.chart.is_some()) || i.definition.source.is_some());
             if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }

@@ -13,7 +13,7 @@ pub use release::values_kustomization;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::layout::{All, Paths, kustomization};
+use super::layout::{All, Paths, kustomization, step_name};
 use super::{Writer, jobs};
 use crate::catalog::component::Filled;
 use crate::catalog::{Chart, Stage};
@@ -74,8 +74,8 @@ struct Flux<'a> {
 /// What a Kustomization applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
-    /// A stage's folder.
-    Folder(Stage),
+    /// A stage's folder, or that of a later step of it.
+    Folder(Stage, usize),
     /// A HelmRelease, with the release's own objects where they can stand beside it.
     Chart { with_objects: bool },
     /// A folder of somebody's repository.
@@ -149,6 +149,16 @@ impl<'a> Flux<'a> {
         self.paths.get(&key).map(|p: &Paths| p.stages.clone()).unwrap_or_default()
     }
 
+    /// Adds the folders of a stage: the first one, and those that wait for it in turn.
+    fn folders(&self, unit: &UnitId, stage: Stage, first: &str, name: &str, plan: &mut Vec<(What, String, String)>) {
+        let later =
+            self.paths.get(&(self.target.name.clone(), unit.component.clone())).and_then(|p| p.later.get(&stage));
+        let folders = std::iter::once(first).chain(later.into_iter().flatten().map(String::as_str));
+        plan.extend(folders.enumerate().map(|(step, folder)| {
+            (What::Folder(stage, step), step_name(name.to_owned(), step), self.in_repository(folder))
+        }));
+    }
+
     /// Returns the chart of a unit.
     fn chart_of(&self, unit: &UnitId) -> Option<&'a Chart> {
         let instance = self.instance(unit)?;
@@ -169,7 +179,7 @@ impl<'a> Flux<'a> {
         if unit.part == Portion::Main
             && let Some(path) = folders.get(&Stage::Prepare)
         {
-            plan.push((What::Folder(Stage::Prepare), format!("{}-prepare", unit.name()), self.in_repository(path)));
+            self.folders(unit, Stage::Prepare, path, &format!("{}-prepare", unit.name()), &mut plan);
         }
         let stage = match unit.part {
             Portion::Crds => Stage::Crds,
@@ -192,7 +202,7 @@ impl<'a> Flux<'a> {
             objects_name = format!("{}-objects", unit.name());
         }
         if let Some(path) = objects {
-            plan.push((What::Folder(stage), objects_name, self.in_repository(path)));
+            self.folders(unit, stage, path, &objects_name, &mut plan);
         }
         if let Some(job) = self.instance(unit).filter(|i| unit.part == Portion::Main && demand::is_on_demand(i)) {
             let path = self.in_repository(&jobs::runs(&self.target.name, &job.name));
@@ -237,7 +247,7 @@ impl<'a> Flux<'a> {
                 source: source.unwrap_or_else(|| (sources::GIT, root(self.platform, self.target))),
                 after: std::mem::replace(&mut after, vec![name(self.target, &step_name)]),
                 substitutes: match what {
-                    What::Folder(stage) => substituted(stage),
+                    What::Folder(stage, _) => substituted(stage),
                     What::Chart { .. } => substituted(Stage::Release),
                     What::Source | What::Runs => false,
                 },
@@ -311,7 +321,7 @@ impl<'a> Flux<'a> {
         if !flag("automated", true) {
             spec.insert("suspend".into(), Value::Bool(true));
         }
-        if let What::Folder(stage) = step.what {
+        if let What::Folder(stage, _) = step.what {
             let ignored = self.ignored(unit, stage);
             if !ignored.is_empty() {
                 spec.insert("ignore".into(), Value::List(ignored));
@@ -338,14 +348,15 @@ impl<'a> Flux<'a> {
     }
 
     /// Returns the objects of the component that a Kustomization applies.
-    fn objects(&self, unit: &UnitId, step: &Step) -> &'a [Lowered] {
-        let stage = match step.what {
-            What::Folder(stage) => stage,
-            What::Chart { with_objects: true } if unit.part == Portion::Crds => Stage::Crds,
-            What::Chart { with_objects: true } => Stage::Release,
-            _ => return &[],
+    fn objects(&self, unit: &UnitId, step: &Step) -> Vec<&'a Lowered> {
+        let (stage, number) = match step.what {
+            What::Folder(stage, number) => (stage, number),
+            What::Chart { with_objects: true } if unit.part == Portion::Crds => (Stage::Crds, 0),
+            What::Chart { with_objects: true } => (Stage::Release, 0),
+            _ => return vec![],
         };
-        self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage)).map_or(&[], Vec::as_slice)
+        let all = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        all.into_iter().flatten().filter(|lowered| lowered.step == number).collect()
     }
 
     /// Returns what is waited for one by one where Flux cannot read the state of an object: it would wait in vain for all.
@@ -358,13 +369,13 @@ impl<'a> Flux<'a> {
             return substitutes.map(|l| check(l.object.api_version(), l.object.kind(), NAMESPACE, &name)).collect();
         }
         let readable = |l: &&Lowered| !UNREADABLE.contains(&(l.object.group(), l.object.kind()));
-        if objects.iter().all(|l| readable(&l)) {
+        if objects.iter().all(readable) {
             return vec![];
         }
         let release = matches!(step.what, What::Chart { .. })
             .then(|| check("helm.toolkit.fluxcd.io/v2", "HelmRelease", NAMESPACE, &name(self.target, &unit.name())));
         let objects = objects
-            .iter()
+            .into_iter()
             .filter(readable)
             .map(|l| check(l.object.api_version(), l.object.kind(), l.object.namespace(), l.object.name()));
         release.into_iter().chain(objects).collect()

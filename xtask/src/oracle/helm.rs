@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use lakegen::lower::Unit;
+use lakegen::lower::{TargetManifests, Unit, rendered};
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 use lakegen::resolve::{Engine, Target};
@@ -62,12 +62,18 @@ pub fn judge(program: &Path, options: &Options, rendered: &[Rendered], tally: &m
     Ok(())
 }
 
+/// Returns the targets whose charts the engine renders.
+fn with_charts(one: &Rendered) -> impl Iterator<Item = (&Target, &TargetManifests)> {
+    let targets = one.platform().targets.iter().zip(&one.compiled.manifests.targets);
+    targets.filter(|(target, _)| !rendered::is_wanted(target))
+}
+
 /// Finds the Applications with a chart of their own values.
 fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
     let platform = one.platform();
     let mut releases = Vec::new();
     let applications = applications(&one.compiled);
-    for (target, manifests) in platform.targets.iter().zip(&one.compiled.manifests.targets) {
+    for (target, manifests) in with_charts(one) {
         for (name, unit) in &manifests.units {
             let Unit { values: Some(wanted), .. } = unit else { continue };
             let application = applications.iter().find(|a| a.target == target.name && a.unit == *name);
@@ -105,7 +111,7 @@ fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
 /// Finds the HelmReleases of Flux, with their values as kustomize puts them into ConfigMaps.
 fn flux<'a>(one: &'a Rendered, kustomize: &Path) -> anyhow::Result<Vec<Release<'a>>> {
     let mut releases = Vec::new();
-    for (target, manifests) in one.platform().targets.iter().zip(&one.compiled.manifests.targets) {
+    for (target, manifests) in with_charts(one) {
         for (name, unit) in &manifests.units {
             let Unit { values: Some(wanted), .. } = unit else { continue };
             let folder = one.folder.join(format!("flux/{}/releases/{name}", target.name));

@@ -1,11 +1,12 @@
-//! Kustomize against the layout: every folder with a kustomization builds, and base plus patches give back exactly the
-//! complete objects that were split.
+//! Kustomize against the layout: every folder with a kustomization builds, and base plus patches, or the files of a rendered
+//! tree, give back exactly the complete objects that were written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use lakegen::catalog::Stage;
-use lakegen::lower::Unit;
+use lakegen::emit::layout::step_name;
+use lakegen::lower::{Unit, rendered};
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
@@ -41,16 +42,21 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
     for (target, manifests) in one.platform().targets.iter().zip(&one.compiled.manifests.targets) {
         for (name, unit) in &manifests.units {
             for stage in Stage::ALL {
-                let Some(wanted) = objects(unit, stage) else { continue };
-                let own = match name.as_str() {
-                    lakegen::lower::flux::UNIT => format!("flux/{}/secrets", target.name),
-                    name => format!("components/{name}/{}/{}", target.name, stage.name()),
-                };
-                let base = format!("components/{name}/base/{}", stage.name());
-                // A base serves every target that has no folder of its own; where neither is there, the build says so.
-                let path = if exists.contains(own.as_str()) || !exists.contains(base.as_str()) { own } else { base };
-                rest.remove(path.as_str());
-                all.push(Folder { path, wanted: Some(wanted) });
+                for (step, wanted) in objects(unit, stage) {
+                    let own = match name.as_str() {
+                        lakegen::lower::flux::UNIT => format!("flux/{}/secrets", target.name),
+                        name if rendered::is_wanted(target) => {
+                            step_name(format!("manifests/{}/{name}/{}", target.name, stage.name()), step)
+                        }
+                        name => format!("components/{name}/{}/{}", target.name, stage.name()),
+                    };
+                    let base = format!("components/{name}/base/{}", stage.name());
+                    // A base serves every target that has no folder of its own; where neither is there, the build says so.
+                    let path =
+                        if exists.contains(own.as_str()) || !exists.contains(base.as_str()) { own } else { base };
+                    rest.remove(path.as_str());
+                    all.push(Folder { path, wanted: Some(wanted) });
+                }
             }
         }
     }
@@ -76,7 +82,7 @@ fn dangling(one: &Rendered) -> Vec<String> {
             let path = path.trim_start_matches("./");
             let path = path.strip_prefix(&one.platform().git.path).unwrap_or(path).trim_start_matches('/');
             let kustomization = format!("{path}/kustomization.yaml");
-            let ours = ["components/", "flux/"].iter().any(|top| path.starts_with(top));
+            let ours = ["components/", "manifests/", "flux/"].iter().any(|top| path.starts_with(top));
             if ours && one.compiled.tree.get(&kustomization).is_none() {
                 wrong.push(format!("{file} names {path}, which is not there"));
             }
@@ -110,11 +116,15 @@ fn waiting(one: &Rendered) -> Vec<String> {
     missing.map(|(file, name)| format!("{file} waits for {name}, which is not there")).collect()
 }
 
-/// Returns the complete objects of a stage; none where the user's own patches change them once more.
-fn objects(unit: &Unit, stage: Stage) -> Option<Vec<&Value>> {
-    let lowered = unit.stages.get(&stage).filter(|all| !all.is_empty())?;
-    let patched = unit.patches.get(&stage).is_some_and(|patches| !patches.is_empty());
-    (!patched).then(|| lowered.iter().map(|lowered| lowered.object.value()).collect())
+/// Returns the complete objects of a stage by step; none where the user's own patches change them once more.
+fn objects(unit: &Unit, stage: Stage) -> BTreeMap<usize, Vec<&Value>> {
+    let mut steps: BTreeMap<usize, Vec<&Value>> = BTreeMap::new();
+    if unit.patches.get(&stage).is_none_or(Vec::is_empty) {
+        for lowered in unit.stages.get(&stage).into_iter().flatten() {
+            steps.entry(lowered.step).or_default().push(lowered.object.value());
+        }
+    }
+    steps
 }
 
 /// Builds one folder and returns what is wrong.

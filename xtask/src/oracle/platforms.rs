@@ -9,6 +9,7 @@ use lakegen::diag::render::{Format, Style, render};
 use lakegen::diag::{Diagnostic, Level};
 use lakegen::lower::OTHER_ENGINE;
 use lakegen::resolve::Platform;
+use lakegen::world::charts::Digest;
 use lakegen::world::disk::DiskWorld;
 use lakegen::world::{ReadError, World};
 
@@ -73,6 +74,10 @@ impl World for Swapped<'_> {
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         self.disk.list(path)
     }
+
+    fn chart(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, ReadError> {
+        self.disk.chart(digest)
+    }
 }
 
 /// Returns a platform's text for the other engine, and that engine's name.
@@ -87,7 +92,12 @@ pub fn swapped(text: &str) -> Option<(String, &'static str)> {
 }
 
 /// Cases that make what no example makes.
-const CASES: &[&str] = &["tests/cases/flux/operator/platform.toml"];
+const CASES: &[&str] = &[
+    "tests/cases/flux/operator/platform.toml",
+    "tests/cases/charts/rendered-argocd/platform.toml",
+    "tests/cases/charts/rendered-flux/platform.toml",
+    "tests/cases/charts/hooks-flux/platform.toml",
+];
 
 /// Returns the worked example, every example and every component's example, and a few cases.
 pub fn all(root: &Path) -> anyhow::Result<Vec<PathBuf>> {

@@ -1,7 +1,7 @@
 //! The plain part of YAML in one pass: block maps and lists, scalars, literal blocks, simple flow collections.
 //!
 //! Nearly all manifests and values files are written in it. Whatever is not surely in it (anchors, tags, folded blocks,
-//! quoted scalars over several lines, tabs, keys that are no strings, every mistake) makes the whole text one for the
+//! rare escapes, tabs, keys that are no strings, every mistake) makes the whole text one for the
 //! event parser, which also words the errors. So this may refuse anything, and what it takes has to come out as from
 //! there: values, and the line of every node. Tests and a fuzz target compare the two.
 
