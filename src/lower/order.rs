@@ -124,6 +124,22 @@ fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
     lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
 }
 
+/// Returns who defines each kind in the tree itself, by group and kind.
+fn defined(out: &TargetManifests) -> BTreeMap<(&str, &str), (&str, Stage)> {
+    let mut defined = BTreeMap::new();
+    for (name, unit) in &out.units {
+        for (stage, objects) in &unit.stages {
+            for lowered in objects.iter().filter(|l| l.object.kind() == "CustomResourceDefinition") {
+                let text = |path: &[&str]| lowered.object.value().at(path).and_then(Value::as_str);
+                if let (Some(group), Some(kind)) = (text(&["spec", "group"]), text(&["spec", "names", "kind"])) {
+                    defined.entry((group, kind)).or_insert((name.as_str(), *stage));
+                }
+            }
+        }
+    }
+    defined
+}
+
 /// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
@@ -299,6 +315,7 @@ impl Graph<'_> {
     fn kinds(&mut self, found: &mut Vec<Diagnostic>) {
         let mut missing: IndexMap<String, Vec<&Lowered>> = IndexMap::new();
         let out = self.out;
+        let defined = defined(out);
         for (name, unit) in &out.units {
             for (stage, objects) in &unit.stages {
                 for lowered in objects {
@@ -309,7 +326,12 @@ impl Graph<'_> {
                     }
                     let kind = lowered.object.kind();
                     let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
-                    if (!self.brings(name, *stage, group, Some(kind)) && !there) || is_misplaced(api, kind) {
+                    let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
+                    if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind))) {
+                        self.edge((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
+                        brought = true;
+                    }
+                    if !brought || is_misplaced(api, kind) {
                         missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
