@@ -327,7 +327,9 @@ impl Graph<'_> {
                     let kind = lowered.object.kind();
                     let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
                     let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
-                    if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind))) {
+                    if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind)))
+                        && (*owner, *at) != (name.as_str(), *stage)
+                    {
                         self.edge((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
                         brought = true;
                     }
