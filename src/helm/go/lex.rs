@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::helm::shown;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -285,7 +287,7 @@ impl Lexer<'_> {
             return Ok(());
         }
         let bad: String = self.peek().into_iter().flat_map(char::escape_debug).collect();
-        let message = format!("the character `{bad}` cannot follow `{}`", &self.text[start..self.pos]);
+        let message = format!("the character `{bad}` cannot follow `{}`", shown(&self.text[start..self.pos]));
         Err(SyntaxError::new(message, self.pos))
     }
 
@@ -333,7 +335,7 @@ impl Lexer<'_> {
         }
         if self.peek().is_some_and(is_word) || self.peek().is_some_and(|c| matches!(c, '+' | '-')) {
             self.take_word();
-            let message = format!("`{}` is not a number that templates know", &self.text[start..self.pos]);
+            let message = format!("`{}` is not a number that templates know", shown(&self.text[start..self.pos]));
             return Err(SyntaxError::new(message, start));
         }
         self.push(Kind::Number, start);
