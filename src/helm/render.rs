@@ -117,8 +117,17 @@ pub fn render(
         slashes(&b.path).cmp(&slashes(&a.path)).then_with(|| b.path.cmp(&a.path))
     });
     let mut templates = Templates::default();
+    let mut tokens = 0_usize;
     for (source, file) in &sources {
-        templates.add(compiled.get(&source.path, file)?);
+        let parsed = compiled.get(&source.path, file)?;
+        tokens = tokens.saturating_add(parsed.first().map_or(0, |template| template.tokens));
+        if tokens > MAX_TOKENS {
+            let message =
+                format!("the chart's templates have more than {MAX_TOKENS} words, marks and spaces in actions");
+            let (chart, file) = split_path(&source.path);
+            return Err(ChartError::new(chart, file, message));
+        }
+        templates.add(parsed);
     }
     let mut vm = Vm::new(&templates, Limits::default(), seed);
     let mut printed = Vec::with_capacity(sources.len());
@@ -143,6 +152,9 @@ pub fn render(
     let seen = Seen { reads: Reads::of(&values), unstable, lookups, texts, work: vm.used() };
     Ok((printed, seen))
 }
+
+/// Tokens of all templates of a chart, subcharts counted: a few hundred MiB once they are compiled.
+const MAX_TOKENS: usize = 3_000_000;
 
 /// So many callers are told; recursion has hundreds.
 const MOST_CALLERS: usize = 5;

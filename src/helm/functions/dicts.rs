@@ -159,10 +159,12 @@ fn go_type(val: &Val) -> &'static str {
 /// When it is nested too deep, as a map that holds itself is.
 pub(super) fn deep_copy(vm: &mut Vm<'_>, val: &Val, depth: usize) -> Outcome {
     const MAX_DEPTH: usize = 500;
+    /// What a list or map takes besides its items.
+    const CONTAINER: usize = 150;
     if depth > MAX_DEPTH {
         return Err(Fail::limit(format!("a value is nested more than {MAX_DEPTH} levels deep, or holds itself")));
     }
-    vm.spend(1)?;
+    vm.spend(if matches!(val, Val::List(_) | Val::Map(_)) { CONTAINER } else { 1 })?;
     match val {
         // copystructure asks for the type of nil.
         Val::Nil if depth == 0 => Err(nil_value()),

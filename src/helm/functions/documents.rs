@@ -42,7 +42,7 @@ const UNSUPPORTED: usize = 100_000;
 
 /// How long a text may become that is written in one go.
 fn longest(vm: &Vm<'_>) -> usize {
-    usize::try_from(vm.limits().fuel - vm.used()).unwrap_or(usize::MAX).min(MAX_VALUE)
+    usize::try_from(vm.left()).unwrap_or(usize::MAX).min(MAX_VALUE)
 }
 
 /// Why a text of more than `limit` bytes is not made.

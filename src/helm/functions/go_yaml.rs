@@ -129,6 +129,9 @@ impl Emitter {
             }
             Val::Map(map) => {
                 let mut entries = map.read_all();
+                if self.dialect == Dialect::Sigs && entries.iter().any(|(key, _)| is_long(key)) {
+                    return Err(Refusal::Unsupported(0));
+                }
                 sort(&mut entries, &|a, b| compare_keys(&a.0, &b.0, self.dialect));
                 self.map(&entries, depth)?;
             }
@@ -165,7 +168,7 @@ impl Emitter {
         for (key, val) in entries {
             self.break_to_indent();
             // A key of the JSON in between must stand on one line, and be short.
-            if self.dialect == Dialect::Sigs && (key.contains('\u{85}') || go_json::quoted_length(key) > 1024) {
+            if self.dialect == Dialect::Sigs && (key.contains('\u{85}') || go_json::quoted_length(key) > MAX_KEY) {
                 return Err(Refusal::Unsupported(0));
             }
             let simple = key.len() <= MAX_SIMPLE_KEY && !key.contains(is_break);
@@ -457,6 +460,14 @@ impl Emitter {
             }
         }
     }
+}
+
+/// Characters that a key of the JSON in between may have with its quotes.
+const MAX_KEY: usize = 1024;
+
+/// Says whether a key is too long whatever its characters are; this is known before keys are sorted.
+fn is_long(key: &str) -> bool {
+    key.len() > 4 * MAX_KEY || key.chars().count() + 2 > MAX_KEY
 }
 
 /// Longer keys are written after a `?`.

@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// What compiling costs, as in the time of ordinary steps, and for each byte and each state besides.
 const COMPILING: usize = 50_000;
 const PER_BYTE: usize = 16;
-const PER_STATE: usize = 40;
+const PER_STATE: usize = 60;
 /// Bytes of an expression; Go bounds the compiled one only.
 const MAX_PATTERN: usize = 64 << 10;
 /// Bytes of a compiled expression, and of the automaton that is built of it while it runs.
@@ -64,7 +64,7 @@ impl Pattern {
     /// Counts another search in the same text. A tame one that finds much mostly looks at little.
     fn search_again(&self, vm: &mut Vm<'_>, left: usize) -> Outcome<()> {
         if left > SHORT && self.is_tame(vm)? {
-            return vm.spend(left / 16 + 16);
+            return vm.spend(left / 8 + 16);
         }
         self.search(vm, left)
     }

@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("trimSuffix", &[Text, Text], |_, args| Ok(cut(arg(args, 1), |s| s.strip_suffix(bytes(args, 0))))),
     exact("hasPrefix", &[Text, Text], |_, args| Ok(Val::Bool(bytes(args, 1).starts_with(bytes(args, 0))))),
     exact("hasSuffix", &[Text, Text], |_, args| Ok(Val::Bool(bytes(args, 1).ends_with(bytes(args, 0))))),
-    exact("contains", &[Text, Text], |_, args| Ok(Val::Bool(find(bytes(args, 1), bytes(args, 0)).is_some()))),
+    exact("contains", &[Text, Text], contains),
     exact("repeat", &[Int, Text], repeat),
     exact("replace", &[Text, Text, Text], replace),
     exact("substr", &[Int, Int, Text], substr),
@@ -49,8 +49,10 @@ pub(super) fn strings(items: Vec<Val>) -> Val {
     Val::List(Rc::new(List { items, of: Of::Str }))
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, part)
+fn contains(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let (part, text) = (bytes(args, 0), bytes(args, 1));
+    vm.spend((text.len() + part.len()) / 2)?;
+    Ok(Val::Bool(memchr::memmem::find(text, part).is_some()))
 }
 
 fn trimmed(text: &[u8]) -> Val {
@@ -106,7 +108,7 @@ fn replaced(vm: &mut Vm<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Outcome<Vec
         out.extend_from_slice(new);
         return Ok(out);
     }
-    vm.spend(text.len() / 4)?;
+    vm.spend(text.len())?;
     let count = memchr::memmem::find_iter(text, old).count();
     room(vm, (text.len() - count * old.len()).saturating_add(count.saturating_mul(new.len())))?;
     let mut from = 0;

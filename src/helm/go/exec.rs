@@ -19,6 +19,8 @@ use crate::helm::shown;
 const NO_VALUE: &str = "<no value>";
 /// What a step costs, when a byte that is made costs one.
 const STEP: usize = 8;
+/// What a token of a text costs that `tpl` compiles: time, and memory that stays in use.
+const TOKEN: usize = 100;
 /// What entering a template costs.
 const CALL: usize = 200;
 
@@ -493,8 +495,8 @@ impl Vm<'_> {
         let compiled = if let Some(compiled) = self.compiled.get(text) {
             compiled.clone()
         } else {
-            // A compiled text is kept, and is many times as large as the text.
-            self.spend(text.len().saturating_mul(16).saturating_add(5000))?;
+            // A compiled text is kept.
+            self.spend(text.len().saturating_mul(4).saturating_add(5000))?;
             let compiled = compile_tpl(text).map_err(|error| {
                 let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
                 let message = format!(
@@ -504,6 +506,7 @@ impl Vm<'_> {
                 );
                 Fail::new(message)
             })?;
+            self.spend(compiled.main.tokens.saturating_mul(TOKEN))?;
             self.compiled.insert(text.clone(), compiled.clone());
             compiled
         };

@@ -90,6 +90,9 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
     Ok(lexer.tokens)
 }
 
+/// A token becomes up to a hundred bytes of a compiled template.
+const MAX_TOKENS: usize = 1_000_000;
+
 struct Lexer<'t> {
     text: &'t str,
     pos: usize,
@@ -178,6 +181,11 @@ impl Lexer<'_> {
                     return Err(SyntaxError::new("this parenthesis is never closed", *paren));
                 }
                 self.tokens.push(Token { kind: Kind::RightDelim, at: start..start + RIGHT.len() });
+                if self.tokens.len() > MAX_TOKENS {
+                    let message =
+                        format!("a template has more than {MAX_TOKENS} words, marks and spaces in its actions");
+                    return Err(SyntaxError::new(message, start));
+                }
                 return Ok(());
             }
             let Some(c) = self.peek() else {

@@ -33,7 +33,7 @@ pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Te
         places: HashMap::new(),
     };
     let body = parser.top()?;
-    let own = parser.template(name.clone(), body);
+    let own = Template { tokens: parser.tokens.len(), ..parser.template(name.clone(), body) };
     let mut all = vec![own];
     all.append(&mut parser.definitions);
     Ok(all)
@@ -152,7 +152,7 @@ impl Parser<'_> {
 
     fn template(&mut self, name: Arc<str>, body: Vec<Node>) -> Template {
         let slots = std::mem::take(&mut self.scope).slots;
-        Template { name, file: self.file.clone(), text: self.text.clone(), body, slots }
+        Template { name, file: self.file.clone(), text: self.text.clone(), body, slots, tokens: 0 }
     }
 
     fn top(&mut self) -> Parsed<Vec<Node>> {

@@ -22,6 +22,8 @@ pub struct Template {
     pub body: Vec<Node>,
     /// How many variables it needs room for; the first is `$`.
     pub slots: usize,
+    /// Of a file, how many tokens it has, definitions counted: what it takes in memory. 0 for a definition.
+    pub tokens: usize,
 }
 
 #[derive(Debug)]
