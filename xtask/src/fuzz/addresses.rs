@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use lakegen::catalog::Chart;
 use lakegen::diag::Sources;
 use lakegen::diag::render::{self, Format, Style};
 use lakegen::fetch::address::Address;
@@ -228,8 +227,6 @@ pub fn addresses(input: &[u8]) {
             assert!(!place.origin.host.is_empty() && place.origin.port != 0);
         }
     }
-    let chart = Chart { repository: base.into(), name: name.into(), version: "1.0.0".into(), ..Chart::default() };
-    let _ = Lock::default().find(&chart);
 }
 
 /// What holds for an address that was read: it reads back from its text, and what is shown of it has no query.

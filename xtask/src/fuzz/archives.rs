@@ -34,7 +34,7 @@ pub fn seeds(tests: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
 fn headers() -> anyhow::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     let chart: &[u8] = b"apiVersion: v2\nname: chart\nversion: 1.0.0\n";
-    let mut entry = |builder: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType, data: &[u8]| {
+    let entry = |builder: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType, data: &[u8]| {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(kind);
         header.set_mode(0o644);
