@@ -187,7 +187,7 @@ fn plain(address: &str) {
 }
 
 fn settings() -> Settings {
-    Settings { allowed: Allowed::default(), timeout: Duration::from_secs(1), authorities: Some(Vec::new()) }
+    Settings { allowed: Allowed::default(), timeout: Duration::from_secs(1), authorities: None }
 }
 
 static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| Client::new(settings()).ok());

@@ -9,7 +9,7 @@ use lakegen::helm::chart::Chart;
 use lakegen::helm::go::parse::{self};
 use lakegen::helm::go::tree::Templates;
 use lakegen::helm::go::value::{Of, Val};
-use lakegen::helm::go::vm::{Limits, Vm};
+use lakegen::helm::go::vm::{FailKind, Limits, Vm};
 use lakegen::helm::version::Version;
 use lakegen::helm::{functions, prepare, schema, values};
 use lakegen::manifest::value::{Map, Value};
@@ -146,7 +146,11 @@ fn rendered(text: &Arc<str>) -> Result<String, String> {
     templates.add(parsed.into_iter().map(Arc::new).collect());
     let limits = Limits { fuel: 2_000_000, depth: 50, output: 1 << 20 };
     let mut vm = Vm::new(&templates, limits, 7);
-    let result = vm.render("fuzz", &dot).map_err(|fail| fail.message);
+    // A chart may stop with words of its own, which may be none.
+    let result = vm.render("fuzz", &dot).map_err(|fail| match fail.kind {
+        FailKind::Chart => format!("the chart says: {}", fail.message),
+        _ => fail.message,
+    });
     assert!(vm.used() <= limits.fuel);
     result.map(|(text, _)| text)
 }
