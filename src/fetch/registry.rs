@@ -62,7 +62,7 @@ impl<'a> Registries<'a> {
     /// # Errors
     /// When that is no address of a registry.
     pub fn place(&self, repository: &str, name: &str) -> Result<Place, Problem> {
-        let odd = |reason: &str| super::repository::odd_address(repository, reason);
+        let odd = |reason: &str| super::repository::odd_text(repository, reason);
         crate::lock::check_url(repository).map_err(|reason| odd(&reason))?;
         let rest = repository.strip_prefix("oci://").ok_or_else(|| odd("does not begin with `oci://`"))?;
         let (authority, folder) = rest.split_once('/').unwrap_or((rest, ""));

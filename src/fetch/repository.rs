@@ -66,7 +66,46 @@ fn denied(address: &Address, status: u16, known: bool) -> Problem {
     ))
 }
 
+/// Returns the problem of a text that is no address; what is shown of it holds neither credentials nor a query.
+pub fn odd_text(text: &str, reason: &str) -> Problem {
+    const MOST: usize = 200;
+    // Whatever stands before the last `@` may be a password, with `/`, `?` and `#` in it too.
+    let (before, rest) = text.rsplit_once('@').map_or(("", text), |(before, rest)| (before, rest));
+    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+    let rest = rest.split(['?', '#']).next().unwrap_or("");
+    let shown = match scheme {
+        _ if before.is_empty() => rest.to_owned(),
+        "https" | "http" | "oci" => format!("{scheme}://…@{rest}"),
+        _ => format!("…@{rest}"),
+    };
+    let shown: String = shown.chars().take(MOST).flat_map(char::escape_debug).collect();
+    odd_address(&shown, reason)
+}
+
 /// Returns the problem of an address that cannot be used.
 pub fn odd_address(shown: &str, reason: &str) -> Problem {
     Problem::new(&super::REFUSED_HOST, Class::Finding, format!("the address {shown} {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T67, T74: whatever is odd about an address, its credentials are not shown.
+    #[test]
+    fn t74_what_is_shown_of_an_odd_address_has_no_password() {
+        for (text, shown) in [
+            ("https://user:canary@example.com/a", "https://…@example.com/a"),
+            ("https://user:ca?nary@example.com/a?x", "https://…@example.com/a"),
+            ("https://user:ca/n#ary@example.com", "https://…@example.com"),
+            ("https://user:can@ary@example.com", "https://…@example.com"),
+            ("user:canary@example.com", "…@example.com"),
+            ("https://example.com:x/a?token=canary", "https://example.com:x/a"),
+            ("https://@example.com", "https://…@example.com"),
+            ("a\nb", "a\\nb"),
+        ] {
+            let message = odd_text(text, "is odd").message;
+            assert_eq!(message, format!("the address {shown} is odd"), "{text}");
+        }
+    }
 }

@@ -192,10 +192,7 @@ impl<'a> Sources<'a> {
 
 /// Reads an address; what is shown of a bad one holds no credentials.
 fn read_address(text: &str) -> Result<Address, Problem> {
-    Address::parse(text).map_err(|reason| {
-        let shown = text.split(['?', '#']).next().unwrap_or("").split('@').next_back().unwrap_or("");
-        repository::odd_address(&shown.escape_debug().to_string(), &reason)
-    })
+    Address::parse(text).map_err(|reason| repository::odd_text(text, &reason))
 }
 
 /// Checks what an index promises of an archive.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::archive::{self, Budget, File};
 use super::ignore::{self, Ignore};
 use super::metadata::{Lock, Metadata};
-use super::{ChartError, ChartWarning, a_type};
+use super::{ChartError, ChartWarning, a_type, shown};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml::{self, Document, Lines};
 
@@ -250,7 +250,7 @@ pub fn read_document(chart: &str, file: &File) -> Result<(Option<Document>, Vec<
         .map_err(|error| ChartError::new(chart, &*file.name, error.message).at(Some(error.line)))?;
     let mut warnings = Vec::new();
     for duplicate in first.duplicates {
-        let key = duplicate.key.escape_debug();
+        let key = shown(&duplicate.key);
         let message = format!("key `{key}` is set twice, first on line {}; this one counts", duplicate.first);
         warnings.push(ChartWarning::new(chart, &*file.name, message).at(Some(duplicate.line)));
     }

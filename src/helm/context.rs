@@ -156,8 +156,16 @@ impl Object for Versions {
         })
     }
 
+    fn size(&self) -> usize {
+        self.0.len() * 8
+    }
+
     fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
         Some(self.0.iter().map(|version| (None, Val::str(version))).collect())
+    }
+
+    fn truth(&self) -> bool {
+        !self.0.is_empty()
     }
 
     fn print(&self) -> String {
@@ -289,6 +297,9 @@ pub(super) fn chart(metadata: &Metadata, is_root: bool) -> Val {
     })
 }
 
+/// Bytes of a pattern for files; Go has no such bound.
+const MAX_GLOB: usize = 1024;
+
 /// `.Files`: what is in the chart and is neither template nor subchart.
 #[derive(Clone)]
 pub(super) struct Files(Rc<Vec<Here>>);
@@ -317,7 +328,11 @@ impl Files {
     }
 
     fn bytes(&self, name: &str) -> &[u8] {
-        self.0.iter().find(|file| &*file.path == name).map_or(&[], |file| &file.data)
+        self.find(name).map_or(&[], |file| &file.data)
+    }
+
+    fn find(&self, name: &str) -> Option<&Here> {
+        self.0.binary_search_by(|file| (*file.path).cmp(name)).ok().and_then(|at| self.0.get(at))
     }
 
     fn glob(&self, pattern: &str) -> Self {
@@ -348,7 +363,7 @@ impl Object for Files {
 
     fn field(&self, name: &str) -> Option<Val> {
         // Go sees a map here, so `.Files.name` is the file of that name.
-        Some(Val::Bytes(self.bytes(name).into()))
+        Some(self.find(name).map_or_else(|| Val::Bytes([].into()), Here::val))
     }
 
     fn call(&self, name: &str, vm: &mut Vm<'_>, args: &[Val]) -> Option<Outcome> {
@@ -365,8 +380,13 @@ impl Object for Files {
         };
         let bytes = self.bytes(path);
         let work = match name {
-            "Glob" => 2000 + self.0.len() * 16,
+            "Glob" if path.len() > MAX_GLOB => {
+                return Some(Err(Fail::limit(format!("a pattern for files is longer than {MAX_GLOB} bytes"))));
+            }
+            "Glob" => 2000 + path.len() * 500 + self.0.len() * (32 + path.len()),
             "AsConfig" | "AsSecrets" => self.0.iter().map(|file| file.path.len() + file.data.len()).sum(),
+            // Each line becomes a value of its own.
+            "Lines" => bytes.len() + memchr::memchr_iter(b'\n', bytes).count().saturating_mul(50),
             _ => bytes.len(),
         };
         if let Err(fail) = vm.spend(work) {
@@ -394,13 +414,24 @@ impl Object for Files {
         self.0.len()
     }
 
+    fn truth(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
         Some(self.0.iter().map(|file| (Some(file.path.clone()), file.val())).collect())
     }
 
     fn print(&self) -> String {
-        let shown = self.0.iter().map(|file| format!("{}:{}", file.path, super::go::print::value(&file.val())));
-        format!("map[{}]", shown.collect::<Vec<_>>().join(" "))
+        let mut out = String::from("map[");
+        for (index, file) in self.0.iter().enumerate() {
+            out.push_str(if index > 0 { " " } else { "" });
+            out.push_str(&file.path);
+            out.push(':');
+            super::go::print::write_value(&mut out, &file.val(), false, 0);
+        }
+        out.push(']');
+        out
     }
 
     fn plain(&self) -> Val {

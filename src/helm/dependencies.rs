@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::chart::{Chart, subchart};
 use super::metadata::Dependency;
 use super::values::{self, Node, Tables};
-use super::{ChartError, ChartWarning, a_type, version};
+use super::{ChartError, ChartWarning, a_type, shown, version};
 use crate::manifest::value::{Map, Value};
 
 /// Checks that every chart that `Chart.yaml` declares stands in `charts/` (`action.CheckDependencies`).
@@ -119,7 +119,7 @@ impl Process {
             let message = format!(
                 "`{name}` {version} in `charts/` does not fit the declared version `{}`, so its alias and imports are \
                  left out",
-                wanted.escape_debug()
+                shown(wanted)
             );
             self.warn(label, dependency, message);
         }
@@ -135,7 +135,7 @@ impl Process {
                 Some(Value::Bool(false)) => off = true,
                 None => {}
                 Some(value) => {
-                    let message = format!("the tag `{}` is {}, and has no effect", tag.escape_debug(), a_type(value));
+                    let message = format!("the tag `{}` is {}, and has no effect", shown(tag), a_type(value));
                     self.warnings.push(ChartWarning::new(label, &*dependency.file, message).at(dependency.line));
                 }
             }
@@ -154,7 +154,7 @@ impl Process {
                 }
                 None | Some(Value::Map(_)) => {}
                 Some(value) => {
-                    let path = path.escape_debug();
+                    let path = shown(path);
                     let message = format!("the condition `{path}` is {}, and has no effect", a_type(value));
                     self.warn(label, dependency, message);
                 }
@@ -191,7 +191,7 @@ impl Process {
                     _ => continue,
                 };
                 let Some(table) = table_at(&tables, values, &format!("{}.{child}", dependency.name)) else {
-                    let (name, child) = (&dependency.name, child.escape_debug());
+                    let (name, child) = (&dependency.name, shown(&child));
                     self.warn(label, dependency, format!("`{name}` has no map `{child}` to import"));
                     continue;
                 };

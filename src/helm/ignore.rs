@@ -3,7 +3,7 @@
 //! Follows Helm 3.22's `pkg/ignore/rules.go` and the patterns of Go's `filepath.Match` on Unix. Unlike `.gitignore`,
 //! rules are asked from the first to the last, `!` drops whatever it does not match, and `**` is refused.
 
-use super::ChartError;
+use super::{ChartError, shown};
 
 /// The file's name, looked for in the folder of the outermost chart only.
 pub const FILE: &str = ".helmignore";
@@ -52,14 +52,11 @@ impl Ignore {
             return Err("a line is longer than 64 KiB".into());
         }
         if rule.contains("**") {
-            return Err(format!("Helm does not know `**`, in `{}`", rule.escape_debug()));
+            return Err(format!("Helm does not know `**`, in `{}`", shown(rule)));
         }
         // Checked as written, with its `!`, as Helm does.
         if !well_formed(&rule.chars().collect::<Vec<_>>()) {
-            return Err(format!(
-                "`{}` is no pattern: a `[` without its `]`, or a `\\` at the end",
-                rule.escape_debug()
-            ));
+            return Err(format!("`{}` is no pattern: a `[` without its `]`, or a `\\` at the end", shown(rule)));
         }
         let (negated, rule) = rule.strip_prefix('!').map_or((false, rule), |rule| (true, rule));
         let (folders_only, rule) = rule.strip_suffix('/').map_or((false, rule), |rule| (true, rule));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::archive::File;
 use super::chart::Crd;
-use super::{ChartError, ChartWarning, a_type};
+use super::{ChartError, ChartWarning, a_type, shown};
 use crate::manifest::value::Value;
 use crate::manifest::yaml::{self, Document};
 
@@ -211,7 +211,7 @@ impl Sorter {
             };
             let warn = |at: usize, message: String| ChartWarning::new("", template, message).at(Some(line + at - 1));
             self.warnings.extend(first.duplicates.iter().map(|duplicate| {
-                let (key, first) = (duplicate.key.escape_debug(), line + duplicate.first - 1);
+                let (key, first) = (shown(&duplicate.key), line + duplicate.first - 1);
                 warn(duplicate.line, format!("key `{key}` is set twice, first on line {first}; this one counts"))
             }));
             if let Some(rest) = first.rest {
@@ -244,8 +244,7 @@ impl Sorter {
         };
         let Some(events) = hook.split(',').map(Event::parse).collect::<Option<Vec<_>>>() else {
             let line = item.line_of(&["metadata", "annotations", "helm.sh/hook"]);
-            let message =
-                format!("`{}` is no event that Helm knows, so it leaves this object out", hook.escape_debug());
+            let message = format!("`{}` is no event that Helm knows, so it leaves this object out", shown(&hook));
             self.warnings.push(ChartWarning::new("", item.template, message).at(line));
             return;
         };
@@ -280,7 +279,7 @@ fn check_head(document: &Document) -> Result<(), (&'static [&'static str], Strin
     let annotations = value.at(ANNOTATIONS).and_then(Value::as_map);
     match annotations.into_iter().flatten().find(|(_, value)| !scalar(value)) {
         Some((key, value)) => {
-            Err((ANNOTATIONS, format!("the annotation `{}` is {}, not a string", key.escape_debug(), a_type(value))))
+            Err((ANNOTATIONS, format!("the annotation `{}` is {}, not a string", shown(key), a_type(value))))
         }
         None => Ok(()),
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::version::Version;
-use super::{ChartError, a_type};
+use super::{ChartError, a_type, shown};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml::{self, Document, Lines};
 
@@ -152,13 +152,13 @@ impl Metadata {
         let name = &self.name;
         if matches!(name.as_str(), "." | "..") || name.contains(['/', '\\']) || name.trim() != name || name.len() > 250
         {
-            return fail(&["name"], format!("`{}` is no name for a chart: it becomes a folder", name.escape_debug()));
+            return fail(&["name"], format!("`{}` is no name for a chart: it becomes a folder", shown(name)));
         }
         if let Err(error) = Version::parse(&self.version) {
             return fail(&["version"], error.to_string());
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
-            let kind = self.kind.escape_debug();
+            let kind = shown(&self.kind);
             return fail(&["type"], format!("`type` is `{kind}`, and can be `application` or `library`"));
         }
         for text in [
@@ -190,11 +190,11 @@ impl Metadata {
             }
             let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
             if !dependency.alias.bytes().all(allowed) {
-                let alias = dependency.alias.escape_debug();
+                let alias = shown(&dependency.alias);
                 return fail(format!("the alias `{alias}` may have letters, digits, `_` and `-` only"));
             }
             if let Some(first) = names.insert(dependency.local_name().to_owned(), line) {
-                let name = dependency.local_name().escape_debug();
+                let name = shown(dependency.local_name());
                 let first = first.map_or_else(String::new, |line| format!(", first on line {line}"));
                 return fail(format!("two dependencies are called `{name}`{first}"));
             }
@@ -318,7 +318,7 @@ impl<'a> Fields<'a> {
 
     fn wrong_here(&self, wanted: &str) -> ChartError {
         let name = self.path.last().map_or("", String::as_str);
-        ChartError::new(self.chart, self.file, format!("`{}` has to be {wanted}", name.escape_debug())).at(self.line())
+        ChartError::new(self.chart, self.file, format!("`{}` has to be {wanted}", shown(name))).at(self.line())
     }
 }
 

@@ -43,10 +43,18 @@ pub struct ChartError {
 /// What is odd about a chart, though Helm takes it.
 pub type ChartWarning = ChartError;
 
+/// Characters of a message; a chart's own words may be long, and what quotes a chart's text cuts it itself.
+const MAX_MESSAGE: usize = 4000;
+
 impl ChartError {
     /// Makes an error about a file of a chart.
     pub fn new(chart: impl Into<String>, file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { chart: chart.into(), file: file.into(), message: message.into(), ..Self::default() }
+        let mut message = message.into();
+        if let Some((at, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(at);
+            message.push('…');
+        }
+        Self { chart: chart.into(), file: file.into(), message, ..Self::default() }
     }
 
     /// Adds the line, when it is known.
@@ -75,6 +83,15 @@ impl fmt::Display for ChartError {
 }
 
 impl std::error::Error for ChartError {}
+
+/// Characters of a chart's own text in a message.
+const MAX_SHOWN: usize = 60;
+
+/// Shortens and escapes a text of a chart for a message.
+fn shown(text: &str) -> String {
+    let start: String = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_SHOWN).is_some() { start + "…" } else { start }
+}
 
 /// Returns the type of a value with its article.
 fn a_type(value: &Value) -> &'static str {

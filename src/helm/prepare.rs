@@ -4,7 +4,7 @@
 
 use super::chart::Chart;
 use super::version::{Constraint, Version};
-use super::{ChartError, ChartWarning, dependencies, schema, values};
+use super::{ChartError, ChartWarning, dependencies, schema, shown, values};
 use crate::manifest::value::Map;
 
 /// A chart whose templates can run.
@@ -53,7 +53,7 @@ fn check_kubernetes(chart: &Chart, kubernetes: &Version) -> Result<(), ChartErro
     }
     let message = match Constraint::parse(wanted) {
         Ok(constraint) if constraint.matches(kubernetes) => return Ok(()),
-        Ok(_) => format!("the chart is for Kubernetes `{}`, not {kubernetes}", wanted.escape_debug()),
+        Ok(_) => format!("the chart is for Kubernetes `{}`, not {kubernetes}", shown(wanted)),
         Err(error) => format!("`kubeVersion`: {error}"),
     };
     Err(ChartError::new(chart.name(), "Chart.yaml", message))

@@ -151,9 +151,17 @@ pub fn render(
         slashes(&b.path).cmp(&slashes(&a.path)).then_with(|| b.path.cmp(&a.path))
     });
     let mut templates = Templates::default();
+    let mut tokens = 0_usize;
     for (source, file) in &sources {
         let compiled = compiled.get(&source.path, file);
         let compiled = compiled.map_err(|error| stopped(error, FailKind::Execution, Vec::new()))?;
+        tokens = tokens.saturating_add(compiled.tokens);
+        if tokens > MAX_TOKENS {
+            let message =
+                format!("the chart's templates have more than {MAX_TOKENS} words, marks and spaces in actions");
+            let (chart, file) = split_path(&source.path);
+            return Err(stopped(ChartError::new(chart, file, message), FailKind::Limit, Vec::new()));
+        }
         templates.add(compiled.templates(&source.path, &source.path));
     }
     let mut vm = Vm::new(&templates, Limits::default(), seed);
@@ -183,6 +191,9 @@ pub fn render(
     let seen = Seen { reads: Reads::of(&values), unstable, again, lookups, texts, work: vm.used() };
     Ok((printed, seen))
 }
+
+/// Tokens of all templates of a chart, subcharts counted: a few hundred MiB once they are compiled.
+const MAX_TOKENS: usize = 3_000_000;
 
 /// So many callers are told; recursion has hundreds.
 const MOST_CALLERS: usize = 5;

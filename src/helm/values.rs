@@ -18,6 +18,8 @@ use crate::manifest::value::{Map, Value};
 /// The key whose table all subcharts get.
 pub const GLOBAL: &str = "global";
 
+/// Characters of a path in a message.
+const MAX_PATH: usize = 300;
 /// Values that a render may have, shared tables counted wherever they show.
 const MAX_VALUES: usize = 2_000_000;
 /// Tables in one another; the YAML reader allows 128 in one file, and subcharts stand below their parents.
@@ -351,7 +353,7 @@ impl Coalescer<'_> {
     }
 
     fn conflict(&mut self, path: &str, key: &[&str], what: Conflict) {
-        let key = key.join(".").escape_debug().to_string();
+        let key = key.join(".").chars().take(MAX_PATH).flat_map(char::escape_debug).collect::<String>();
         let message = match what {
             Conflict::LeafOverTable => {
                 format!("`{key}` is a map in the chart, and the values set it to something else")

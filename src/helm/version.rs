@@ -81,7 +81,7 @@ impl Version {
         let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
         if let Some(part) = pre.into_iter().chain(metadata).flat_map(|all| all.split('.')).find(|part| !word(part)) {
-            let problem = format!("`{}` is no identifier of letters, digits and hyphens", part.escape_debug());
+            let problem = format!("`{}` is no identifier of letters, digits and hyphens", super::shown(part));
             return Err(VersionError::new("version", text, problem));
         }
         let zero = |part: &&str| part.len() > 1 && part.starts_with('0') && numeric(part);
@@ -221,7 +221,7 @@ impl Constraint {
                     return fail("it is empty; write `*` for every release".into());
                 }
                 None => {
-                    let alternative = alternative.trim().escape_debug();
+                    let alternative = super::shown(alternative.trim());
                     return fail(format!("`{alternative}` is no list of comparisons such as `>=1.2 <2`"));
                 }
             }

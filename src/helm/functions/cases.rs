@@ -25,6 +25,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn map(vm: &mut Vm<'_>, args: &[Val], change: impl Fn(&str) -> String) -> Outcome {
     let text = text_of(args, 0);
     room(vm, text.len())?;
+    if !text.is_ascii() {
+        // The classes of other characters are looked up, one class after another.
+        vm.spend(text.len().saturating_mul(8))?;
+    }
     Ok(Val::str(&change(&text)))
 }
 

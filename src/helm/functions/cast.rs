@@ -6,6 +6,10 @@ use std::borrow::Cow;
 
 use super::super::go::print;
 use super::super::go::value::{Str, Val};
+use super::super::go::vm::{Outcome, Vm};
+
+/// No number is written with more characters than this; Go would read on.
+const MAX_NUMBER: usize = 4096;
 
 /// `cast.ToInt64`, and `cast.ToInt` where both are 64 bits.
 pub(super) fn int64(val: &Val) -> i64 {
@@ -58,6 +62,9 @@ pub(super) enum IntError {
 
 /// `strconv.ParseInt(text, base, 64)`; base 0 reads prefixes and underscores.
 pub(super) fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
+    if text.len() > MAX_NUMBER {
+        return Err(IntError::Syntax);
+    }
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -93,6 +100,9 @@ pub(super) fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
 
 /// `strconv.ParseFloat(text, 64)`; `None` for bad syntax and for what is too large.
 pub(super) fn parse_float(text: &str) -> Option<f64> {
+    if text.len() > MAX_NUMBER {
+        return None;
+    }
     let (negative, rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -151,44 +161,78 @@ fn hex_float(text: &str) -> Option<f64> {
     float.is_finite().then_some(float)
 }
 
-/// sprig's `strval`: strings as they are, everything else as `%v` prints it.
-pub(super) fn text(val: &Val) -> Val {
-    match val {
-        Val::Str(_) | Val::Raw(_) => val.clone(),
-        Val::Bytes(bytes) => Val::from_bytes(bytes.to_vec()),
-        _ => Val::str(&print::value(val)),
-    }
+/// A value as `%v` prints it; what it takes is counted.
+///
+/// # Errors
+/// When it holds itself or is too large, or the render has used up all it may.
+pub(super) fn shown(vm: &mut Vm<'_>, val: &Val) -> Outcome<String> {
+    let text = print::value(val);
+    print::refusal().map_or(Ok(()), Err)?;
+    vm.spend(text.len())?;
+    Ok(text)
 }
 
-/// As [`text`], borrowed where possible; what is not UTF-8 becomes U+FFFD.
+/// sprig's `strval`: strings as they are, everything else as `%v` prints it.
+///
+/// # Errors
+/// As [`shown`].
+pub(super) fn text(vm: &mut Vm<'_>, val: &Val) -> Outcome {
+    Ok(match val {
+        Val::Str(_) | Val::Raw(_) => val.clone(),
+        Val::Bytes(bytes) => {
+            vm.spend(bytes.len())?;
+            Val::from_bytes(bytes.to_vec())
+        }
+        _ => Val::str(&shown(vm, val)?),
+    })
+}
+
+/// The text of a string or bytes; what is not UTF-8 becomes U+FFFD.
 pub(super) fn text_of(val: &Val) -> Cow<'_, str> {
     match val {
         Val::Str(text) => Cow::Borrowed(text),
         Val::Raw(bytes) | Val::Bytes(bytes) => String::from_utf8_lossy(bytes),
-        _ => Cow::Owned(print::value(val)),
+        _ => Cow::Borrowed(""),
     }
 }
 
 /// As [`text`], as a key of a map.
-pub(super) fn key(val: &Val) -> Str {
-    match val {
+///
+/// # Errors
+/// As [`shown`].
+pub(super) fn key(vm: &mut Vm<'_>, val: &Val) -> Outcome<Str> {
+    Ok(match val {
         Val::Str(text) => text.clone(),
-        _ => text_of(val).into(),
-    }
+        Val::Raw(_) | Val::Bytes(_) => text_of(val).into(),
+        _ => shown(vm, val)?.into(),
+    })
 }
 
 /// sprig's `strslice`: the texts of a list without its nils, or of one thing.
-pub(super) fn texts(val: &Val) -> Vec<Val> {
-    match val {
-        Val::List(list) => list.items.iter().filter(|item| !matches!(item, Val::Nil)).map(text).collect(),
-        Val::Bytes(bytes) => bytes.iter().map(|b| Val::str(&b.to_string())).collect(),
-        Val::Nil => Vec::new(),
-        Val::Object(object) if object.kind() == "slice" => {
-            let items = object.items().unwrap_or_default();
-            items.iter().filter(|(_, item)| !matches!(item, Val::Nil)).map(|(_, item)| text(item)).collect()
+///
+/// # Errors
+/// As [`shown`].
+pub(super) fn texts(vm: &mut Vm<'_>, val: &Val) -> Outcome<Vec<Val>> {
+    let byte;
+    let items: Vec<&Val> = match val {
+        Val::List(list) => list.items.iter().collect(),
+        Val::Bytes(bytes) => {
+            byte = bytes.iter().map(|b| Val::Byte(*b)).collect::<Vec<_>>();
+            byte.iter().collect()
         }
-        _ => vec![text(val)],
+        Val::Object(object) if object.kind() == "slice" => {
+            byte = object.items().unwrap_or_default().into_iter().map(|(_, item)| item).collect();
+            byte.iter().collect()
+        }
+        _ => vec![val],
+    };
+    let mut out = Vec::with_capacity(items.len());
+    for item in items.into_iter().filter(|item| !matches!(item, Val::Nil)) {
+        // A text of its own, beside its place in the list.
+        vm.spend(size_of::<Val>() + 32)?;
+        out.push(text(vm, item)?);
     }
+    Ok(out)
 }
 
 /// A float as `%v` and `strconv.FormatFloat(f, 'g', -1, 64)` print it: `1e+06`.

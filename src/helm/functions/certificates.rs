@@ -12,11 +12,11 @@ use super::{Function, arg, bytes, encodings, exact, random, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     exact("genPrivateKey", &[Text], private_key),
-    exact("genCA", &[Text, Int], |vm, _| Ok(made(vm, "genCA"))),
+    exact("genCA", &[Text, Int], |vm, _| made(vm, "genCA")),
     exact("genCAWithKey", &[Text, Int, Text], |vm, args| with_key(vm, "genCAWithKey", args, 2)),
     exact("genSelfSignedCert", &[Text, List, List, Int], |vm, args| {
         names(args)?;
-        Ok(made(vm, "genSelfSignedCert"))
+        made(vm, "genSelfSignedCert")
     }),
     exact("genSelfSignedCertWithKey", &[Text, List, List, Int, Text], |vm, args| {
         names(args)?;
@@ -25,7 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("genSignedCert", &[Text, List, List, Int, Anything], |vm, args| {
         signer(args)?;
         names(args)?;
-        Ok(made(vm, "genSignedCert"))
+        made(vm, "genSignedCert")
     }),
     exact("genSignedCertWithKey", &[Text, List, List, Int, Anything, Text], |vm, args| {
         signer(args)?;
@@ -72,23 +72,24 @@ impl Object for Certificate {
 }
 
 /// PEM around random bytes.
-fn pem(vm: &mut Vm<'_>, function: &'static str, label: &str, size: usize) -> String {
-    let body = base64(&random::fill(vm, function, size));
+fn pem(vm: &mut Vm<'_>, function: &'static str, label: &str, size: usize) -> Outcome<String> {
+    vm.spend(size)?;
+    let body = base64(&random::fill(vm, function, size)?);
     let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    Ok(format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")))
 }
 
-fn made(vm: &mut Vm<'_>, function: &'static str) -> Val {
-    let cert = pem(vm, function, "CERTIFICATE", 780).into();
-    let key = pem(vm, function, "RSA PRIVATE KEY", 1190).into();
-    Val::object(Certificate { cert, key })
+fn made(vm: &mut Vm<'_>, function: &'static str) -> Outcome {
+    let cert = pem(vm, function, "CERTIFICATE", 780)?.into();
+    let key = pem(vm, function, "RSA PRIVATE KEY", 1190)?.into();
+    Ok(Val::object(Certificate { cert, key }))
 }
 
 /// A certificate with the key that was given, which has to be PEM of a private key.
 fn with_key(vm: &mut Vm<'_>, function: &'static str, args: &[Val], index: usize) -> Outcome {
     let key = text_of(args, index);
     check_key(&key).map_err(|problem| Fail::new(format!("parsing private key: {problem}")))?;
-    let cert = pem(vm, function, "CERTIFICATE", 780).into();
+    let cert = pem(vm, function, "CERTIFICATE", 780)?.into();
     Ok(Val::object(Certificate { cert, key: Str::from(&*key) }))
 }
 
@@ -132,7 +133,7 @@ fn names(args: &[Val]) -> Outcome<()> {
     };
     for ip in items(1) {
         let Some(text) = ip.as_str() else {
-            let shown = super::super::go::print::value(&ip);
+            let shown = super::super::go::print::short(&ip);
             return Err(Fail::new(format!("error parsing ip: {shown} is not a string")));
         };
         if text.parse::<std::net::IpAddr>().is_err() {
@@ -141,7 +142,7 @@ fn names(args: &[Val]) -> Outcome<()> {
     }
     for name in items(2) {
         if name.as_str().is_none() {
-            let shown = super::super::go::print::value(&name);
+            let shown = super::super::go::print::short(&name);
             return Err(Fail::new(format!("error processing alternate dns name: {shown} is not a string")));
         }
     }
@@ -156,11 +157,12 @@ fn private_key(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         "ed25519" => ("PRIVATE KEY", 48),
         other => return Ok(Val::str(&format!("Unknown type {other}"))),
     };
-    Ok(Val::str(&pem(vm, "genPrivateKey", label, size)))
+    Ok(Val::str(&pem(vm, "genPrivateKey", label, size)?))
 }
 
 /// A certificate and key that the user gives, in base64; only their form is checked.
-fn custom(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn custom(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    vm.spend(bytes(args, 0).len().saturating_add(bytes(args, 1).len()))?;
     let decoded = |index: usize, what: &str| {
         encodings::decode64(bytes(args, index))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

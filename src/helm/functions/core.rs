@@ -26,9 +26,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             _ => Err(Fail::new("`printf` takes a format")),
         },
     },
-    Function { name: "html", takes: &[], rest: Some(Any), run: |vm, args| text(vm, html(&joined(args))) },
-    Function { name: "js", takes: &[], rest: Some(Any), run: |vm, args| text(vm, js(&joined(args))) },
-    Function { name: "urlquery", takes: &[], rest: Some(Any), run: |vm, args| text(vm, query_escape(&joined(args))) },
+    Function { name: "html", takes: &[], rest: Some(Any), run: |vm, args| escaped(vm, args, html) },
+    Function { name: "js", takes: &[], rest: Some(Any), run: |vm, args| escaped(vm, args, js) },
+    Function { name: "urlquery", takes: &[], rest: Some(Any), run: |vm, args| escaped(vm, args, query_escape) },
     Function { name: "index", takes: &[Any], rest: Some(Any), run: |_, args| index(args) },
     Function { name: "len", takes: &[Any], rest: None, run: |_, args| length(&args[0]) },
     Function { name: "not", takes: &[Any], rest: None, run: |_, args| Ok(Val::Bool(!args[0].truth())) },
@@ -52,8 +52,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn text(vm: &mut Vm<'_>, text: String) -> Outcome {
-    vm.spend(text.len())?;
+    print::refusal().map_or(Ok(()), Err)?;
+    super::room(vm, text.len())?;
     Ok(Val::Str(text.into()))
+}
+
+/// The arguments as one text, escaped.
+fn escaped(vm: &mut Vm<'_>, args: &[Val], escape: fn(&str) -> String) -> Outcome {
+    /// Bytes that one byte becomes at most.
+    const LONGEST: usize = 6;
+    let joined = joined(args);
+    print::refusal().map_or(Ok(()), Err)?;
+    super::room(vm, joined.len().saturating_mul(LONGEST))?;
+    Ok(Val::Str(escape(&joined).into()))
 }
 
 /// A single string as it is, and everything else as `print` prints it; nothing is `<no value>`.
@@ -105,7 +116,7 @@ pub(super) fn query_escape(text: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b' ' => out.push('+'),
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => super::urls::percent(&mut out, byte),
         }
     }
     out

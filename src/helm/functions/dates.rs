@@ -28,13 +28,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("date_modify", &[Text, Kind::Time], date_modify),
     exact("mustDateModify", &[Text, Kind::Time], must_date_modify),
     exact("must_date_modify", &[Text, Kind::Time], must_date_modify),
-    exact("toDate", &[Text, Text], |_, args| {
-        Ok(Val::object(go_time::parse(&text_of(args, 0), &text_of(args, 1)).unwrap_or_else(|_| Time::zero())))
-    }),
-    exact("mustToDate", &[Text, Text], |_, args| {
-        go_time::parse(&text_of(args, 0), &text_of(args, 1)).map(Val::object).map_err(Fail::new)
-    }),
+    exact("toDate", &[Text, Text], |vm, args| Ok(Val::object(read(vm, args)?.unwrap_or_else(|_| Time::zero())))),
+    exact("mustToDate", &[Text, Text], |vm, args| read(vm, args)?.map(Val::object).map_err(Fail::new)),
 ];
+
+/// Reads a time by a layout.
+fn read(vm: &mut Vm<'_>, args: &[Val]) -> Outcome<Result<Time, String>> {
+    let (layout, text) = (text_of(args, 0), text_of(args, 1));
+    vm.spend(layout.len().saturating_add(text.len()).saturating_mul(8))?;
+    if layout.len() > MAX_TEXT || text.len() > MAX_TEXT {
+        return Err(Fail::limit(format!("a time or its layout is longer than {MAX_TEXT} bytes")));
+    }
+    Ok(go_time::parse(&layout, &text))
+}
+
+/// What finding a zone in the database costs.
+const ZONE: usize = 5000;
+
+/// Longer texts are no times, no layouts and no durations.
+const MAX_TEXT: usize = 1000;
 
 /// A time in RFC 3339, or the text where it is only a part of one.
 pub(super) fn from_text(text: &str) -> Val {
@@ -63,7 +75,10 @@ fn moment(vm: &mut Vm<'_>, val: &Val) -> Time {
 }
 
 fn shown(vm: &mut Vm<'_>, layout: &str, val: &Val, zone: &str) -> Outcome {
-    vm.spend(layout.len())?;
+    vm.spend(layout.len().saturating_mul(8))?;
+    if !matches!(zone, "" | "UTC" | "Local") {
+        vm.spend(ZONE)?;
+    }
     Ok(Val::str(&in_zone(&moment(vm, val), zone).format(layout)))
 }
 
@@ -110,7 +125,7 @@ fn duration_round(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     const UNITS: [(u64, &str); 6] =
         [(365 * 86_400, "y"), (30 * 86_400, "mo"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
     let nanos = match arg(args, 0) {
-        Val::Str(text) => go_time::parse_duration(text).unwrap_or(0),
+        Val::Str(text) => duration_of(vm, text)?.unwrap_or(0),
         Val::Int64(nanos) => *nanos,
         val => match as_time(val) {
             Some(time) => Time::utc(vm.now(), 0).since(time),
@@ -124,15 +139,24 @@ fn duration_round(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     ))
 }
 
-fn date_modify(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    Ok(match go_time::parse_duration(&text_of(args, 0)) {
+/// Reads a duration.
+fn duration_of(vm: &mut Vm<'_>, text: &str) -> Outcome<Result<i64, String>> {
+    vm.spend(text.len().saturating_mul(8))?;
+    if text.len() > MAX_TEXT {
+        return Err(Fail::limit(format!("a duration is longer than {MAX_TEXT} bytes")));
+    }
+    Ok(go_time::parse_duration(text))
+}
+
+fn date_modify(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    Ok(match duration_of(vm, &text_of(args, 0))? {
         Ok(nanos) => Val::object(time(args, 1)?.plus(nanos)),
         Err(_) => arg(args, 1).clone(),
     })
 }
 
-fn must_date_modify(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let nanos = go_time::parse_duration(&text_of(args, 0)).map_err(Fail::new)?;
+fn must_date_modify(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let nanos = duration_of(vm, &text_of(args, 0))?.map_err(Fail::new)?;
     Ok(Val::object(time(args, 1)?.plus(nanos)))
 }
 
@@ -145,7 +169,10 @@ impl Object for Time {
         "struct"
     }
 
-    fn call(&self, name: &str, _: &mut Vm<'_>, args: &[Val]) -> Option<Outcome> {
+    fn call(&self, name: &str, vm: &mut Vm<'_>, args: &[Val]) -> Option<Outcome> {
+        if let Err(fail) = vm.spend(text_of(args, 0).len().saturating_mul(8).saturating_add(32)) {
+            return Some(Err(fail));
+        }
         let clock = self.clock();
         let other = || args.first().and_then(as_time).map(|other| (other.seconds, other.nanos));
         let here = (self.seconds, self.nanos);

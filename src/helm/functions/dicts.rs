@@ -2,6 +2,7 @@
 //!
 //! What only copies takes entries as they are, so that the values of a release do not count as read by it.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::go::value::{Entry, Of, Str, Table, Val};
@@ -44,10 +45,11 @@ pub(super) fn table(entries: impl IntoIterator<Item = (Str, Entry)>, of: Of) -> 
 
 fn dict(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     room(vm, args.len().saturating_mul(size_of::<Val>()))?;
-    let pairs = args.chunks(2).map(|pair| {
+    let mut pairs = Vec::with_capacity(args.len().div_ceil(2));
+    for pair in args.chunks(2) {
         let value = pair.get(1).cloned().unwrap_or_else(|| Val::str(""));
-        (cast::key(arg(pair, 0)), value)
-    });
+        pairs.push((cast::key(vm, arg(pair, 0))?, value));
+    }
     Ok(Val::map(pairs))
 }
 
@@ -61,14 +63,15 @@ fn set(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
             return Err(Fail::new("assignment to entry in nil map"));
         }
         // Entries are kept in order: a new one moves those behind it.
-        vm.spend(16 + map.len() / 16)?;
+        vm.spend(16 + map.len() / 4)?;
         map.set(text_of(args, 1).into(), arg(args, 2).clone());
     }
     Ok(arg(args, 0).clone())
 }
 
-fn unset(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn unset(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     if let Some(map) = map(args, 0) {
+        vm.spend(16 + map.len() / 4)?;
         map.remove(&text_of(args, 1));
     }
     Ok(arg(args, 0).clone())
@@ -81,19 +84,20 @@ fn pluck(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
 
 fn keys(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     // Go's order is random; charts sort, and where one does not, sorted keys are as right as any.
-    let keys: Vec<Str> = (0..args.len()).filter_map(|index| map(args, index)).flat_map(|map| map.keys()).collect();
-    room(vm, keys.len().saturating_mul(size_of::<Val>()))?;
-    Ok(text::strings(keys.into_iter().map(Val::Str).collect()))
+    let maps = || (0..args.len()).filter_map(|index| map(args, index));
+    let count: usize = maps().map(|map| map.len()).sum();
+    room(vm, count.saturating_mul(size_of::<Val>()))?;
+    Ok(text::strings(maps().flat_map(|map| map.keys()).map(Val::Str).collect()))
 }
 
 fn values(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let values: Vec<Val> =
-        map(args, 0).map(|map| map.read_all().into_iter().map(|(_, val)| val).collect()).unwrap_or_default();
-    vm.spend(values.len())?;
-    Ok(Val::list(values))
+    let Some(map) = map(args, 0) else { return Ok(Val::list(Vec::new())) };
+    room(vm, map.len().saturating_mul(size_of::<Val>()))?;
+    Ok(Val::list(map.read_all().into_iter().map(|(_, val)| val).collect()))
 }
 
-fn pick(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn pick(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    room(vm, args.len().saturating_mul(100))?;
     let picked = (1..args.len()).filter_map(|index| {
         let key = text_of(args, index);
         Some((Str::from(&*key), map(args, 0)?.entry(&key)?))
@@ -102,10 +106,11 @@ fn pick(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
 }
 
 fn omit(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let dropped: Vec<_> = (1..args.len()).map(|index| text_of(args, index)).collect();
-    let kept = |key: &Str| !dropped.iter().any(|drop| **drop == **key);
+    vm.spend(args.len().saturating_mul(16))?;
+    let dropped: BTreeSet<_> = (1..args.len()).map(|index| text_of(args, index)).collect();
+    let kept = |key: &Str| !dropped.contains(&**key);
     let Some(map) = map(args, 0) else { return Ok(arg(args, 0).clone()) };
-    room(vm, map.len().saturating_mul(size_of::<Val>()))?;
+    room(vm, map.len().saturating_mul(size_of::<(Str, Entry)>()))?;
     let kept: Table = map.entries().iter().filter(|(key, _)| kept(key)).cloned().collect();
     Ok(Val::Map(Rc::new(kept)))
 }
@@ -154,10 +159,12 @@ fn go_type(val: &Val) -> &'static str {
 /// When it is nested too deep, as a map that holds itself is.
 pub(super) fn deep_copy(vm: &mut Vm<'_>, val: &Val, depth: usize) -> Outcome {
     const MAX_DEPTH: usize = 500;
+    /// What a list or map takes besides its items.
+    const CONTAINER: usize = 150;
     if depth > MAX_DEPTH {
         return Err(Fail::limit(format!("a value is nested more than {MAX_DEPTH} levels deep, or holds itself")));
     }
-    vm.spend(1)?;
+    vm.spend(if matches!(val, Val::List(_) | Val::Map(_)) { CONTAINER } else { 1 })?;
     match val {
         // copystructure asks for the type of nil.
         Val::Nil if depth == 0 => Err(nil_value()),

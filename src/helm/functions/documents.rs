@@ -36,12 +36,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("fromToml", &[Text], |vm, args| from(vm, args, Shape::Map, from_toml)),
 ];
 
-/// What a value costs that cannot be written after all.
+/// What a value costs that cannot be written after all, besides what was written of it: it may have been looked at in
+/// parts that leave nothing in the text.
 const UNSUPPORTED: usize = 100_000;
 
 /// How long a text may become that is written in one go.
 fn longest(vm: &Vm<'_>) -> usize {
-    usize::try_from(vm.limits().fuel - vm.used()).unwrap_or(usize::MAX).min(MAX_VALUE)
+    usize::try_from(vm.left()).unwrap_or(usize::MAX).min(MAX_VALUE)
 }
 
 /// Why a text of more than `limit` bytes is not made.
@@ -59,9 +60,8 @@ fn to_yaml(vm: &mut Vm<'_>, args: &[Val], dialect: Dialect) -> Outcome {
             room(vm, text.len())?;
             Ok(Val::str(text.strip_suffix('\n').unwrap_or(&text)))
         }
-        Err(go_yaml::Refusal::Unsupported) => {
-            // How much was written before is not known; a chart that writes such values in a loop is stopped soon.
-            vm.spend(UNSUPPORTED)?;
+        Err(go_yaml::Refusal::Unsupported(written)) => {
+            vm.spend(written.saturating_add(UNSUPPORTED))?;
             Ok(Val::str(""))
         }
         Err(go_yaml::Refusal::TooLarge) => Err(too_large(vm, limit)),
@@ -75,9 +75,9 @@ fn to_json(vm: &mut Vm<'_>, args: &[Val], html: bool, pretty: bool, must: bool) 
             room(vm, text.len())?;
             Ok(Val::str(&text))
         }
-        Err(go_json::Refusal::Unsupported(error)) if must => Err(Fail::new(error)),
-        Err(go_json::Refusal::Unsupported(_)) => {
-            vm.spend(UNSUPPORTED)?;
+        Err(go_json::Refusal::Unsupported(error, _)) if must => Err(Fail::new(error)),
+        Err(go_json::Refusal::Unsupported(_, written)) => {
+            vm.spend(written.saturating_add(UNSUPPORTED))?;
             Ok(Val::str(""))
         }
         Err(go_json::Refusal::TooLarge) => Err(too_large(vm, limit)),
@@ -85,9 +85,18 @@ fn to_json(vm: &mut Vm<'_>, args: &[Val], html: bool, pretty: bool, must: bool) 
 }
 
 fn to_toml(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let text = go_toml::write(arg(args, 0), longest(vm)).unwrap_or_else(|error| error);
-    room(vm, text.len())?;
-    Ok(Val::str(&text))
+    let limit = longest(vm);
+    match go_toml::write(arg(args, 0), limit) {
+        Ok(text) => {
+            room(vm, text.len())?;
+            Ok(Val::str(&text))
+        }
+        Err(go_toml::Refusal::Unsupported(error, looked)) => {
+            vm.spend(looked.saturating_add(UNSUPPORTED))?;
+            Ok(Val::str(&error))
+        }
+        Err(go_toml::Refusal::TooLarge) => Err(too_large(vm, limit)),
+    }
 }
 
 /// What Helm reads into.
@@ -102,11 +111,29 @@ fn from(vm: &mut Vm<'_>, args: &[Val], shape: Shape, read: fn(&[u8], Shape) -> R
     let text = bytes(args, 0);
     // `[[],[],…`: three bytes become a value of its own.
     room(vm, text.len().saturating_mul(16))?;
-    Ok(match (read(text, shape), shape) {
+    let aliases = text.contains(&b'*');
+    let result = read(text, shape);
+    if aliases {
+        // Anchors and aliases make more of a text than stands in it, as long as the reader lets them.
+        vm.spend(result.as_ref().map_or(BROKEN, |val| values(val).saturating_mul(32)))?;
+    }
+    Ok(match (result, shape) {
         (Ok(val), _) => val,
         (Err(error), Shape::Map) => Val::map([("Error".into(), Val::str(&error))]),
         (Err(error), Shape::List) => Val::list(vec![Val::str(&error)]),
     })
+}
+
+/// What a text with aliases costs that cannot be read: as much as the reader lets aliases make.
+const BROKEN: usize = 5_000_000;
+
+/// How many values there are in one that was read just now, so nothing in it is shared.
+fn values(val: &Val) -> usize {
+    1 + match val {
+        Val::List(list) => list.items.iter().map(values).sum::<usize>(),
+        Val::Map(map) => map.entries().iter().map(|(_, entry)| values(&entry.val)).sum(),
+        val => val.as_bytes().map_or(0, |bytes| bytes.len() / 32),
+    }
 }
 
 /// The value as the shape that is asked for; null is a nil map or list.

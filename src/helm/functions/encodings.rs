@@ -7,9 +7,15 @@ use super::{Function, bytes, exact, room};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     exact("b64enc", &[Text], b64enc),
-    exact("b64dec", &[Text], |_, args| Ok(decoded(decode64(bytes(args, 0)), "base64"))),
+    exact("b64dec", &[Text], |vm, args| {
+        room(vm, bytes(args, 0).len())?;
+        Ok(decoded(decode64(bytes(args, 0)), "base64"))
+    }),
     exact("b32enc", &[Text], b32enc),
-    exact("b32dec", &[Text], |_, args| Ok(decoded(decode32(bytes(args, 0)), "base32"))),
+    exact("b32dec", &[Text], |vm, args| {
+        room(vm, bytes(args, 0).len())?;
+        Ok(decoded(decode32(bytes(args, 0)), "base32"))
+    }),
 ];
 
 fn b64enc(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
@@ -40,12 +46,27 @@ fn decoded(result: Result<Vec<u8>, usize>, name: &str) -> Val {
     }
 }
 
-const SYMBOLS64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const SYMBOLS32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The value of a symbol in an alphabet.
-fn value_of(symbol: u8, alphabet: &[u8]) -> Option<u64> {
-    alphabet.iter().position(|other| *other == symbol).map(|value| value as u64)
+/// The value of a symbol of base64.
+fn value64(symbol: u8) -> Option<u64> {
+    Some(u64::from(match symbol {
+        b'A'..=b'Z' => symbol - b'A',
+        b'a'..=b'z' => symbol - b'a' + 26,
+        b'0'..=b'9' => symbol - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
+}
+
+/// The value of a symbol of base32.
+fn value32(symbol: u8) -> Option<u64> {
+    Some(u64::from(match symbol {
+        b'A'..=b'Z' => symbol - b'A',
+        b'2'..=b'7' => symbol - b'2' + 26,
+        _ => return None,
+    }))
 }
 
 /// Adds the whole bytes of a word of so many bits.
@@ -76,7 +97,7 @@ pub(super) fn decode64(text: &[u8]) -> Result<Vec<u8>, usize> {
                 return if count == 0 { Ok(out) } else { Err(at - count) };
             };
             at += 1;
-            if let Some(value) = value_of(*byte, SYMBOLS64) {
+            if let Some(value) = value64(*byte) {
                 word = word << 6 | value;
                 count += 1;
                 continue;
@@ -125,7 +146,7 @@ fn decode32(text: &[u8]) -> Result<Vec<u8>, usize> {
                 push(&mut out, word >> (bits % 8), bits - bits % 8);
                 return Ok(out);
             }
-            let Some(value) = value_of(*byte, SYMBOLS32) else { return Err(at - 1) };
+            let Some(value) = value32(*byte) else { return Err(at - 1) };
             word = word << 5 | value;
             count += 1;
         }

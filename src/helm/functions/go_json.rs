@@ -23,15 +23,19 @@ pub(super) struct Format {
 /// Go's message for what JSON cannot say.
 pub(super) fn write(val: &Val, format: Format) -> Result<String, Refusal> {
     let mut writer = Writer { out: String::new(), format };
-    writer.value(val, 0)?;
-    Ok(writer.out)
+    match writer.value(val, 0) {
+        Ok(()) if writer.out.len() > format.limit => Err(Refusal::TooLarge),
+        Ok(()) => Ok(writer.out),
+        Err(Refusal::Unsupported(message, _)) => Err(Refusal::Unsupported(message, writer.out.len())),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Why a value is not written.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// As Go says it.
-    Unsupported(String),
+    /// As Go says it; and how many bytes were written before that was seen.
+    Unsupported(String, usize),
     TooLarge,
 }
 
@@ -46,10 +50,8 @@ impl Writer {
             return Err(Refusal::TooLarge);
         }
         if depth > MAX_DEPTH {
-            return Err(Refusal::Unsupported(format!(
-                "json: unsupported value: encountered a cycle via {}",
-                val.type_name()
-            )));
+            let message = format!("json: unsupported value: encountered a cycle via {}", val.type_name());
+            return Err(Refusal::Unsupported(message, 0));
         }
         match val {
             Val::Nil => self.out.push_str("null"),
@@ -58,7 +60,7 @@ impl Writer {
             Val::Byte(b) => self.out.push_str(&b.to_string()),
             Val::Float(f) if f.is_finite() => self.out.push_str(&float(*f)),
             Val::Float(f) => {
-                return Err(Refusal::Unsupported(format!("json: unsupported value: {}", cast::format_g(*f))));
+                return Err(Refusal::Unsupported(format!("json: unsupported value: {}", cast::format_g(*f)), 0));
             }
             Val::Str(text) => self.string(text),
             Val::Raw(bytes) => self.raw(bytes),
@@ -126,6 +128,9 @@ impl Writer {
 
     fn characters(&mut self, text: &str) {
         for c in text.chars() {
+            if self.out.len() > self.format.limit {
+                return;
+            }
             match c {
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),

@@ -7,15 +7,35 @@ use super::cast;
 
 const MAX_DEPTH: usize = 200;
 
+/// Why a value is not written.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// As Go says it, which Helm makes the text; and how many bytes and values were looked at before that was seen.
+    Unsupported(String, usize),
+    TooLarge,
+}
+
 /// Writes a map.
 ///
 /// # Errors
-/// Go's message, which Helm makes the text.
-pub(super) fn write(val: &Val, limit: usize) -> Result<String, String> {
-    let mut writer = Writer { out: String::new(), limit };
-    writer.encode(&mut Vec::new(), &plain(val))?;
-    Ok(writer.out)
+/// When Go cannot write it, or the text is longer than `limit`.
+pub(super) fn write(val: &Val, limit: usize) -> Result<String, Refusal> {
+    let mut writer = Writer { out: String::new(), looked: 0, limit };
+    match writer.encode(&mut Vec::new(), &plain(val)) {
+        Ok(()) if writer.out.len() > limit => Err(Refusal::TooLarge),
+        Ok(()) => Ok(writer.out),
+        Err(Refusal::Unsupported(message, _)) => {
+            Err(Refusal::Unsupported(message, writer.out.len().saturating_add(writer.looked)))
+        }
+        Err(refusal) => Err(refusal),
+    }
 }
+
+fn unsupported<T>(message: &str) -> Result<T, Refusal> {
+    Err(Refusal::Unsupported(message.to_owned(), 0))
+}
+
+const TOO_DEEP: &str = "toml: the value is nested too deep";
 
 /// The value behind an object; a time stays what it is.
 fn plain(val: &Val) -> Val {
@@ -27,6 +47,8 @@ fn plain(val: &Val) -> Val {
 
 struct Writer {
     out: String,
+    /// Items of lists that were looked at to tell lists of tables from others.
+    looked: usize,
     limit: usize,
 }
 
@@ -39,36 +61,42 @@ fn is_nil(val: &Val) -> bool {
     }
 }
 
-/// Says whether a list holds maps only.
-fn is_table_list(items: &[Val]) -> Result<bool, String> {
-    if items.iter().any(is_nil) {
-        return Err("toml: cannot encode array with nil element".into());
-    }
-    for item in items {
-        if let Val::List(list) = item {
-            is_table_list(&list.items)?; // Go looks into lists within lists too.
-        }
-    }
-    Ok(!items.is_empty() && items.iter().all(|item| matches!(plain(item), Val::Map(_))))
-}
-
 impl Writer {
-    fn encode(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), String> {
-        if key.len() > MAX_DEPTH || self.out.len() > self.limit {
-            return Err("toml: the value is nested too deep, or too large".into());
+    fn bounded(&self, depth: usize) -> Result<(), Refusal> {
+        if self.out.len().saturating_add(self.looked) > self.limit {
+            return Err(Refusal::TooLarge);
         }
+        if depth > MAX_DEPTH { unsupported(TOO_DEEP) } else { Ok(()) }
+    }
+
+    /// Says whether a list holds maps only.
+    fn is_table_list(&mut self, items: &[Val], depth: usize) -> Result<bool, Refusal> {
+        self.looked += 1 + items.len();
+        self.bounded(depth)?;
+        if items.iter().any(is_nil) {
+            return unsupported("toml: cannot encode array with nil element");
+        }
+        for item in items {
+            if let Val::List(list) = item {
+                self.is_table_list(&list.items, depth + 1)?; // Go looks into lists within lists too.
+            }
+        }
+        Ok(!items.is_empty() && items.iter().all(|item| matches!(plain(item), Val::Map(_))))
+    }
+
+    fn encode(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), Refusal> {
+        self.bounded(key.len())?;
         match val {
             Val::Nil => {}
             Val::Map(map) if is_nil(val) => drop(map.read_all()),
             Val::Map(_) => self.table(key, val)?,
-            Val::List(list) if is_table_list(&list.items)? => {
+            Val::List(list) if self.is_table_list(&list.items, 0)? => {
                 if key.is_empty() {
-                    return Err("toml: top-level values must be Go maps or structs".into());
+                    return unsupported("toml: top-level values must be Go maps or structs");
                 }
                 for item in &list.items {
                     self.newline();
-                    let indent = "  ".repeat(key.len() - 1);
-                    self.out.push_str(&format!("{indent}[[{}]]", path(key)));
+                    self.heading(key, "[[", "]]")?;
                     self.newline();
                     self.map(key, &plain(item))?;
                 }
@@ -84,28 +112,41 @@ impl Writer {
         }
     }
 
-    fn table(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), String> {
+    fn heading(&mut self, key: &[Str], open: &str, close: &str) -> Result<(), Refusal> {
+        let indent = "  ".repeat(key.len().saturating_sub(1));
+        self.out.push_str(&indent);
+        self.out.push_str(open);
+        for (index, part) in key.iter().enumerate() {
+            self.bounded(0)?;
+            self.out.push_str(if index > 0 { "." } else { "" });
+            self.out.push_str(&quoted_key(part));
+        }
+        self.out.push_str(close);
+        Ok(())
+    }
+
+    fn table(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), Refusal> {
         if key.len() == 1 {
             self.newline();
         }
         if !key.is_empty() {
-            let indent = "  ".repeat(key.len() - 1);
-            self.out.push_str(&format!("{indent}[{}]", path(key)));
+            self.heading(key, "[", "]")?;
             self.newline();
         }
         self.map(key, val)
     }
 
     /// The entries of a map: direct ones, then tables.
-    fn sorted(val: &Val) -> Result<Vec<(Str, Val, bool)>, String> {
+    fn sorted(&mut self, val: &Val) -> Result<Vec<(Str, Val, bool)>, Refusal> {
         let Val::Map(map) = val else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
+        self.looked += map.len();
         for (key, val) in map.read_all() {
             let val = plain(&val);
             let table = match &val {
                 _ if is_nil(&val) => false,
                 Val::Map(_) => true,
-                Val::List(list) => is_table_list(&list.items)?,
+                Val::List(list) => self.is_table_list(&list.items, 0)?,
                 _ => false,
             };
             entries.push((key, val, table));
@@ -114,8 +155,8 @@ impl Writer {
         Ok(entries)
     }
 
-    fn map(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), String> {
-        for (name, val, _) in Self::sorted(val)? {
+    fn map(&mut self, key: &mut Vec<Str>, val: &Val) -> Result<(), Refusal> {
+        for (name, val, _) in self.sorted(val)? {
             if is_nil(&val) {
                 continue;
             }
@@ -126,7 +167,7 @@ impl Writer {
         Ok(())
     }
 
-    fn pair(&mut self, key: &[Str], val: &Val) -> Result<(), String> {
+    fn pair(&mut self, key: &[Str], val: &Val) -> Result<(), Refusal> {
         let Some(last) = key.last() else { return self.element(val, 0) };
         let indent = "  ".repeat(key.len() - 1);
         self.out.push_str(&format!("{indent}{} = ", quoted_key(last)));
@@ -135,10 +176,8 @@ impl Writer {
         Ok(())
     }
 
-    fn element(&mut self, val: &Val, depth: usize) -> Result<(), String> {
-        if depth > MAX_DEPTH || self.out.len() > self.limit {
-            return Err("toml: the value is nested too deep, or too large".into());
-        }
+    fn element(&mut self, val: &Val, depth: usize) -> Result<(), Refusal> {
+        self.bounded(depth)?;
         match &plain(val) {
             Val::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
             Val::Int(i) | Val::Int64(i) => self.out.push_str(&i.to_string()),
@@ -152,7 +191,7 @@ impl Writer {
             Val::List(list) => self.list(&list.items, depth)?,
             val @ Val::Map(_) => {
                 self.out.push('{');
-                let entries = Self::sorted(val)?;
+                let entries = self.sorted(val)?;
                 let (direct, tables): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, _, table)| !table);
                 for (group, more) in [(&direct, !tables.is_empty()), (&tables, false)] {
                     for (i, (key, val, _)) in group.iter().enumerate() {
@@ -178,7 +217,7 @@ impl Writer {
         Ok(())
     }
 
-    fn list(&mut self, items: &[Val], depth: usize) -> Result<(), String> {
+    fn list(&mut self, items: &[Val], depth: usize) -> Result<(), Refusal> {
         self.out.push('[');
         for (i, item) in items.iter().enumerate() {
             if i > 0 {
@@ -217,10 +256,6 @@ fn quoted(text: &str) -> String {
 fn quoted_key(key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
-}
-
-fn path(key: &[Str]) -> String {
-    key.iter().map(|part| quoted_key(part)).collect::<Vec<_>>().join(".")
 }
 
 fn float(f: f64) -> String {

@@ -23,8 +23,8 @@ pub(super) enum Dialect {
 /// Why a value is not written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// JSON or YAML cannot say it; Helm makes that an empty text.
-    Unsupported,
+    /// JSON or YAML cannot say it; Helm makes that an empty text. So many bytes were written before that was seen.
+    Unsupported(usize),
     TooLarge,
 }
 
@@ -46,10 +46,14 @@ pub(super) fn write(val: &Val, dialect: Dialect, limit: usize) -> Result<String,
         whitespace: true,
         indention: true,
     };
-    emitter.node(val, Place { mapping: false, key: false }, 0)?;
+    match emitter.node(val, Place { mapping: false, key: false }, 0) {
+        Err(Refusal::Unsupported(_)) => return Err(Refusal::Unsupported(emitter.out.len())),
+        other => other?,
+    }
     emitter.indent = 0;
     emitter.break_to_indent();
-    Ok(emitter.out)
+    // A text may be cut off within a scalar.
+    if emitter.out.len() > limit { Err(Refusal::TooLarge) } else { Ok(emitter.out) }
 }
 
 struct Emitter {
@@ -85,11 +89,11 @@ enum Style {
 
 impl Emitter {
     fn node(&mut self, val: &Val, place: Place, depth: usize) -> Result<(), Refusal> {
-        if self.out.len() > self.limit {
+        if self.is_full() {
             return Err(Refusal::TooLarge);
         }
         if depth > MAX_DEPTH {
-            return Err(Refusal::Unsupported);
+            return Err(Refusal::Unsupported(0));
         }
         match val {
             Val::Nil => self.scalar("null", Style::Plain, place),
@@ -125,6 +129,9 @@ impl Emitter {
             }
             Val::Map(map) => {
                 let mut entries = map.read_all();
+                if self.dialect == Dialect::Sigs && entries.iter().any(|(key, _)| is_long(key)) {
+                    return Err(Refusal::Unsupported(0));
+                }
                 sort(&mut entries, &|a, b| compare_keys(&a.0, &b.0, self.dialect));
                 self.map(&entries, depth)?;
             }
@@ -161,8 +168,8 @@ impl Emitter {
         for (key, val) in entries {
             self.break_to_indent();
             // A key of the JSON in between must stand on one line, and be short.
-            if self.dialect == Dialect::Sigs && (key.contains('\u{85}') || go_json::quoted_length(key) > 1024) {
-                return Err(Refusal::Unsupported);
+            if self.dialect == Dialect::Sigs && (key.contains('\u{85}') || go_json::quoted_length(key) > MAX_KEY) {
+                return Err(Refusal::Unsupported(0));
             }
             let simple = key.len() <= MAX_SIMPLE_KEY && !key.contains(is_break);
             if !simple {
@@ -184,7 +191,7 @@ impl Emitter {
     fn float(&self, f: f64) -> Result<String, Refusal> {
         if self.dialect == Dialect::Sigs {
             if !f.is_finite() {
-                return Err(Refusal::Unsupported);
+                return Err(Refusal::Unsupported(0));
             }
             // JSON has the shortest digits, and YAML takes them for an integer where 64 bits hold it.
             let text = if f == 0.0 { "0".to_owned() } else { cast::positional(f) };
@@ -206,7 +213,7 @@ impl Emitter {
         let text = if self.dialect == Dialect::Sigs && !text.is_ascii() || text.contains('\u{7f}') {
             match self.dialect {
                 Dialect::Sigs => {
-                    read_again = through_json(text).ok_or(Refusal::Unsupported)?;
+                    read_again = through_json(text).ok_or(Refusal::Unsupported(0))?;
                     &read_again
                 }
                 Dialect::Pretty => text,
@@ -246,6 +253,10 @@ impl Emitter {
         } else if !same {
             self.indent += 2;
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() > self.limit
     }
 
     fn put(&mut self, c: char) {
@@ -317,7 +328,9 @@ impl Emitter {
     ) {
         let (mut spaces, mut breaks) = (false, false);
         let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
+        while let Some((at, c)) = chars.next()
+            && !self.is_full()
+        {
             let next = chars.peek().map(|(_, c)| *c);
             if c == ' ' {
                 if may_fold && !spaces && self.column > self.width && here(self, at, next) && next != Some(' ') {
@@ -353,7 +366,9 @@ impl Emitter {
         // go-yaml looks for the mark at the start of the text, whichever character it is at.
         let marked = text.starts_with('\u{feff}');
         let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
+        while let Some((at, c)) = chars.next()
+            && !self.is_full()
+        {
             if marked || !is_printable(c) || is_break(c) || c == '"' || c == '\\' {
                 self.escape(c);
                 spaces = false;
@@ -428,6 +443,10 @@ impl Emitter {
         self.whitespace = true;
         let mut breaks = true;
         for c in text.chars() {
+            // Each line is indented, so a text may become many times as long.
+            if self.is_full() {
+                return;
+            }
             if is_break(c) {
                 self.write_break(c);
                 breaks = true;
@@ -441,6 +460,14 @@ impl Emitter {
             }
         }
     }
+}
+
+/// Characters that a key of the JSON in between may have with its quotes.
+const MAX_KEY: usize = 1024;
+
+/// Says whether a key is too long whatever its characters are; this is known before keys are sorted.
+fn is_long(key: &str) -> bool {
+    key.len() > 4 * MAX_KEY || key.chars().count() + 2 > MAX_KEY
 }
 
 /// Longer keys are written after a `?`.
@@ -591,7 +618,9 @@ fn is_base_60(text: &str) -> bool {
 fn is_timestamp(text: &str) -> bool {
     const LAYOUTS: [&str; 4] =
         ["2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2"];
-    let year = text.len() > 4 && text.bytes().take(4).all(|b| b.is_ascii_digit()) && text.as_bytes()[4] == b'-';
+    let year = (5..1000).contains(&text.len())
+        && text.bytes().take(4).all(|b| b.is_ascii_digit())
+        && text.as_bytes()[4] == b'-';
     year && LAYOUTS.iter().any(|layout| go_time::parse(layout, text).is_ok())
 }
 
@@ -631,39 +660,38 @@ fn sort<T: Clone>(items: &mut [T], compare: &dyn Fn(&T, &T) -> Ordering) {
 
 /// go-yaml's order of keys: by runes, letters after the rest, and runs of digits as numbers.
 fn compare_keys(one: &str, two: &str, dialect: Dialect) -> Ordering {
-    let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), two.chars().collect());
-    for i in 0..a.len().min(b.len()) {
-        if a[i] == b[i] {
-            continue;
-        }
-        let (a_letter, b_letter) = (a[i].is_alphabetic(), b[i].is_alphabetic());
-        if a_letter && b_letter {
-            return a[i].cmp(&b[i]);
-        }
-        if a_letter || b_letter {
-            // v3 puts a letter that follows a digit before what is no letter.
-            let after_digit = dialect == Dialect::Pretty && i > 0 && a[i - 1].is_numeric();
-            return if b_letter == after_digit { Ordering::Greater } else { Ordering::Less };
-        }
-        let (mut a_number, mut b_number) = (0_i64, 0_i64);
-        if a[i] == '0' || b[i] == '0' {
-            // A number goes on here: zeros within it count.
-            let digits = a[..i].iter().rev().take_while(|c| c.is_numeric());
-            if digits.into_iter().any(|c| *c != '0') {
-                (a_number, b_number) = (1, 1);
-            }
-        }
-        let read = |chars: &[char], number: &mut i64| {
-            let mut end = i;
-            while let Some(c) = chars.get(end).filter(|c| c.is_numeric()) {
-                let digit = i64::from(u32::from(*c)) - i64::from(u32::from('0'));
-                *number = number.wrapping_mul(10).wrapping_add(digit);
-                end += 1;
-            }
-            end
-        };
-        let (a_end, b_end) = (read(&a, &mut a_number), read(&b, &mut b_number));
-        return a_number.cmp(&b_number).then(a_end.cmp(&b_end)).then(a[i].cmp(&b[i]));
+    let alike = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b).count();
+    let at = (0..=alike).rev().find(|at| one.is_char_boundary(*at) && two.is_char_boundary(*at)).unwrap_or(0);
+    let (before, a_rest, b_rest) = (&one[..at], &one[at..], &two[at..]);
+    let (Some(a), Some(b)) = (a_rest.chars().next(), b_rest.chars().next()) else {
+        return one.len().cmp(&two.len());
+    };
+    let (a_letter, b_letter) = (a.is_alphabetic(), b.is_alphabetic());
+    if a_letter && b_letter {
+        return a.cmp(&b);
     }
-    a.len().cmp(&b.len())
+    if a_letter || b_letter {
+        // v3 puts a letter that follows a digit before what is no letter.
+        let after_digit = dialect == Dialect::Pretty && before.chars().next_back().is_some_and(char::is_numeric);
+        return if b_letter == after_digit { Ordering::Greater } else { Ordering::Less };
+    }
+    let (mut a_number, mut b_number) = (0_i64, 0_i64);
+    if a == '0' || b == '0' {
+        // A number goes on here: zeros within it count.
+        let digits = before.chars().rev().take_while(|c| c.is_numeric());
+        if digits.into_iter().any(|c| c != '0') {
+            (a_number, b_number) = (1, 1);
+        }
+    }
+    let read = |text: &str, number: &mut i64| {
+        let mut length = 0;
+        for c in text.chars().take_while(|c| c.is_numeric()) {
+            let digit = i64::from(u32::from(c)) - i64::from(u32::from('0'));
+            *number = number.wrapping_mul(10).wrapping_add(digit);
+            length += 1;
+        }
+        length
+    };
+    let (a_length, b_length): (usize, usize) = (read(a_rest, &mut a_number), read(b_rest, &mut b_number));
+    a_number.cmp(&b_number).then(a_length.cmp(&b_length)).then(a.cmp(&b))
 }

@@ -1,5 +1,6 @@
 //! Lists: sprig's `list.go`. A list never changes; each function makes a new one.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::super::go::value::{List, Of, Val};
@@ -43,23 +44,27 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The items of a list; `refusal` begins what Go says of anything else.
-fn items(val: &Val, refusal: &str) -> Outcome<Vec<Val>> {
+fn items<'v>(vm: &mut Vm<'_>, val: &'v Val, refusal: &str) -> Outcome<Cow<'v, [Val]>> {
     if let Val::Nil = val {
         return Err(nil_pointer());
     }
-    of_list(val).ok_or_else(|| Fail::new(format!("{refusal} {}", val.kind())))
+    of_list(vm, val)?.ok_or_else(|| Fail::new(format!("{refusal} {}", val.kind())))
 }
 
 /// The items of a list, a `[]byte` or an object that is a list.
-pub(super) fn of_list(val: &Val) -> Option<Vec<Val>> {
-    match val {
-        Val::List(list) => Some(list.items.clone()),
-        Val::Bytes(bytes) => Some(bytes.iter().map(|b| Val::Byte(*b)).collect()),
+fn of_list<'v>(vm: &mut Vm<'_>, val: &'v Val) -> Outcome<Option<Cow<'v, [Val]>>> {
+    Ok(match val {
+        Val::List(list) => Some(Cow::Borrowed(&list.items[..])),
+        Val::Bytes(bytes) => {
+            room(vm, bytes.len().saturating_mul(size_of::<Val>()))?;
+            Some(bytes.iter().map(|b| Val::Byte(*b)).collect())
+        }
         Val::Object(object) if object.kind() == "slice" => {
+            room(vm, object.size().saturating_mul(size_of::<Val>()))?;
             Some(object.items().unwrap_or_default().into_iter().map(|(_, item)| item).collect())
         }
         _ => None,
-    }
+    })
 }
 
 /// A `[]interface {}` that is nil.
@@ -67,87 +72,90 @@ fn nil_list() -> Val {
     Val::List(Rc::new(List { items: Vec::new(), of: Of::Nil }))
 }
 
-fn made(vm: &mut Vm<'_>, items: Vec<Val>) -> Outcome {
-    room(vm, items.len().saturating_mul(size_of::<Val>()))?;
-    Ok(Val::list(items))
+/// A list of the items of all parts.
+fn made(vm: &mut Vm<'_>, parts: &[&[Val]]) -> Outcome {
+    let count: usize = parts.iter().map(|part| part.len()).sum();
+    room(vm, count.saturating_mul(size_of::<Val>()))?;
+    Ok(Val::list(parts.concat()))
 }
 
 fn list(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    made(vm, args.to_vec())
+    made(vm, &[args])
 }
 
 fn push(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot push on type")?;
-    items.push(arg(args, 1).clone());
-    made(vm, items)
+    let items = items(vm, arg(args, 0), "Cannot push on type")?;
+    made(vm, &[&items, &[arg(args, 1).clone()]])
 }
 
 fn prepend(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot prepend on type")?;
-    items.insert(0, arg(args, 1).clone());
-    made(vm, items)
+    let items = items(vm, arg(args, 0), "Cannot prepend on type")?;
+    made(vm, &[&[arg(args, 1).clone()], &items])
 }
 
-fn first(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    Ok(items(arg(args, 0), "Cannot find first on type")?.into_iter().next().unwrap_or_default())
+fn first(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    Ok(items(vm, arg(args, 0), "Cannot find first on type")?.first().cloned().unwrap_or_default())
 }
 
-fn last(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    Ok(items(arg(args, 0), "Cannot find last on type")?.pop().unwrap_or_default())
+fn last(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    Ok(items(vm, arg(args, 0), "Cannot find last on type")?.last().cloned().unwrap_or_default())
 }
 
 fn rest(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot find rest on type")?;
-    if items.is_empty() {
-        return Ok(nil_list());
+    match items(vm, arg(args, 0), "Cannot find rest on type")?.split_first() {
+        Some((_, rest)) => made(vm, &[rest]),
+        None => Ok(nil_list()),
     }
-    items.remove(0);
-    made(vm, items)
 }
 
 fn initial(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot find initial on type")?;
-    if items.pop().is_none() {
-        return Ok(nil_list());
+    match items(vm, arg(args, 0), "Cannot find initial on type")?.split_last() {
+        Some((_, initial)) => made(vm, &[initial]),
+        None => Ok(nil_list()),
     }
-    made(vm, items)
 }
 
 fn reverse(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot find reverse on type")?;
-    items.reverse();
-    made(vm, items)
+    let items = items(vm, arg(args, 0), "Cannot find reverse on type")?;
+    room(vm, items.len().saturating_mul(size_of::<Val>()))?;
+    Ok(Val::list(items.iter().rev().cloned().collect()))
 }
 
 fn in_list(vm: &mut Vm<'_>, list: &[Val], item: &Val) -> Outcome<bool> {
-    vm.spend(list.len())?;
-    Ok(list.iter().any(|other| equal::deep(item, other)))
+    for other in list {
+        if equal::deep(vm, item, other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uniq(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let mut out: Vec<Val> = Vec::new();
-    for item in items(arg(args, 0), "Cannot find uniq on type")? {
-        if !in_list(vm, &out, &item)? {
-            out.push(item);
+    for item in items(vm, arg(args, 0), "Cannot find uniq on type")?.iter() {
+        if !in_list(vm, &out, item)? {
+            vm.spend(size_of::<Val>())?;
+            out.push(item.clone());
         }
     }
-    made(vm, out)
+    Ok(Val::list(out))
 }
 
 fn compact(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let mut items = items(arg(args, 0), "Cannot compact on type")?;
-    items.retain(Val::truth);
-    made(vm, items)
+    let items = items(vm, arg(args, 0), "Cannot compact on type")?;
+    room(vm, items.len().saturating_mul(size_of::<Val>()))?;
+    Ok(Val::list(items.iter().filter(|item| item.truth()).cloned().collect()))
 }
 
 fn without(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let mut out = Vec::new();
-    for item in items(arg(args, 0), "Cannot find without on type")? {
-        if !in_list(vm, args.get(1..).unwrap_or_default(), &item)? {
-            out.push(item);
+    for item in items(vm, arg(args, 0), "Cannot find without on type")?.iter() {
+        if !in_list(vm, args.get(1..).unwrap_or_default(), item)? {
+            vm.spend(size_of::<Val>())?;
+            out.push(item.clone());
         }
     }
-    made(vm, out)
+    Ok(Val::list(out))
 }
 
 fn has(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
@@ -155,13 +163,13 @@ fn has(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     if let Val::Nil = list {
         return Ok(Val::Bool(false));
     }
-    let items = items(list, "Cannot find has on type")?;
+    let items = items(vm, list, "Cannot find has on type")?;
     in_list(vm, &items, item).map(Val::Bool)
 }
 
 fn slice(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let val = arg(args, 0);
-    let items = items(val, "list should be type of slice or array but")?;
+    let items = items(vm, val, "list should be type of slice or array but")?;
     if items.is_empty() {
         return Ok(Val::Nil);
     }
@@ -174,8 +182,9 @@ fn slice(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         return Err(fail);
     }
     let index = |i: i64| usize::try_from(i).unwrap_or(0);
-    let part = items.get(index(from)..index(to)).unwrap_or_default().to_vec();
-    room(vm, part.len())?;
+    let part = items.get(index(from)..index(to)).unwrap_or_default();
+    room(vm, part.len().saturating_mul(size_of::<Val>()))?;
+    let part = part.to_vec();
     Ok(match val {
         Val::List(list) => Val::List(Rc::new(List { items: part, of: list.of })),
         Val::Bytes(bytes) => Val::Bytes(Rc::from(bytes.get(index(from)..index(to)).unwrap_or_default())),
@@ -190,18 +199,19 @@ fn concat(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
             return Err(nil_pointer());
         }
         let refused = || Fail::new(format!("Cannot concat type {} as list", val.kind()));
-        out.extend(of_list(val).ok_or_else(refused)?);
-        room(vm, out.len().saturating_mul(size_of::<Val>()))?;
+        let items = of_list(vm, val)?.ok_or_else(refused)?;
+        room(vm, (out.len() + items.len()).saturating_mul(size_of::<Val>()))?;
+        out.extend_from_slice(&items);
     }
     Ok(if out.is_empty() { nil_list() } else { Val::list(out) })
 }
 
 fn chunk(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let (size, items) = (int(args, 0), items(arg(args, 1), "Cannot chunk type")?);
+    let (size, items) = (int(args, 0), items(vm, arg(args, 1), "Cannot chunk type")?);
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
         // Go counts chunks in floats: a negative size makes none of two items or more.
         return match items.len() {
-            1 if size < -1 => Ok(Val::List(Rc::new(List { items: vec![Val::list(items)], of: Of::List }))),
+            1 if size < -1 => Ok(Val::List(Rc::new(List { items: vec![Val::list(items.to_vec())], of: Of::List }))),
             len if size < 0 && len > 1 && (len as u64 - 1).div_ceil(size.unsigned_abs()) == 1 => {
                 Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::List })))
             }
@@ -209,17 +219,21 @@ fn chunk(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         };
     };
     room(vm, items.len().saturating_mul(size_of::<Val>()))?;
+    // Each is a list of its own.
+    vm.spend(items.len().div_ceil(size).saturating_mul(100))?;
     let chunks = items.chunks(size).map(|part| Val::list(part.to_vec())).collect();
     Ok(Val::List(Rc::new(List { items: chunks, of: Of::List })))
 }
 
 fn sort_alpha(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let val = arg(args, 0);
-    if of_list(val).is_none() {
-        return Ok(text::strings(vec![cast::text(val)]));
+    if !matches!(val, Val::List(_) | Val::Bytes(_)) && val.kind() != "slice" {
+        return Ok(text::strings(vec![cast::text(vm, val)?]));
     }
-    let mut texts = cast::texts(val);
-    vm.spend(texts.len())?;
+    let mut texts = cast::texts(vm, val)?;
+    // Sorting compares each text with some twenty others, which may begin alike.
+    let bytes: usize = texts.iter().map(|text| text.as_bytes().map_or(0, <[u8]>::len)).sum();
+    vm.spend(texts.len().saturating_mul(32).saturating_add(bytes / 2))?;
     texts.sort_by(|a, b| a.as_bytes().cmp(&b.as_bytes()));
     Ok(text::strings(texts))
 }

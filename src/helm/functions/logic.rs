@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("typeIsLike", &[Text, Any], type_is_like),
     exact("kindOf", &[Any], |_, args| Ok(Val::str(arg(args, 0).kind()))),
     exact("kindIs", &[Text, Any], |_, args| Ok(Val::Bool(bytes(args, 0) == arg(args, 1).kind().as_bytes()))),
-    exact("deepEqual", &[Any, Any], |_, args| Ok(Val::Bool(equal::deep(arg(args, 0), arg(args, 1))))),
+    exact("deepEqual", &[Any, Any], |vm, args| equal::deep(vm, arg(args, 0), arg(args, 1)).map(Val::Bool)),
 ];
 
 /// sprig's `empty`, which is the opposite of what `if` asks: structs are never empty.

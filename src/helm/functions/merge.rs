@@ -5,9 +5,13 @@
 
 use std::rc::Rc;
 
-use super::super::go::value::{Of, Table, Val};
+use super::super::go::value::{Entry, Of, Str, Table, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
 use super::{arg, dicts};
+
+/// What copying, finding and setting an entry costs, and what a map costs besides.
+const PER_ENTRY: usize = 16;
+const PER_MAP: usize = 8;
 
 /// Merges all further arguments into the first, one after another.
 ///
@@ -33,13 +37,13 @@ fn into(vm: &mut Vm<'_>, target: &Rc<Table>, source: &Rc<Table>, overwrite: bool
     if Rc::ptr_eq(target, source) {
         return Ok(());
     }
+    vm.spend(source.len().saturating_mul(PER_ENTRY).saturating_add(PER_MAP))?;
     let entries = source.entries().clone();
-    vm.spend(entries.len())?;
     for (key, entry) in entries {
         let old = target.entry(&key).map(|old| old.val);
         if matches!(entry.val, Val::Nil) {
             if overwrite {
-                target.set(key, entry);
+                set(vm, target, key, entry)?;
             }
             continue;
         }
@@ -51,9 +55,16 @@ fn into(vm: &mut Vm<'_>, target: &Rc<Table>, source: &Rc<Table>, overwrite: bool
             }
         }
         if overwrite || !full {
-            target.set(key, entry);
+            set(vm, target, key, entry)?;
         }
     }
+    Ok(())
+}
+
+/// Sets an entry; the map keeps its entries in order, so a new one moves those behind it.
+fn set(vm: &mut Vm<'_>, target: &Table, key: Str, entry: Entry) -> Outcome<()> {
+    vm.spend(target.len() / 4)?;
+    target.set(key, entry);
     Ok(())
 }
 

@@ -46,6 +46,7 @@ mod urls; //         net/url
 mod versions; //     semver
 
 pub(in crate::helm) use cast::shortest;
+pub(in crate::helm) use patterns::Pattern;
 
 /// A function by its name in templates.
 pub struct Function {
@@ -186,6 +187,14 @@ fn int(args: &[Val], index: usize) -> i64 {
         Val::Int(i) | Val::Int64(i) => *i,
         Val::Byte(b) => (*b).into(),
         _ => 0,
+    }
+}
+
+/// A text for a message: so many characters of it, then an ellipsis.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use num_bigint::BigInt;
 
-use super::super::go::print;
 use super::super::go::value::{List, Of, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
 use super::Kind::{Any, Float, Int, Str as Text};
@@ -30,11 +29,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("floor", &[Any], |_, args| Ok(Val::Float(cast::float64(arg(args, 0)).floor()))),
     exact("ceil", &[Any], |_, args| Ok(Val::Float(cast::float64(arg(args, 0)).ceil()))),
     variadic("round", &[Any, Int], Float, round),
-    exact("add1f", &[Any], |_, args| decimals(&[arg(args, 0).clone(), Val::Int(1)], Decimal::plus)),
-    variadic("addf", &[], Any, |_, args| decimals(&[&[Val::Int(0)], args].concat(), Decimal::plus)),
-    variadic("subf", &[Any], Any, |_, args| decimals(args, Decimal::minus)),
-    variadic("mulf", &[Any], Any, |_, args| decimals(args, Decimal::times)),
-    variadic("divf", &[Any], Any, |_, args| decimals(args, Decimal::over)),
+    exact("add1f", &[Any], |vm, args| decimals(vm, &[arg(args, 0).clone(), Val::Int(1)], Decimal::plus)),
+    variadic("addf", &[], Any, |vm, args| decimals(vm, &[&[Val::Int(0)], args].concat(), Decimal::plus)),
+    variadic("subf", &[Any], Any, |vm, args| decimals(vm, args, Decimal::minus)),
+    variadic("mulf", &[Any], Any, |vm, args| decimals(vm, args, Decimal::times)),
+    variadic("divf", &[Any], Any, |vm, args| decimals(vm, args, Decimal::over)),
     exact("until", &[Int], |vm, args| until(vm, 0, int(args, 0), if int(args, 0) < 0 { -1 } else { 1 })),
     exact("untilStep", &[Int, Int, Int], |vm, args| until(vm, int(args, 0), int(args, 1), int(args, 2))),
     variadic("seq", &[], Int, seq),
@@ -51,8 +50,8 @@ fn atoi(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
     }))
 }
 
-fn to_decimal(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    Ok(Val::Int64(cast::parse_int(&print::value(arg(args, 0)), 8).unwrap_or(0)))
+fn to_decimal(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    Ok(Val::Int64(cast::parse_int(&cast::shown(vm, arg(args, 0))?, 8).unwrap_or(0)))
 }
 
 fn divided(args: &[Val], by: impl Fn(i64, i64) -> i64) -> Outcome {
@@ -168,12 +167,15 @@ struct Decimal {
 }
 
 /// Computes with all arguments from the left.
-fn decimals(args: &[Val], operation: impl Fn(Decimal, &Decimal) -> Outcome<Decimal>) -> Outcome {
+fn decimals(vm: &mut Vm<'_>, args: &[Val], operation: impl Fn(Decimal, &Decimal) -> Outcome<Decimal>) -> Outcome {
     let mut args = args.iter().map(|val| Decimal::new(cast::float64(val)));
     let mut result = args.next().unwrap_or_else(|| Decimal::new(0.0))?;
     for other in args {
+        vm.spend(result.words())?;
         result = operation(result, &other?)?;
     }
+    // Writing the digits takes quadratic time.
+    vm.spend(result.words().saturating_mul(result.words() / 8 + 16))?;
     Ok(Val::Float(result.to_float()))
 }
 
@@ -186,6 +188,11 @@ impl Decimal {
     const PRECISION: i32 = 16;
     /// More digits than any computation of a chart needs; a long chain of products ends here.
     const MAX_BITS: u64 = 1 << 20;
+
+    /// How much there is to compute with.
+    fn words(&self) -> usize {
+        usize::try_from(self.value.bits() / 32).unwrap_or(usize::MAX).saturating_add(64)
+    }
 
     /// `decimal.NewFromFloat`: the shortest decimal that reads back as the float.
     fn new(float: f64) -> Outcome<Self> {

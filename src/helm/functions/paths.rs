@@ -8,12 +8,12 @@ use super::{Function, exact, text_of};
 pub(super) const FUNCTIONS: &[Function] = &[
     exact("base", &[Text], |_, args| Ok(Val::str(base(&text_of(args, 0))))),
     exact("dir", &[Text], dir),
-    exact("clean", &[Text], |_, args| Ok(Val::str(&clean(&text_of(args, 0))))),
+    exact("clean", &[Text], |vm, args| cleaned(vm, &text_of(args, 0))),
     exact("ext", &[Text], |_, args| Ok(Val::str(ext(&text_of(args, 0))))),
     exact("isAbs", &[Text], is_abs),
     exact("osBase", &[Text], |_, args| Ok(Val::str(base(&text_of(args, 0))))),
     exact("osDir", &[Text], dir),
-    exact("osClean", &[Text], |_, args| Ok(Val::str(&clean(&text_of(args, 0))))),
+    exact("osClean", &[Text], |vm, args| cleaned(vm, &text_of(args, 0))),
     exact("osExt", &[Text], |_, args| Ok(Val::str(ext(&text_of(args, 0))))),
     exact("osIsAbs", &[Text], is_abs),
 ];
@@ -26,9 +26,14 @@ fn base(path: &str) -> &str {
     if trimmed.is_empty() { "/" } else { trimmed.rsplit('/').next().unwrap_or(trimmed) }
 }
 
-fn dir(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn dir(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let path = text_of(args, 0);
-    Ok(Val::str(&clean(path.rfind('/').map_or("", |at| &path[..=at]))))
+    cleaned(vm, path.rfind('/').map_or("", |at| &path[..=at]))
+}
+
+fn cleaned(vm: &mut Vm<'_>, path: &str) -> Outcome {
+    vm.spend(path.len().saturating_mul(2))?;
+    Ok(Val::str(&clean(path)))
 }
 
 fn ext(path: &str) -> &str {
@@ -41,21 +46,23 @@ fn is_abs(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
 }
 
 fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
+    let root = usize::from(path.starts_with('/'));
+    let mut out = String::from(&path[..root]);
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
+            ".." if out.len() > root && out.rsplit('/').next() != Some("..") => {
+                let cut = out.rfind('/').unwrap_or(0);
+                out.truncate(cut.max(root));
             }
-            ".." if rooted => {}
-            part => parts.push(part),
+            ".." if root == 1 => {}
+            part => {
+                if out.len() > root {
+                    out.push('/');
+                }
+                out.push_str(part);
+            }
         }
     }
-    match (rooted, parts.join("/")) {
-        (true, path) => format!("/{path}"),
-        (false, path) if path.is_empty() => ".".into(),
-        (false, path) => path,
-    }
+    if out.is_empty() { ".".into() } else { out }
 }

@@ -1,8 +1,11 @@
 //! Regular expressions in templates: sprig's `regex.go`, with Go's rules for `$1` and for splitting.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{CaptureLocations, Regex, RegexBuilder};
+use regex_automata::dfa::dense;
+use regex_automata::nfa::thompson;
 
 use super::super::go::value::{List, Of, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
@@ -25,42 +28,102 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("regexQuoteMeta", &[Text], quote_meta),
 ];
 
-/// What compiling costs, as in the time of ordinary steps.
+/// What compiling costs, as in the time of ordinary steps, and for each byte and each state besides.
 const COMPILING: usize = 50_000;
+const PER_BYTE: usize = 16;
+const PER_STATE: usize = 60;
+/// Bytes of an expression; Go bounds the compiled one only.
+const MAX_PATTERN: usize = 64 << 10;
 /// Bytes of a compiled expression, and of the automaton that is built of it while it runs.
-const MAX_COMPILED: usize = 2 << 20;
+const MAX_COMPILED: usize = 1 << 20;
 /// Compiled expressions that are kept.
-const MOST_KEPT: usize = 64;
+const MOST_KEPT: usize = 32;
+/// Texts up to this size are not worth the question whether an expression is tame.
+const SHORT: usize = 200;
+/// Characters of an expression in a message.
+const SHOWN: usize = 60;
 
-/// Counts a search that begins here: it may look at all that is left, and a later one at most of it again.
-fn searched(vm: &mut Vm<'_>, left: usize) -> Outcome<()> {
-    vm.spend(left / 16 + 1)
+/// A compiled expression, and what is known of the work that it makes.
+pub(in crate::helm) struct Pattern {
+    regex: Regex,
+    /// As the `regex` crate reads it.
+    translated: String,
+    /// States of the automaton. A search may have to follow all of them for each byte.
+    states: usize,
+    /// Whether one step a byte is enough, because a small deterministic automaton does the same in both directions.
+    tame: OnceCell<bool>,
+}
+
+impl Pattern {
+    /// Counts a search that begins where so many bytes are left: it may look at all of them.
+    fn search(&self, vm: &mut Vm<'_>, left: usize) -> Outcome<()> {
+        let step = if left > SHORT && self.is_tame(vm)? { 1 } else { self.states / 4 + 1 };
+        vm.spend(left.saturating_mul(step).saturating_add(16))
+    }
+
+    /// Counts another search in the same text. A tame one that finds much mostly looks at little.
+    fn search_again(&self, vm: &mut Vm<'_>, left: usize) -> Outcome<()> {
+        if left > SHORT && self.is_tame(vm)? {
+            return vm.spend(left / 8 + 16);
+        }
+        self.search(vm, left)
+    }
+
+    /// Counts finding the groups in what was found, which no deterministic automaton does.
+    fn groups(&self, vm: &mut Vm<'_>, found: usize) -> Outcome<()> {
+        vm.spend(found.saturating_mul(self.states / 4 + 1).saturating_add(16 * self.regex.captures_len()))
+    }
+
+    fn is_tame(&self, vm: &mut Vm<'_>) -> Outcome<bool> {
+        if let Some(tame) = self.tame.get() {
+            return Ok(*tame);
+        }
+        vm.spend(COMPILING.saturating_add(self.states.saturating_mul(PER_STATE)))?;
+        let small = |reverse: bool| {
+            const MOST: Option<usize> = Some(128 << 10);
+            let nfa = thompson::Config::new().which_captures(thompson::WhichCaptures::None).reverse(reverse);
+            let dfa = dense::Config::new().dfa_size_limit(MOST).determinize_size_limit(MOST);
+            dense::Builder::new().thompson(nfa).configure(dfa).build(&self.translated).is_ok()
+        };
+        Ok(*self.tame.get_or_init(|| small(false) && small(true)))
+    }
 }
 
 /// Compiles the expression of the first argument, or finds it compiled.
 ///
 /// # Errors
 /// Go's message: that of `Compile` for the `must` functions, that of the panic in `MustCompile` for the others.
-fn compiled(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome<Rc<Regex>> {
+fn compiled(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome<Rc<Pattern>> {
     let pattern = text_of(args, 0);
-    if let Some(regex) = vm.patterns.get(&*pattern) {
-        return Ok(regex.clone());
+    if let Some(known) = vm.patterns.get(&*pattern) {
+        return Ok(known.clone());
     }
-    vm.spend(COMPILING.saturating_add(pattern.len().saturating_mul(16)))?;
+    let too_large = || {
+        let start = super::cut(&pattern, SHOWN);
+        Fail::limit(format!("the regular expression `{}` is too large or not known here", start.escape_debug()))
+    };
+    if pattern.len() > MAX_PATTERN {
+        return Err(too_large());
+    }
+    vm.spend(COMPILING.saturating_add(pattern.len().saturating_mul(PER_BYTE)))?;
     let translated = regex_syntax::translate(&pattern).map_err(|error| {
         let error = format!("error parsing regexp: {error}");
-        if must { Fail::new(error) } else { Fail::new(format!("regexp: Compile({}): {error}", shown(&pattern))) }
+        let shown = || shown(&super::cut(&pattern, SHOWN));
+        if must { Fail::new(error) } else { Fail::new(format!("regexp: Compile({}): {error}", shown())) }
     })?;
+    let nfa = thompson::Config::new().nfa_size_limit(Some(MAX_COMPILED)).which_captures(thompson::WhichCaptures::None);
+    let nfa = thompson::Compiler::new().configure(nfa).build(&translated).map_err(|_| too_large())?;
+    let states = nfa.states().len();
+    drop(nfa);
+    vm.spend(states.saturating_mul(PER_STATE))?;
     let built = RegexBuilder::new(&translated).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED).build();
-    let regex = built.map_err(|_| {
-        Fail::limit(format!("the regular expression `{}` is too large or not known here", pattern.escape_debug()))
-    })?;
+    let regex = built.map_err(|_| too_large())?;
     if vm.patterns.len() >= MOST_KEPT {
         vm.patterns.clear();
     }
-    let regex = Rc::new(regex);
-    vm.patterns.insert(pattern.into(), regex.clone());
-    Ok(regex)
+    let new = Rc::new(Pattern { regex, translated, states, tame: OnceCell::new() });
+    vm.patterns.insert(pattern.into(), new.clone());
+    Ok(new)
 }
 
 /// The expression as Go's panic shows it: between backquotes where that is possible.
@@ -70,10 +133,10 @@ fn shown(pattern: &str) -> String {
 }
 
 fn is_match(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
-    let regex = compiled(vm, args, must)?;
+    let pattern = compiled(vm, args, must)?;
     let text = text_of(args, 1);
-    vm.spend(text.len())?;
-    Ok(Val::Bool(regex.is_match(&text)))
+    pattern.search(vm, text.len())?;
+    Ok(Val::Bool(pattern.regex.is_match(&text)))
 }
 
 /// `regexMatch` takes a broken expression for one that does not match.
@@ -85,21 +148,21 @@ fn matches_or_not(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 }
 
 fn find(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
-    let regex = compiled(vm, args, must)?;
+    let pattern = compiled(vm, args, must)?;
     let text = text_of(args, 1);
-    vm.spend(text.len())?;
-    Ok(Val::str(regex.find(&text).map_or("", |found| found.as_str())))
+    pattern.search(vm, text.len())?;
+    Ok(Val::str(pattern.regex.find(&text).map_or("", |found| found.as_str())))
 }
 
 fn find_all(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
-    let regex = compiled(vm, args, must)?;
+    let pattern = compiled(vm, args, must)?;
     let text = text_of(args, 1);
-    room(vm, text.len())?;
+    pattern.search(vm, text.len())?;
     let most = usize::try_from(int(args, 2)).unwrap_or(usize::MAX);
     let mut all = Vec::new();
-    for found in regex.find_iter(&text).take(most) {
-        searched(vm, text.len() - found.end())?;
-        vm.spend(size_of::<Val>() + found.len())?;
+    for found in pattern.regex.find_iter(&text).take(most) {
+        pattern.search_again(vm, text.len() - found.end())?;
+        vm.spend(super::text::ITEM + found.len())?;
         all.push(Val::str(found.as_str()));
     }
     Ok(strings(all))
@@ -112,32 +175,41 @@ fn strings(items: Vec<Val>) -> Val {
 }
 
 fn replace(vm: &mut Vm<'_>, args: &[Val], must: bool, literal: bool) -> Outcome {
-    let regex = compiled(vm, args, must)?;
+    let pattern = compiled(vm, args, must)?;
     let (text, template) = (text_of(args, 1), text_of(args, 2));
+    pattern.search(vm, text.len())?;
     room(vm, text.len())?;
+    let literal = literal || !template.contains('$');
+    let mut groups = pattern.regex.capture_locations();
     let mut out = String::with_capacity(text.len());
     let mut last = 0;
-    for captures in regex.captures_iter(&text) {
-        let Some(whole) = captures.get(0) else { continue };
-        out.push_str(&text[last..whole.start()]);
+    for found in pattern.regex.find_iter(&text) {
+        pattern.search_again(vm, text.len() - found.end())?;
+        out.push_str(&text[last..found.start()]);
         if literal {
             out.push_str(&template);
         } else {
-            expand(&mut out, &template, &captures, &regex);
+            pattern.groups(vm, found.len())?;
+            if template.len() > SHORT {
+                vm.spend(template.len())?;
+            }
+            // The same search again: what was found begins there.
+            pattern.regex.captures_read_at(&mut groups, &text, found.start());
+            expand(&mut out, &template, &groups, &pattern.regex, &text);
         }
-        searched(vm, text.len() - whole.end())?;
         if out.len() > super::MAX_VALUE {
             room(vm, out.len())?;
         }
-        last = whole.end();
+        last = found.end();
     }
     out.push_str(&text[last..]);
     room(vm, out.len())?;
-    Ok(Val::str(&out))
+    Ok(Val::Str(out.into()))
 }
 
 /// Go's `Regexp.Expand`: `$name` and `${name}`, the longest name that can be; `$$` is a dollar.
-fn expand(out: &mut String, template: &str, captures: &Captures<'_>, regex: &Regex) {
+fn expand(out: &mut String, template: &str, groups: &CaptureLocations, regex: &Regex, text: &str) {
+    let of = |index: usize| groups.get(index).and_then(|(from, to)| text.get(from..to));
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
@@ -166,22 +238,22 @@ fn expand(out: &mut String, template: &str, captures: &Captures<'_>, regex: &Reg
         rest = after;
         let number = name.bytes().all(|b| b.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
         let group = if number {
-            name.parse::<usize>().ok().filter(|number| *number < 100_000_000).and_then(|number| captures.get(number))
+            name.parse::<usize>().ok().filter(|number| *number < 100_000_000).and_then(of)
         } else {
             // Of groups with one name, the first that matched.
             let mut named = regex.capture_names().enumerate().filter(|(_, other)| *other == Some(name));
-            named.find_map(|(index, _)| captures.get(index))
+            named.find_map(|(index, _)| of(index))
         };
-        out.push_str(group.map_or("", |group| group.as_str()));
+        out.push_str(group.unwrap_or_default());
     }
     out.push_str(rest);
 }
 
 /// Go's `Regexp.Split`
 fn split(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
-    let regex = compiled(vm, args, must)?;
+    let pattern = compiled(vm, args, must)?;
     let (text, count) = (text_of(args, 1), int(args, 2));
-    room(vm, text.len())?;
+    pattern.search(vm, text.len())?;
     if count == 0 {
         return Ok(strings(Vec::new()));
     }
@@ -191,12 +263,12 @@ fn split(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome {
     let most = usize::try_from(count).unwrap_or(usize::MAX);
     let mut out = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for found in regex.find_iter(&text).take(most) {
+    for found in pattern.regex.find_iter(&text).take(most) {
         if out.len() + 1 == most {
             break;
         }
-        searched(vm, text.len() - found.end())?;
-        vm.spend(size_of::<Val>())?;
+        pattern.search_again(vm, text.len() - found.end())?;
+        vm.spend(super::text::ITEM)?;
         end = found.start();
         if found.end() != 0 {
             out.push(Val::str(&text[begin..end]));

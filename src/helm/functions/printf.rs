@@ -78,7 +78,7 @@ pub(super) fn sprintf(vm: &mut Vm<'_>, format: &str, args: &[Val]) -> Outcome<St
             break;
         };
         rest = &rest[verb.len_utf8()..];
-        vm.spend(flags.width.unwrap_or(0) + flags.precision.unwrap_or(0) + 1)?;
+        vm.spend(flags.width.unwrap_or(0) + flags.precision.unwrap_or(0) + 8)?;
         match (verb, args.get(next)) {
             ('%', _) => out.push('%'),
             _ if !good_index => out.push_str(&format!("%!{verb}(BADINDEX)")),
@@ -101,7 +101,10 @@ pub(super) fn sprintf(vm: &mut Vm<'_>, format: &str, args: &[Val]) -> Outcome<St
             }
             match arg {
                 Val::Nil => out.push_str("<nil>"),
-                arg => out.push_str(&format!("{}={}", arg.type_name(), print::value(arg))),
+                arg => {
+                    out.push_str(&format!("{}=", arg.type_name()));
+                    write_value(&mut out, arg, false, 0);
+                }
             }
         }
         out.push(')');
@@ -211,10 +214,15 @@ fn text(out: &mut String, verb: char, arg: &Val, flags: &Flags) {
     }
     if matches!(verb, 'x' | 'X') {
         let bytes = &bytes[..flags.precision.unwrap_or(bytes.len()).min(bytes.len())];
-        let prefix = if flags.sharp { if verb == 'x' { "0x" } else { "0X" } } else { "" };
-        let digits = bytes.iter().map(|b| if verb == 'x' { format!("{b:02x}") } else { format!("{b:02X}") });
-        let separator = if flags.space { " " } else { "" };
-        return pad(out, &format!("{prefix}{}", digits.collect::<Vec<_>>().join(separator)), flags);
+        let (prefix, digits) = if verb == 'x' { ("0x", b"0123456789abcdef") } else { ("0X", b"0123456789ABCDEF") };
+        let mut text = String::from(if flags.sharp { prefix } else { "" });
+        for (index, byte) in bytes.iter().enumerate() {
+            if flags.space && index > 0 {
+                text.push(' ');
+            }
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(digits[usize::from(digit)])));
+        }
+        return pad(out, &text, flags);
     }
     let whole = String::from_utf8_lossy(bytes);
     let cut: String = match flags.precision {

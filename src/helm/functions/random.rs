@@ -17,18 +17,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// So many random bytes.
-pub(super) fn fill(vm: &mut Vm<'_>, function: &'static str, count: usize) -> Vec<u8> {
+///
+/// # Errors
+/// When the render has used up all it may.
+pub(super) fn fill(vm: &mut Vm<'_>, function: &'static str, count: usize) -> Outcome<Vec<u8>> {
+    vm.spend(count)?;
+    if count > 0 {
+        vm.note_unstable(function);
+    }
     let mut out = Vec::with_capacity(count + 8);
     while out.len() < count {
-        out.extend_from_slice(&vm.draw(function).to_le_bytes());
+        out.extend_from_slice(&vm.draw().to_le_bytes());
     }
     out.truncate(count);
-    out
+    Ok(out)
 }
 
 /// A random number below `limit`, which is not 0.
-fn below(vm: &mut Vm<'_>, function: &'static str, limit: u64) -> u64 {
-    let wide = u128::from(vm.draw(function)) * u128::from(limit);
+fn below(vm: &mut Vm<'_>, limit: u64) -> u64 {
+    let wide = u128::from(vm.draw()) * u128::from(limit);
     u64::try_from(wide >> 64).unwrap_or(0)
 }
 
@@ -36,10 +43,13 @@ fn below(vm: &mut Vm<'_>, function: &'static str, limit: u64) -> u64 {
 fn letters(vm: &mut Vm<'_>, function: &'static str, count: i64, of: impl Fn(&u8) -> bool) -> Outcome {
     let count = usize::try_from(count).unwrap_or(0);
     room(vm, count)?;
+    if count > 0 {
+        vm.note_unstable(function);
+    }
     let class: Vec<u8> = (0..128_u8).filter(of).collect();
     let text: String = (0..count)
         .filter_map(|_| {
-            let index = below(vm, function, class.len() as u64);
+            let index = below(vm, class.len() as u64);
             usize::try_from(index).ok().and_then(|index| class.get(index)).copied().map(char::from)
         })
         .collect();
@@ -51,30 +61,36 @@ fn rand_bytes(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
         return Err(Fail::new("runtime error: makeslice: len out of range"));
     };
     room(vm, count.saturating_mul(2))?;
-    Ok(Val::str(&base64(&fill(vm, "randBytes", count))))
+    Ok(Val::str(&base64(&fill(vm, "randBytes", count)?)))
 }
 
 fn rand_int(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let (min, max) = (int(args, 0), int(args, 1));
     let span = max.wrapping_sub(min);
     let Ok(limit @ 1..) = u64::try_from(span) else { return Err(Fail::new("invalid argument to Intn")) };
-    let offset = i64::try_from(below(vm, "randInt", limit)).unwrap_or(0);
+    vm.note_unstable("randInt");
+    let offset = i64::try_from(below(vm, limit)).unwrap_or(0);
     Ok(Val::Int(min.wrapping_add(offset)))
 }
 
 fn shuffle(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let mut runes: Vec<char> = text_of(args, 0).chars().collect();
-    vm.spend(runes.len())?;
+    vm.spend(runes.len().saturating_mul(4))?;
+    if runes.len() > 1 {
+        vm.note_unstable("shuffle");
+    }
     for i in (1..runes.len()).rev() {
-        let other = below(vm, "shuffle", i as u64 + 1);
+        let other = below(vm, i as u64 + 1);
         runes.swap(i, usize::try_from(other).unwrap_or(i));
     }
     Ok(Val::str(&runes.into_iter().collect::<String>()))
 }
 
 fn uuid(vm: &mut Vm<'_>, _: &[Val]) -> Outcome {
-    let high = vm.draw("uuidv4") & !0xf000 | 0x4000;
-    let low = vm.draw("uuidv4") & !(3 << 62) | 2 << 62;
+    vm.spend(64)?;
+    vm.note_unstable("uuidv4");
+    let high = vm.draw() & !0xf000 | 0x4000;
+    let low = vm.draw() & !(3 << 62) | 2 << 62;
     let text = format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         high >> 32,

@@ -31,7 +31,7 @@ struct Parser<'p> {
 }
 
 fn error<T>(what: &str, part: &str) -> Result<T, String> {
-    Err(format!("{what}: `{part}`"))
+    Err(format!("{what}: `{}`", super::cut(part, 60)))
 }
 
 impl<'p> Parser<'p> {

@@ -27,7 +27,7 @@ fn bcrypt(vm: &mut Vm<'_>, function: &'static str, password: &[u8]) -> Outcome<S
     }
     vm.spend(COST)?;
     let mut salt = [0; 16];
-    salt.copy_from_slice(&random::fill(vm, function, 16));
+    salt.copy_from_slice(&random::fill(vm, function, 16)?);
     let hash = ::bcrypt::hash_with_salt(password, 10, salt)
         .map_err(|error| Fail::new(format!("failed to encrypt string with bcrypt: {error}")))?;
     Ok(hash.format_for_version(::bcrypt::Version::TwoA))
@@ -141,9 +141,9 @@ fn encrypt(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     if text.is_empty() {
         return Ok(Val::str(""));
     }
-    super::room(vm, text.len().saturating_mul(2))?;
+    super::room(vm, text.len().saturating_mul(3))?;
     let mut iv = [0; BLOCK];
-    iv.copy_from_slice(&random::fill(vm, "encryptAES", BLOCK));
+    iv.copy_from_slice(&random::fill(vm, "encryptAES", BLOCK)?);
     let padding = BLOCK - text.len() % BLOCK;
     let mut content = text.to_vec();
     content.resize(text.len() + padding, u8::try_from(padding).unwrap_or(0));
@@ -159,7 +159,7 @@ fn decrypt(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     if text.is_empty() {
         return Ok(Val::str(""));
     }
-    super::room(vm, text.len())?;
+    super::room(vm, text.len().saturating_mul(2))?;
     let content =
         encodings::decode64(text).map_err(|at| Fail::new(format!("illegal base64 data at input byte {at}")))?;
     let Some((iv, rest)) = content.split_first_chunk::<BLOCK>() else {

@@ -7,6 +7,7 @@ use super::super::go::value::{List, Of, Str, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
 use super::Kind::{Any, Int, Str as Text};
 use super::{Function, arg, bytes, cast, exact, int, out_of_range, room, text_of, variadic};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -18,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exact("trimSuffix", &[Text, Text], |_, args| Ok(cut(arg(args, 1), |s| s.strip_suffix(bytes(args, 0))))),
     exact("hasPrefix", &[Text, Text], |_, args| Ok(Val::Bool(bytes(args, 1).starts_with(bytes(args, 0))))),
     exact("hasSuffix", &[Text, Text], |_, args| Ok(Val::Bool(bytes(args, 1).ends_with(bytes(args, 0))))),
-    exact("contains", &[Text, Text], |_, args| Ok(Val::Bool(find(bytes(args, 1), bytes(args, 0)).is_some()))),
+    exact("contains", &[Text, Text], contains),
     exact("repeat", &[Int, Text], repeat),
     exact("replace", &[Text, Text, Text], replace),
     exact("substr", &[Int, Int, Text], substr),
@@ -35,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("squote", &[], Any, squote),
     variadic("cat", &[], Any, cat),
     exact("plural", &[Text, Text, Int], |_, args| Ok(arg(args, usize::from(int(args, 2) != 1)).clone())),
-    exact("toString", &[Any], |_, args| Ok(cast::text(arg(args, 0)))),
+    exact("toString", &[Any], |vm, args| cast::text(vm, arg(args, 0))),
     exact("toStrings", &[Any], to_strings),
     exact("join", &[Text, Any], join),
     exact("split", &[Text, Text], |vm, args| split_map(vm, bytes(args, 1), bytes(args, 0), -1)),
@@ -48,19 +49,10 @@ pub(super) fn strings(items: Vec<Val>) -> Val {
     Val::List(Rc::new(List { items, of: Of::Str }))
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    if part.is_empty() {
-        return Some(0);
-    }
-    let first = part[0];
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|b| *b == first) {
-        if text[from + at..].starts_with(part) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
+fn contains(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    let (part, text) = (bytes(args, 0), bytes(args, 1));
+    vm.spend((text.len() + part.len()) / 2)?;
+    Ok(Val::Bool(memchr::memmem::find(text, part).is_some()))
 }
 
 fn trimmed(text: &[u8]) -> Val {
@@ -70,9 +62,11 @@ fn trimmed(text: &[u8]) -> Val {
     }
 }
 
-fn trim_all(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn trim_all(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let (set, text) = (text_of(args, 0), text_of(args, 1));
-    Ok(Val::str(text.trim_matches(|c| set.contains(c))))
+    vm.spend(set.len().saturating_mul(16).saturating_add(text.len()))?;
+    let set: BTreeSet<char> = set.chars().collect();
+    Ok(Val::str(text.trim_matches(|c| set.contains(&c))))
 }
 
 /// The text without what `strip` takes off; the text itself where it takes nothing.
@@ -105,6 +99,7 @@ fn replace(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 fn replaced(vm: &mut Vm<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Outcome<Vec<u8>> {
     let mut out = Vec::new();
     if old.is_empty() {
+        vm.spend(text.len().saturating_mul(16))?;
         room(vm, text.len().saturating_add((text.len() + 1).saturating_mul(new.len())))?;
         for part in characters(text) {
             out.extend_from_slice(new);
@@ -113,19 +108,16 @@ fn replaced(vm: &mut Vm<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Outcome<Vec
         out.extend_from_slice(new);
         return Ok(out);
     }
-    let (mut rest, mut count) = (text, 0_usize);
-    while let Some(at) = find(rest, old) {
-        count += 1;
-        rest = &rest[at + old.len()..];
-    }
+    vm.spend(text.len())?;
+    let count = memchr::memmem::find_iter(text, old).count();
     room(vm, (text.len() - count * old.len()).saturating_add(count.saturating_mul(new.len())))?;
-    rest = text;
-    while let Some(at) = find(rest, old) {
-        out.extend_from_slice(&rest[..at]);
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(text, old) {
+        out.extend_from_slice(&text[from..at]);
         out.extend_from_slice(new);
-        rest = &rest[at + old.len()..];
+        from = at + old.len();
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&text[from..]);
     Ok(out)
 }
 
@@ -233,8 +225,9 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// goutils takes each byte for a character here, so a space within UTF-8 turns the rest into Latin-1.
-fn nospace(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn nospace(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let text = bytes(args, 0);
+    vm.spend(text.len())?;
     if !text.iter().any(|b| is_space(*b)) {
         return Ok(arg(args, 0).clone());
     }
@@ -242,7 +235,8 @@ fn nospace(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
     Ok(Val::str(&kept))
 }
 
-fn initials(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn initials(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
+    vm.spend(bytes(args, 0).len())?;
     let (mut out, mut gap) = (String::new(), true);
     for byte in bytes(args, 0) {
         if is_space(*byte) {
@@ -310,10 +304,26 @@ fn indent(vm: &mut Vm<'_>, args: &[Val], before: &str) -> Outcome {
 }
 
 fn quote(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    joined(vm, args, |val| match cast::text(val) {
-        Val::Raw(raw) => quoted_bytes(&raw),
-        text => print::quoted(text.as_str().unwrap_or_default()),
+    joined(vm, args, |vm, val| {
+        Ok(match cast::text(vm, val)? {
+            Val::Raw(raw) => {
+                // Each byte may become `\x00`.
+                room(vm, raw.len().saturating_mul(4))?;
+                quoted_bytes(&raw)
+            }
+            text => {
+                let text = text.as_str().unwrap_or_default();
+                room(vm, text.len().saturating_add(escapes(text)))?;
+                print::quoted(text)
+            }
+        })
     })
+}
+
+/// How many bytes quoting adds at most.
+fn escapes(text: &str) -> usize {
+    let escaped = |b: &u8| !(b' '..=b'~').contains(b) || matches!(b, b'"' | b'\\');
+    text.bytes().filter(escaped).count().saturating_mul(5)
 }
 
 /// `strconv.Quote` of a string that is not UTF-8.
@@ -331,36 +341,48 @@ fn quoted_bytes(text: &[u8]) -> String {
 }
 
 fn squote(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    joined(vm, args, |val| format!("'{}'", print::value(val)))
+    joined(vm, args, |vm, val| Ok(format!("'{}'", cast::shown(vm, val)?)))
 }
 
 fn cat(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    joined(vm, args, print::value)
+    joined(vm, args, cast::shown)
 }
 
 /// The texts of all arguments that are not nil, with a space between.
-fn joined(vm: &mut Vm<'_>, args: &[Val], text: impl Fn(&Val) -> String) -> Outcome {
-    let parts: Vec<String> = args.iter().filter(|val| !matches!(val, Val::Nil)).map(text).collect();
-    let out = parts.join(" ");
-    room(vm, out.len())?;
-    Ok(Val::str(&out))
+fn joined(vm: &mut Vm<'_>, args: &[Val], text: impl Fn(&mut Vm<'_>, &Val) -> Outcome<String>) -> Outcome {
+    let mut out = String::new();
+    let mut first = true;
+    for val in args.iter().filter(|val| !matches!(val, Val::Nil)) {
+        if !std::mem::take(&mut first) {
+            out.push(' ');
+        }
+        let part = text(vm, val)?;
+        if out.len() + part.len() > super::MAX_VALUE {
+            room(vm, out.len() + part.len())?;
+        }
+        out.push_str(&part);
+    }
+    Ok(Val::Str(out.into()))
 }
 
-fn to_strings(_: &mut Vm<'_>, args: &[Val]) -> Outcome {
+fn to_strings(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let val = arg(args, 0);
     Ok(match val {
         Val::List(list) if matches!(list.of, Of::Str | Of::NilStr) => val.clone(),
-        _ => strings(cast::texts(val)),
+        _ => strings(cast::texts(vm, val)?),
     })
 }
 
 fn join(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
-    let (between, parts) = (bytes(args, 0), cast::texts(arg(args, 1)));
+    let (between, parts) = (bytes(args, 0), cast::texts(vm, arg(args, 1))?);
     let total = parts.iter().map(|part| part.as_bytes().map_or(0, <[u8]>::len)).sum::<usize>();
     room(vm, total.saturating_add(parts.len().saturating_mul(between.len())))?;
     let parts: Vec<&[u8]> = parts.iter().filter_map(Val::as_bytes).collect();
     Ok(Val::from_bytes(parts.join(between)))
 }
+
+/// What a text of its own takes besides its bytes, as an item of a list.
+pub(super) const ITEM: usize = size_of::<Val>() + 32;
 
 /// `strings.SplitN`: at most `count` parts, none for 0, all for a negative number.
 pub(super) fn split(vm: &mut Vm<'_>, text: &[u8], by: &[u8], count: i64) -> Outcome<Vec<Val>> {
@@ -371,28 +393,34 @@ pub(super) fn split(vm: &mut Vm<'_>, text: &[u8], by: &[u8], count: i64) -> Outc
         return Ok(out);
     }
     if by.is_empty() {
+        vm.spend(text.len().saturating_mul(16))?;
         let all = characters(text);
         let single = all.len().min(most.saturating_sub(usize::from(all.len() > most)));
+        room(vm, single.saturating_mul(ITEM))?;
         out.extend(all[..single].iter().map(|part| Val::from_bytes(part.to_vec())));
         if single < all.len() {
             out.push(Val::from_bytes(all[single..].concat()));
         }
         return Ok(out);
     }
-    let mut rest = text;
-    while out.len() + 1 < most
-        && let Some(at) = find(rest, by)
-    {
-        out.push(Val::from_bytes(rest[..at].to_vec()));
-        rest = &rest[at + by.len()..];
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(text, by) {
+        if out.len() + 1 >= most {
+            break;
+        }
+        vm.spend(ITEM)?;
+        out.push(Val::from_bytes(text[from..at].to_vec()));
+        from = at + by.len();
     }
-    out.push(Val::from_bytes(rest.to_vec()));
+    out.push(Val::from_bytes(text[from..].to_vec()));
     Ok(out)
 }
 
 /// The parts of a text under `_0`, `_1` and so on.
 fn split_map(vm: &mut Vm<'_>, text: &[u8], by: &[u8], count: i64) -> Outcome {
     let parts = split(vm, text, by, count)?;
+    // A key for each.
+    vm.spend(parts.len().saturating_mul(100))?;
     let entries = parts.into_iter().enumerate().map(|(i, part)| (Str::from(format!("_{i}")), part.into()));
     Ok(Val::Map(Rc::new(super::dicts::table(entries, Of::Str))))
 }

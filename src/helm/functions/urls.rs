@@ -8,6 +8,9 @@ use super::{Function, dicts, exact, room, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[exact("urlParse", &[Text], parse), exact("urlJoin", &[Map], join)];
 
+/// Characters of Go's message, which holds the whole address.
+const MAX_MESSAGE: usize = 300;
+
 /// A URL's parts, unescaped.
 #[derive(Default)]
 struct Url {
@@ -22,8 +25,9 @@ struct Url {
 
 fn parse(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let text = text_of(args, 0);
-    room(vm, text.len().saturating_mul(2))?;
-    let url = Url::parse(&text).map_err(|error| Fail::new(format!("unable to parse url: {error}")))?;
+    room(vm, text.len().saturating_mul(4))?;
+    let url = Url::parse(&text)
+        .map_err(|error| Fail::new(format!("unable to parse url: {}", super::cut(&error, MAX_MESSAGE))))?;
     let hostname = match url.host.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
         Some((address, _)) => address,
         None => match url.host.rsplit_once(':') {
@@ -64,12 +68,18 @@ fn join(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     };
     let userinfo = part("userinfo")?;
     if !userinfo.is_empty() {
-        let parsed = Url::parse(&format!("proto://{userinfo}@host"))
-            .map_err(|error| Fail::new(format!("unable to parse userinfo in dict: {error}")))?;
+        let parsed = Url::parse(&format!("proto://{userinfo}@host")).map_err(|error| {
+            Fail::new(format!("unable to parse userinfo in dict: {}", super::cut(&error, MAX_MESSAGE)))
+        })?;
         url.user = parsed.user;
     }
+    let size: usize = [&url.scheme, &url.host, &url.path, &url.query, &url.opaque, &url.fragment, &userinfo]
+        .iter()
+        .map(|part| part.len())
+        .sum();
+    // Each byte may become `%XX`.
+    room(vm, size.saturating_mul(3))?;
     let text = url.to_text();
-    room(vm, text.len())?;
     Ok(Val::str(&text))
 }
 
@@ -100,11 +110,18 @@ fn must_escape(byte: u8, part: Part) -> bool {
     !(part == Part::Fragment && b"!()*".contains(&byte))
 }
 
+/// Writes a byte as `%XX`.
+pub(super) fn percent(out: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
+    out.extend(['%', digit(byte >> 4), digit(byte)]);
+}
+
 fn escape(text: &str, part: Part) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if must_escape(byte, part) {
-            out.push_str(&format!("%{byte:02X}"));
+            percent(&mut out, byte);
         } else {
             out.push(char::from(byte));
         }

@@ -9,9 +9,15 @@ use super::Kind::Str as Text;
 use super::{Function, exact, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    exact("semver", &[Text], |_, args| Ok(Val::object(read(&text_of(args, 0))?))),
+    exact("semver", &[Text], |vm, args| {
+        vm.spend(PARSING)?;
+        Ok(Val::object(read(&text_of(args, 0))?))
+    }),
     exact("semverCompare", &[Text, Text], compare),
 ];
+
+/// What reading a version costs.
+const PARSING: usize = 100;
 
 fn read(text: &str) -> Outcome<Version> {
     Version::parse(text).map_err(|error| Fail::new(error.to_string()))
@@ -19,7 +25,7 @@ fn read(text: &str) -> Outcome<Version> {
 
 fn compare(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let text = text_of(args, 0);
-    vm.spend(text.len())?;
+    vm.spend(text.len().saturating_mul(64).saturating_add(2 * PARSING))?;
     let constraint = Constraint::parse(&text).map_err(|error| Fail::new(error.to_string()))?;
     Ok(Val::Bool(constraint.matches(&read(&text_of(args, 1))?)))
 }

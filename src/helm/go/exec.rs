@@ -13,11 +13,14 @@ use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, R
 use super::value::{List, Of, Str, Table, Val};
 use super::vm::{Fail, Frame, Outcome, Vm};
 use crate::helm::functions::{Function, Kind};
+use crate::helm::shown;
 
 /// What Go prints for nothing; Helm takes it out of what a file printed (`pkg/engine/engine.go`).
 const NO_VALUE: &str = "<no value>";
 /// What a step costs, when a byte that is made costs one.
 const STEP: usize = 8;
+/// What a token of a text costs that `tpl` compiles: time, and memory that stays in use.
+const TOKEN: usize = 100;
 /// What entering a template costs.
 const CALL: usize = 200;
 
@@ -25,6 +28,7 @@ const CALL: usize = 200;
 #[derive(Clone)]
 pub(super) struct Compiled {
     main: Arc<Template>,
+    tokens: usize,
     definitions: Option<Rc<HashMap<Arc<str>, Arc<Template>>>>,
 }
 
@@ -64,7 +68,7 @@ impl Vm<'_> {
     /// What stopped it, with the places from the innermost outwards.
     pub fn render(&mut self, name: &str, dot: &Val) -> Outcome<(String, Vec<u32>)> {
         let Some(template) = self.template(name) else {
-            return Err(Fail::new(format!("there is no template `{name}`")));
+            return Err(Fail::new(format!("there is no template `{}`", shown(name))));
         };
         self.marks.clear();
         let mut out = String::new();
@@ -76,6 +80,8 @@ impl Vm<'_> {
     /// Notes which place of the file prints what comes next. What it includes counts as printed where it is included.
     fn mark(&mut self, out: &str, at: u32, verbatim: bool) {
         if self.depth == 1 {
+            // What printed nothing leaves no mark, however often it runs.
+            self.marks.pop_if(|last| last.out == out.len());
             self.marks.push(Mark { out: out.len(), at, verbatim });
         }
     }
@@ -157,7 +163,7 @@ impl Vm<'_> {
                 },
                 Node::Template { at, name, pipe } => {
                     let Some(template) = self.template(name) else {
-                        let message = format!("the template `{name}` is not defined");
+                        let message = format!("the template `{}` is not defined", shown(name));
                         return Err(placed(Fail::new(message), run.template, *at));
                     };
                     let dot = pipe.as_ref().map_or(Ok(Val::Nil), |pipe| self.pipe(pipe, dot, run))?;
@@ -187,21 +193,23 @@ impl Vm<'_> {
 
     fn range(&mut self, range: &Range, dot: &Val, run: &mut Run<'_>, out: &mut String) -> Outcome<Flow> {
         let val = self.pipe(&range.pipe, dot, run)?;
-        let whole = |n: i64| -> Box<dyn Iterator<Item = (Val, Val)>> {
+        let whole = |n: i64| -> Box<dyn Iterator<Item = (Val, Val)> + '_> {
             match val {
                 Val::Int64(_) => Box::new((0..n).map(|i| (Val::Nil, Val::Int64(i)))),
                 _ => Box::new((0..n).map(|i| (Val::Nil, Val::Int(i)))),
             }
         };
-        let numbered =
-            |items: Vec<Val>| -> Box<dyn Iterator<Item = (Val, Val)>> { Box::new((0..).map(Val::Int).zip(items)) };
         let items = match &val {
             Val::Nil => return self.nodes(&range.otherwise, dot, run, out),
             Val::Int(n) | Val::Int64(n) if range.pipe.into.len() < 2 => whole(*n),
             Val::Byte(n) if range.pipe.into.len() < 2 => whole((*n).into()),
-            Val::List(list) => numbered(list.items.clone()),
-            Val::Bytes(bytes) => numbered(bytes.iter().map(|byte| Val::Byte(*byte)).collect()),
-            Val::Map(map) => Box::new(map.read_all().into_iter().map(|(key, val)| (Val::Str(key), val))),
+            Val::List(list) => Box::new((0..).map(Val::Int).zip(list.items.iter().cloned())),
+            Val::Bytes(bytes) => Box::new((0..).map(Val::Int).zip(bytes.iter().map(|byte| Val::Byte(*byte)))),
+            Val::Map(map) => {
+                // The body may change the map: what is walked is a copy.
+                self.spend(map.len().saturating_mul(4))?;
+                Box::new(map.read_all().into_iter().map(|(key, val)| (Val::Str(key), val)))
+            }
             Val::Object(object) if object.items().is_some() => {
                 self.spend(object.size())?;
                 let items = object.items().unwrap_or_default();
@@ -340,13 +348,16 @@ impl Vm<'_> {
                 Val::Nil => match from_map {
                     None => Val::Nil,
                     Some(parent) => {
-                        let message = format!("`.{name}` is asked of `.{parent}`, which is not set");
+                        let message = format!("`.{}` is asked of `.{}`, which is not set", shown(name), shown(parent));
                         return Err(Fail::new(message));
                     }
                 },
                 Val::Map(map) => {
                     if is_last && (!args.is_empty() || last.is_some()) {
-                        return Err(Fail::new(format!("`.{name}` is a value, not a method that takes arguments")));
+                        return Err(Fail::new(format!(
+                            "`.{}` is a value, not a method that takes arguments",
+                            shown(name)
+                        )));
                     }
                     from_map = Some(name);
                     match (map.get(name), map.of) {
@@ -370,17 +381,22 @@ impl Vm<'_> {
                         None => match object.field(name) {
                             Some(val) if values.is_empty() => val,
                             Some(_) => {
-                                return Err(Fail::new(format!("`.{name}` is a field, which takes no arguments")));
+                                return Err(Fail::new(format!(
+                                    "`.{}` is a field, which takes no arguments",
+                                    shown(name)
+                                )));
                             }
                             None => {
-                                let message = format!("{} has no field or method `{name}`", object.type_name());
+                                let message =
+                                    format!("{} has no field or method `{}`", object.type_name(), shown(name));
                                 return Err(Fail::new(message));
                             }
                         },
                     }
                 }
                 other => {
-                    let message = format!("`.{name}` is asked of {}, which has no fields", article(other.type_name()));
+                    let message =
+                        format!("`.{}` is asked of {}, which has no fields", shown(name), article(other.type_name()));
                     return Err(Fail::new(message));
                 }
             };
@@ -420,12 +436,12 @@ impl Vm<'_> {
             Callee::Plain(Function { name, takes, rest, run: function }) => {
                 let args = self.args(name, takes, *rest, args, last, dot, run)?;
                 // Looking through large arguments is work too, and so is making the result.
-                self.spend(args.iter().map(extent).sum::<usize>() / 16)?;
+                self.spend(args.iter().map(looking).sum())?;
                 let result = function(self, &args)?;
                 if let Some(fail) = print::refusal() {
                     return Err(fail);
                 }
-                self.spend(extent(&result) / 4)?;
+                self.spend(extent(&result))?;
                 Ok(result)
             }
         }
@@ -460,7 +476,7 @@ impl Vm<'_> {
 
     fn include(&mut self, name: &str, data: &Val) -> Outcome {
         let Some(template) = self.template(name) else {
-            return Err(Fail::new(format!("there is no template `{name}` to include")));
+            return Err(Fail::new(format!("there is no template `{}` to include", shown(name))));
         };
         let mut out = String::new();
         match self.run(&template, data, &mut out) {
@@ -480,8 +496,8 @@ impl Vm<'_> {
         let compiled = if let Some(compiled) = self.compiled.get(text) {
             compiled.clone()
         } else {
-            // A compiled text is kept, and is many times as large as the text.
-            self.spend(text.len().saturating_mul(16).saturating_add(5000))?;
+            // A compiled text is kept.
+            self.spend(text.len().saturating_mul(4).saturating_add(5000))?;
             let compiled = compile_tpl(text).map_err(|error| {
                 let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
                 let message = format!(
@@ -491,6 +507,7 @@ impl Vm<'_> {
                 );
                 Fail::new(message)
             })?;
+            self.spend(compiled.tokens.saturating_mul(TOKEN))?;
             self.compiled.insert(text.clone(), compiled.clone());
             compiled
         };
@@ -514,7 +531,7 @@ fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
     let mut all = compiled.templates(&name, &file).map(Arc::new);
     let Some(main) = all.next() else { return Err(SyntaxError::new("nothing to run", 0)) };
     let scope: HashMap<_, _> = all.map(|t| (t.name.clone(), t)).collect();
-    Ok(Compiled { main, definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
+    Ok(Compiled { main, tokens: compiled.tokens, definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
 }
 
 fn without_no_value(text: String) -> String {
@@ -530,6 +547,15 @@ fn extent(val: &Val) -> usize {
         Val::Map(map) => map.len(),
         Val::Object(object) => object.size(),
         _ => 0,
+    }
+}
+
+/// What it costs to look through an argument once; functions that do more than that ask for more.
+fn looking(val: &Val) -> usize {
+    match val {
+        Val::List(list) => list.items.len() / 4,
+        Val::Object(object) => object.size(),
+        val => extent(val) / 8,
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::helm::shown;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -106,6 +108,9 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
     Ok(lexer.tokens)
 }
 
+/// A token becomes up to a hundred bytes of a compiled template.
+const MAX_TOKENS: usize = 1_000_000;
+
 struct Lexer<'t> {
     text: &'t str,
     pos: usize,
@@ -202,6 +207,11 @@ impl Lexer<'_> {
                     return Err(SyntaxError::new("this parenthesis is never closed", *paren));
                 }
                 self.tokens.push(Token::new(Kind::RightDelim, start..start + RIGHT.len()));
+                if self.tokens.len() > MAX_TOKENS {
+                    let message =
+                        format!("a template has more than {MAX_TOKENS} words, marks and spaces in its actions");
+                    return Err(SyntaxError::new(message, start));
+                }
                 return Ok(());
             }
             let Some(c) = self.peek() else {
@@ -316,7 +326,7 @@ impl Lexer<'_> {
             return Ok(());
         }
         let bad: String = self.peek().into_iter().flat_map(char::escape_debug).collect();
-        let message = format!("the character `{bad}` cannot follow `{}`", &self.text[start..self.pos]);
+        let message = format!("the character `{bad}` cannot follow `{}`", shown(&self.text[start..self.pos]));
         Err(SyntaxError::new(message, self.pos))
     }
 
@@ -364,7 +374,7 @@ impl Lexer<'_> {
         }
         if self.peek().is_some_and(is_word) || self.peek().is_some_and(|c| matches!(c, '+' | '-')) {
             self.take_word();
-            let message = format!("`{}` is not a number that templates know", &self.text[start..self.pos]);
+            let message = format!("`{}` is not a number that templates know", shown(&self.text[start..self.pos]));
             return Err(SyntaxError::new(message, start));
         }
         self.push(Kind::Number, start);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
 use super::literal::{integer, unquote};
 use super::tree::{Branch, Callee, Code, Command, Expr, ExprKind, NO_SLOT, Node, Number, Pipe, Range, Template};
-use crate::helm::functions;
+use crate::helm::{functions, shown};
 
 /// Blocks and parentheses within one another. Go stops at 1000 parentheses; its stack grows, ours does not.
 const MAX_DEPTH: usize = 250;
@@ -28,6 +28,8 @@ pub fn parse(name: &Arc<str>, file: &Arc<str>, text: &Arc<str>) -> Result<Vec<Te
 pub struct Compiled {
     pub own: Arc<Code>,
     pub definitions: Vec<(Arc<str>, Arc<Code>)>,
+    /// Words, marks and spaces in its actions.
+    pub tokens: usize,
 }
 
 impl Compiled {
@@ -58,7 +60,7 @@ pub fn compile(text: &Arc<str>) -> Result<Compiled, SyntaxError> {
     };
     let body = parser.top()?;
     let own = parser.code(body);
-    Ok(Compiled { own, definitions: parser.definitions })
+    Ok(Compiled { own, definitions: parser.definitions, tokens: parser.tokens.len() })
 }
 
 struct Parser<'t> {
@@ -157,7 +159,7 @@ impl Parser<'_> {
         let message = match token.kind {
             Kind::End => format!("the text ends within {place}"),
             Kind::RightDelim => format!("`}}}}` comes too early in {place}"),
-            _ => format!("`{}` cannot stand in {place}", self.text_of(token)),
+            _ => format!("`{}` cannot stand in {place}", shown(self.text_of(token))),
         };
         Err(SyntaxError::new(message, token.start()))
     }
@@ -209,7 +211,7 @@ impl Parser<'_> {
                             self.definition()?;
                         }
                         Kind::Keyword(Keyword::End | Keyword::Else) => {
-                            let message = format!("this `{}` belongs to no block", self.text_of(&word));
+                            let message = format!("this `{}` belongs to no block", shown(self.text_of(&word)));
                             return Err(SyntaxError::new(message, word.start()));
                         }
                         _ => body.extend(self.action()?.0),
@@ -250,7 +252,7 @@ impl Parser<'_> {
             Some(old) if self.definitions[old].1.is_empty() => self.definitions[old].1 = code,
             Some(_) if code.is_empty() => {}
             Some(_) => {
-                let message = format!("the template `{name}` is defined twice in this file");
+                let message = format!("the template `{}` is defined twice in this file", shown(&name));
                 return Err(SyntaxError::new(message, at.start()));
             }
         }
@@ -335,7 +337,7 @@ impl Parser<'_> {
             Keyword::Break | Keyword::Continue => {
                 self.right_delim("`break` or `continue`")?;
                 if self.ranges == 0 {
-                    let message = format!("`{}` stands outside of any `range`", self.text_of(&word));
+                    let message = format!("`{}` stands outside of any `range`", shown(self.text_of(&word)));
                     return Err(SyntaxError::new(message, word.start()));
                 }
                 if keyword == Keyword::Break { Node::Break } else { Node::Continue }
@@ -474,7 +476,7 @@ impl Parser<'_> {
         let gone = || self.scope.gone.iter().any(|known| known == name).then_some(NO_SLOT);
         found
             .or_else(gone)
-            .ok_or_else(|| SyntaxError::new(format!("the variable `{name}` is not declared"), token.start()))
+            .ok_or_else(|| SyntaxError::new(format!("the variable `{}` is not declared", shown(name)), token.start()))
     }
 
     fn command(&mut self, place: &str) -> Parsed<Command> {
@@ -574,7 +576,7 @@ impl Parser<'_> {
                 if let Some(function) = functions::find(name) {
                     Callee::Plain(function)
                 } else {
-                    let message = format!("there is no function `{name}`");
+                    let message = format!("there is no function `{}`", shown(name));
                     return Err(SyntaxError::new(message, token.start()));
                 }
             }
@@ -599,7 +601,7 @@ impl Parser<'_> {
             return Ok(Number { int: Some(int), float: int as f64, is_float: false });
         }
         if !is_float {
-            return bad(format!("`{text}` is not an integer of 64 bits"));
+            return bad(format!("`{}` is not an integer of 64 bits", shown(text)));
         }
         match text.replace('_', "").parse::<f64>() {
             Ok(float) if !hex => {
@@ -611,7 +613,7 @@ impl Parser<'_> {
                 let int = Some(float as i64).filter(|int| (*int as f64).total_cmp(&float).is_eq());
                 Ok(Number { int, float, is_float })
             }
-            _ => bad(format!("`{text}` is not a number that templates know")),
+            _ => bad(format!("`{}` is not a number that templates know", shown(text))),
         }
     }
 }

@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// Says whether a value was not printed whole since this was asked last.
-pub(super) fn refusal() -> Option<Box<Fail>> {
+pub(in crate::helm) fn refusal() -> Option<Box<Fail>> {
     let message = || {
         let size = MAX_TEXT >> 20;
         format!("a value is printed that holds itself, or is more than {MAX_DEPTH} levels deep or {size} MiB long")
@@ -73,7 +73,13 @@ pub fn sprint(vals: &[Val]) -> String {
 
 /// As `fmt.Sprintln`: spaces between all, a newline at the end.
 pub fn sprintln(vals: &[Val]) -> String {
-    let mut out = vals.iter().map(value).collect::<Vec<_>>().join(" ");
+    let mut out = String::new();
+    for (index, val) in vals.iter().enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        write_value(&mut out, val, false, 0);
+    }
     out.push('\n');
     out
 }
@@ -94,12 +100,19 @@ pub(crate) fn write_value(out: &mut String, val: &Val, go_syntax: bool, depth: u
         Val::Str(text) => out.push_str(text),
         Val::Raw(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
         Val::Bytes(bytes) => {
-            let items: Vec<String> =
-                bytes.iter().map(|b| if go_syntax { format!("{b:#x}") } else { b.to_string() }).collect();
-            match go_syntax {
-                true => _ = write!(out, "[]byte{{{}}}", items.join(", ")),
-                false => _ = write!(out, "[{}]", items.join(" ")),
+            out.push_str(if go_syntax { "[]byte{" } else { "[" });
+            for (index, byte) in bytes.iter().enumerate() {
+                if out.len() > MAX_TEXT {
+                    return refuse();
+                }
+                _ = match (go_syntax, index) {
+                    (true, 0) => write!(out, "{byte:#x}"),
+                    (true, _) => write!(out, ", {byte:#x}"),
+                    (false, 0) => write!(out, "{byte}"),
+                    (false, _) => write!(out, " {byte}"),
+                };
             }
+            out.push(if go_syntax { '}' } else { ']' });
         }
         Val::List(list) => {
             out.push_str(if go_syntax { val.type_name() } else { "" });

@@ -109,9 +109,21 @@ pub struct Table {
     pub of: Of,
     /// The file that made it.
     file: u32,
-    /// Keys that were asked for and are not there, and when; kept only for maps of the values.
-    missed: Option<RefCell<BTreeMap<Str, u64>>>,
+    /// Keys that were asked for and are not there; kept only for maps of the values.
+    missed: Option<Missed>,
 }
+
+/// Keys that a map of the values lacks, and how many more may be noted in all maps of the release together.
+struct Missed {
+    /// With the time when each was last asked for.
+    keys: RefCell<BTreeMap<Str, u64>>,
+    left: Rc<Cell<usize>>,
+}
+
+/// A chart asks for the keys that stand in its templates; one that makes up millions is not told all of them.
+const MOST_MISSED: usize = 100_000;
+/// Bytes of a key that is noted.
+const MAX_MISSED: usize = 1000;
 
 /// A value in a map, and the flag of the value in the release's values that it is a copy of.
 #[derive(Clone, Default)]
@@ -157,6 +169,10 @@ pub trait Object {
     fn items(&self) -> Option<Vec<(Option<Str>, Val)>> {
         None
     }
+    /// Whether `if` takes it as true: structs always, lists and maps unless they are empty.
+    fn truth(&self) -> bool {
+        true
+    }
     /// As `%v` prints it.
     fn print(&self) -> String;
     /// As `toYaml` and `toJson` see it.
@@ -183,11 +199,13 @@ impl Table {
         if let Ok(at) = find(&entries, key) {
             return Some(entries[at].1.read());
         }
-        if let Some(missed) = &self.missed {
-            let mut missed = missed.borrow_mut();
-            match missed.get_mut(key) {
-                Some(at) => *at = next_reading(),
-                None => drop(missed.insert(Str::from(key), next_reading())),
+        if let Some(Missed { keys, left }) = &self.missed {
+            let mut keys = keys.borrow_mut();
+            if let Some(at) = keys.get_mut(key) {
+                *at = next_reading();
+            } else if left.get() > 0 && key.len() < MAX_MISSED {
+                left.set(left.get() - 1);
+                keys.insert(Str::from(key), next_reading());
             }
         }
         None
@@ -254,8 +272,8 @@ impl Table {
 
     /// The keys that were asked for and are not there, and when they last were.
     pub fn missed(&self) -> Vec<(Str, u64)> {
-        let missed = self.missed.as_ref().map(RefCell::borrow);
-        missed.map(|missed| missed.iter().map(|(key, at)| (key.clone(), *at)).collect()).unwrap_or_default()
+        let missed = self.missed.as_ref().map(|missed| missed.keys.borrow());
+        missed.map(|keys| keys.iter().map(|(key, at)| (key.clone(), *at)).collect()).unwrap_or_default()
     }
 }
 
@@ -386,7 +404,7 @@ impl Val {
             Self::Raw(bytes) | Self::Bytes(bytes) => !bytes.is_empty(),
             Self::List(list) => !list.items.is_empty(),
             Self::Map(map) => !map.is_empty(),
-            Self::Object(object) => object.items().is_none_or(|items| !items.is_empty()),
+            Self::Object(object) => object.truth(),
         }
     }
 
@@ -448,18 +466,21 @@ impl Val {
 
     /// As [`Val::from_data`] for the values of a release: every entry with a flag, and every map noting what it lacks.
     pub fn from_values(map: &Map, of: Of) -> Rc<Table> {
-        let mut entries: Vec<(Str, Entry)> = map
-            .iter()
-            .map(|(key, value)| (key.clone(), Entry { val: Self::tracked(value), seen: Some(Seen::default()) }))
-            .collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Rc::new(Table { entries: RefCell::new(entries), of, file: FILE.get(), missed: Some(RefCell::default()) })
+        Self::tracked_map(map, of, &Rc::new(Cell::new(MOST_MISSED)))
     }
 
-    fn tracked(value: &Value) -> Self {
+    fn tracked_map(map: &Map, of: Of, left: &Rc<Cell<usize>>) -> Rc<Table> {
+        let entry = |value| Entry { val: Self::tracked(value, left), seen: Some(Seen::default()) };
+        let mut entries: Vec<(Str, Entry)> = map.iter().map(|(key, value)| (key.clone(), entry(value))).collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        let missed = Missed { keys: RefCell::default(), left: left.clone() };
+        Rc::new(Table { entries: RefCell::new(entries), of, file: FILE.get(), missed: Some(missed) })
+    }
+
+    fn tracked(value: &Value, left: &Rc<Cell<usize>>) -> Self {
         match value {
-            Value::Map(map) => Self::Map(Self::from_values(map, Of::Any)),
-            Value::List(list) => Self::list(list.iter().map(Self::tracked).collect()),
+            Value::Map(map) => Self::Map(Self::tracked_map(map, Of::Any, left)),
+            Value::List(list) => Self::list(list.iter().map(|item| Self::tracked(item, left)).collect()),
             _ => Self::from_data(value),
         }
     }

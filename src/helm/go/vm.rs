@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::tree::{Template, Templates};
 use super::value::{Str, Val};
+use crate::helm::functions::Pattern;
 
 /// What a function or a template ends with.
 pub type Outcome<T = Val> = Result<T, Box<Fail>>;
@@ -93,6 +94,8 @@ impl Default for Limits {
     }
 }
 
+/// Different questions to the cluster that are kept; a chart asks a few.
+const MOST_LOOKUPS: usize = 1000;
 /// Each needs a few KiB of stack in a debug build; `inflate` gives so many.
 const MAX_LEVELS: u32 = 10_000;
 
@@ -119,7 +122,7 @@ pub struct Vm<'t> {
     /// Places of the file that runs now, by what they have printed.
     pub(super) marks: Vec<super::origins::Mark>,
     /// Compiled regular expressions, for the functions that take one.
-    pub patterns: HashMap<Str, Rc<regex::Regex>>,
+    pub(in crate::helm) patterns: HashMap<Str, Rc<Pattern>>,
 }
 
 impl<'t> Vm<'t> {
@@ -184,9 +187,13 @@ impl<'t> Vm<'t> {
         self.limits.fuel - self.fuel
     }
 
-    /// Notes that `function` answers otherwise each time, and returns 64 random bits (SplitMix64 of the seed).
-    pub fn draw(&mut self, function: &'static str) -> u64 {
-        self.note_unstable(function);
+    /// How much fuel is left.
+    pub fn left(&self) -> u64 {
+        self.fuel
+    }
+
+    /// Returns 64 random bits (SplitMix64 of the seed). Who hands them on notes its function with [`Vm::note_unstable`].
+    pub fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -208,9 +215,12 @@ impl<'t> Vm<'t> {
         1_735_689_600 + i64::try_from(self.random % 300).unwrap_or(0) * 86_400
     }
 
-    /// Notes what `lookup` was asked for; the answer is always empty, as in `helm template`.
+    /// Notes what `lookup` was asked for; the answer is always empty, as in `helm template`. Of very many only the first
+    /// are kept.
     pub fn note_lookup(&mut self, what: String) {
-        self.lookups.insert(what);
+        if self.lookups.len() < MOST_LOOKUPS {
+            self.lookups.insert(what);
+        }
     }
 
     /// Functions whose answers change from render to render, with the templates that called them.

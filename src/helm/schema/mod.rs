@@ -4,9 +4,10 @@
 //! the draft, 2020-12 without one; formats count up to draft 7; patterns are those of a linear engine without
 //! look-around; an invalid schema is an error; every subchart's values meet its own schema. A `urn:` allows everything.
 //!
-//! Helm would fetch a `$ref` to another document. Here nothing is fetched: what an `http:` or `https:` reference would
-//! check is left unchecked, with a warning (charts of Dagster refer to the schema of Kubernetes so); any other
-//! reference out of the document is an error.
+//! A `$ref` that leaves the schema is an error, wherever it leads. Helm would fetch it; lakegen does not, because what
+//! a stranger's chart names could then be any address or file that the machine reaches, and would be another one
+//! tomorrow. One exception: a type of Kubernetes in its published definitions (`…/_definitions.json#/definitions/io.k8s…`,
+//! as the charts of Dagster have it) is not judged here, which a warning says.
 //!
 //! The library that checks has no bound of its own, so [`guard`] measures the work before it begins.
 
@@ -59,7 +60,13 @@ impl Checked {
                         if value.is_empty() { "the top level".to_owned() } else { format!("`{}`", shown(&value)) };
                     ChartError { value: value.into(), ..about(format!("{shown} {message}")) }
                 })),
-                Err(message) => self.errors.push(about(message)),
+                Err(Refused { message, help }) => {
+                    let error = about(message);
+                    self.errors.push(match help {
+                        Some(help) => error.help(help),
+                        None => error,
+                    });
+                }
             }
             self.warnings.extend(unchecked.iter().map(|uri| {
                 about(format!("what `{}` describes is not checked, because nothing is fetched for a schema", cut(uri)))
@@ -80,10 +87,52 @@ impl Checked {
 
 /// Shortens and escapes a text of a schema for a message.
 fn cut(text: &str) -> String {
-    text.chars().take(150).flat_map(char::escape_debug).collect()
+    const MOST: usize = 150;
+    let start: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() { start + "…" } else { start }
 }
 
-/// Takes references to documents of the network out of a schema, and tells which.
+/// Why a schema cannot be used at all.
+#[derive(Debug)]
+struct Refused {
+    message: String,
+    help: Option<&'static str>,
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self { message, help: None }
+    }
+}
+
+/// What to do about a reference that leaves the schema.
+const BRING_IT: &str = "the chart has to bring what it refers to, under `$defs` of this schema: tell its author, \
+                        or use a version of the chart that does";
+
+/// Says whether a reference is to a type in the published definitions of Kubernetes, as
+/// <https://github.com/yannh/kubernetes-json-schema> and kubernetesjsonschema.dev have them.
+fn is_kubernetes_type(reference: &str) -> bool {
+    let network = reference.starts_with("https://") || reference.starts_with("http://");
+    let Some((document, fragment)) = reference.split_once('#') else { return false };
+    network
+        && document.len() < 300
+        && document.ends_with("/_definitions.json")
+        && fragment.strip_prefix("/definitions/io.k8s.").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        })
+}
+
+/// Takes a name and password out of an address.
+fn without_credentials(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("//") else { return uri.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}//…{}", &rest[at..]),
+        None => uri.to_owned(),
+    }
+}
+
+/// Takes references to types of Kubernetes out of a schema, and tells to which documents.
 fn open_references(schema: &mut Json, draft: Draft, unchecked: &mut BTreeSet<String>) {
     fn names(value: &Json, into: &mut BTreeSet<String>) {
         match value {
@@ -100,8 +149,7 @@ fn open_references(schema: &mut Json, draft: Draft, unchecked: &mut BTreeSet<Str
         if let Json::Object(map) = value {
             let reference = map.get("$ref").and_then(Json::as_str).unwrap_or_default();
             let document = reference.split('#').next().unwrap_or_default();
-            let network = document.starts_with("http://") || document.starts_with("https://");
-            if network && !known.contains(document) && !document.contains("://json-schema.org/draft") {
+            if is_kubernetes_type(reference) && !known.contains(document) {
                 unchecked.insert(document.to_owned());
                 if siblings {
                     map.shift_remove("$ref")
@@ -123,15 +171,15 @@ fn open_references(schema: &mut Json, draft: Draft, unchecked: &mut BTreeSet<Str
 }
 
 fn shown(path: &[String]) -> String {
-    path.join(".").escape_debug().to_string()
+    cut(&path.join("."))
 }
 
 type Finding = (Vec<String>, String);
 
 /// Checks one document, on a thread of its own whose stack is known.
-fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> Result<Vec<Finding>, String> {
+fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> Result<Vec<Finding>, Refused> {
     if file.data.len() > MAX_SCHEMA {
-        return Err(format!("the schema is larger than {} MiB", MAX_SCHEMA >> 20));
+        return Err(format!("the schema is larger than {} MiB", MAX_SCHEMA >> 20).into());
     }
     let mut schema: Json = serde_json::from_slice(&file.data).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -147,7 +195,7 @@ fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> R
         };
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         let thread = thread.map_err(|_| "there is no memory for the check of the schema".to_owned())?;
-        thread.join().unwrap_or_else(|_| Err("the schema cannot be checked".to_owned()))
+        thread.join().unwrap_or_else(|_| Err("the schema cannot be checked".to_owned().into()))
     })
 }
 
@@ -172,7 +220,7 @@ fn draft_of(schema: &mut Json) -> Result<Draft, String> {
     })
 }
 
-fn run(schema: &Json, values: &Json, draft: Draft) -> Result<Vec<Finding>, String> {
+fn run(schema: &Json, values: &Json, draft: Draft) -> Result<Vec<Finding>, Refused> {
     let formats = matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7);
     let validator = jsonschema::options()
         .with_draft(draft)
@@ -194,12 +242,14 @@ impl Retrieve for Offline {
 }
 
 /// Says what is wrong with a schema itself.
-fn broken(error: &ValidationError<'_>) -> String {
+fn broken(error: &ValidationError<'_>) -> Refused {
     use jsonschema::ReferencingError as Ref;
     if let ValidationErrorKind::Referencing(error) = error.kind() {
-        return match error {
+        let message = match error {
             Ref::Unretrievable { uri, .. } => {
-                format!("the schema refers to `{}`, and nothing is fetched for a schema", cut(uri))
+                let uri = cut(&without_credentials(uri));
+                let message = format!("the schema refers to `{uri}`, and nothing is fetched for a schema");
+                return Refused { message, help: Some(BRING_IT) };
             }
             Ref::PointerToNowhere { pointer } => format!("the schema refers to `{}`, which is not in it", cut(pointer)),
             Ref::NoSuchAnchor { anchor } | Ref::InvalidAnchor { anchor } => {
@@ -207,15 +257,17 @@ fn broken(error: &ValidationError<'_>) -> String {
             }
             _ => "a `$ref` of the schema cannot be followed".to_owned(),
         };
+        return message.into();
     }
     let path = keys(error);
     let place = if path.is_empty() { "its top".to_owned() } else { format!("`/{}`", cut(&path.join("/"))) };
-    match error.kind() {
+    let message = match error.kind() {
         ValidationErrorKind::Format { format } if format == "regex" => {
             format!("the schema is not valid: the pattern at {place} is none that Helm can read, or too large")
         }
         _ => format!("the schema is not valid: at {place} it {}", reason(error)),
-    }
+    };
+    message.into()
 }
 
 /// Returns the path of the value that an error is about.
@@ -228,7 +280,7 @@ fn keys(error: &ValidationError<'_>) -> Vec<String> {
 fn reason(error: &ValidationError<'_>) -> String {
     use ValidationErrorKind as Kind;
     let named = |all: &[String]| {
-        let shown: Vec<String> = all.iter().take(5).map(|key| format!("`{}`", key.escape_debug())).collect();
+        let shown: Vec<String> = all.iter().take(5).map(|key| format!("`{}`", cut(key))).collect();
         shown.join(", ")
     };
     match error.kind() {
@@ -239,14 +291,14 @@ fn reason(error: &ValidationError<'_>) -> String {
             };
             format!("has to be {}, and is {}", wanted.join(" or "), type_of(error.instance()))
         }
-        Kind::Required { property } => format!("lacks `{}`", property.as_str().unwrap_or_default().escape_debug()),
+        Kind::Required { property } => format!("lacks `{}`", cut(property.as_str().unwrap_or_default())),
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             format!("may not have {}", named(unexpected))
         }
         Kind::Enum { options } => format!("has to be one of {}", cut_json(options)),
         Kind::Constant { expected_value } => format!("has to be {}", cut_json(expected_value)),
-        Kind::Pattern { pattern } => format!("does not match `{}`", pattern.escape_debug()),
-        Kind::Format { format } => format!("is not of the format `{}`", format.escape_debug()),
+        Kind::Pattern { pattern } => format!("does not match `{}`", cut(pattern)),
+        Kind::Format { format } => format!("is not of the format `{}`", cut(format)),
         Kind::Minimum { limit } => format!("has to be at least {limit}"),
         Kind::Maximum { limit } => format!("has to be at most {limit}"),
         Kind::ExclusiveMinimum { limit } => format!("has to be more than {limit}"),
@@ -266,7 +318,7 @@ fn reason(error: &ValidationError<'_>) -> String {
         Kind::Not { .. } => "is what the schema rules out".to_owned(),
         Kind::PropertyNames { error } => {
             let key = error.instance().as_str().unwrap_or_default();
-            format!("has the key `{}`, which {}", key.escape_debug(), reason(error))
+            format!("has the key `{}`, which {}", cut(key), reason(error))
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             alternatives(context, error.instance_path().as_str())
@@ -281,11 +333,8 @@ fn alternatives(context: &[Vec<ValidationError<'static>>], base: &str) -> String
     let mut reasons: Vec<String> = Vec::new();
     for error in context.iter().filter_map(|errors| errors.first()) {
         let below = error.instance_path().as_str().strip_prefix(base).unwrap_or_default();
-        let place = if below.is_empty() {
-            "it".to_owned()
-        } else {
-            format!("`{}`", below[1..].replace('/', ".").escape_debug())
-        };
+        let place =
+            if below.is_empty() { "it".to_owned() } else { format!("`{}`", cut(&below[1..].replace('/', "."))) };
         let reason = format!("{place} {}", reason(error));
         if reasons.len() < 4 && !reasons.contains(&reason) {
             reasons.push(reason);

@@ -10,6 +10,12 @@ fn checked(schema: &str, values: &str) -> Vec<String> {
     check(&chart, values.as_map().unwrap()).0.iter().map(|error| error.message.clone()).collect()
 }
 
+fn with_schema(schema: &str) -> Chart {
+    let mut chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+    chart.metadata.name = "c".into();
+    chart
+}
+
 #[track_caller]
 fn refuses(schema: &str, values: &str, with: &str) {
     let messages = checked(schema, values);
@@ -21,21 +27,47 @@ const DEEP: &str =
 
 #[test]
 fn nothing_is_fetched() {
-    for uri in ["file:///etc/passwd", "file:///dev/zero", "/dev/zero", "other.json", "ftp://example.com/x"] {
-        let schema = format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{uri}\"}}}}}}");
-        refuses(&schema, "a: 1\n", "nothing is fetched for a schema");
+    let elsewhere = [
+        "file:///etc/passwd",
+        "file:///dev/zero",
+        "/dev/zero",
+        "other.json",
+        "ftp://example.com/x",
+        "http://example.com/s.json",
+        "https://169.254.169.254/latest/meta-data",
+        "https://user:secret@example.com/s.json",
+        "http://[::1]:5000/",
+        "data:application/json,true",
+        // Like a type of Kubernetes, but not quite.
+        "https://example.com/definitions.json",
+        "file:///x/_definitions.json",
+        "https://example.com/_definitions.json",
+        "https://example.com/_definitions.json?x",
+    ];
+    for uri in elsewhere {
+        for fragment in ["", "#", "#/x", "#/definitions/io.example.x"] {
+            let chart = with_schema(&format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{uri}{fragment}\"}}}}}}"));
+            let (errors, warnings) = check(&chart, yaml::read_one("b: 1\n").unwrap().as_map().unwrap());
+            assert!(warnings.is_empty(), "{uri}: {warnings:?}");
+            let [error] = &errors[..] else { panic!("{uri}: {errors:?}") };
+            assert!(error.message.contains("nothing is fetched for a schema"), "{uri}: {error}");
+            assert!(error.message.contains(uri.rsplit('/').next().unwrap_or(uri)), "{uri}: {error}");
+            assert!(error.help.as_deref().is_some_and(|help| help.contains("under `$defs`")), "{error}");
+            assert!(!error.message.contains("secret"), "{error}");
+            assert_eq!((error.file.as_str(), error.chart.as_str()), ("values.schema.json", "c"));
+        }
         refuses(&format!("{{\"$schema\": \"{uri}\"}}"), "a: 1\n", "no draft that Helm has without fetching it");
     }
     for (draft, expected) in [("draft-07", 0), ("draft/2020-12", 1)] {
         let schema = format!(
-            r#"{{"$schema": "http://json-schema.org/{draft}/schema", "properties": {{"a": {{"$ref": "http://example.com/s.json#/x", "type": "string"}}}}}}"#
+            r#"{{"$schema": "http://json-schema.org/{draft}/schema", "properties": {{"a": {{"$ref": "https://example.com/v1.19.0/_definitions.json#/definitions/io.k8s.api.core.v1.Toleration", "type": "string"}}}}}}"#
         );
-        let chart = Chart { schema: Some(File::new("values.schema.json", schema.as_bytes())), ..Chart::default() };
+        let chart = with_schema(&schema);
         let (errors, warnings) = check(&chart, yaml::read_one("a: 1\n").unwrap().as_map().unwrap());
         assert_eq!(errors.len(), expected, "{errors:?}");
         assert_eq!(
             warnings[0].message,
-            "what `http://example.com/s.json` describes is not checked, because nothing is fetched for a schema"
+            "what `https://example.com/v1.19.0/_definitions.json` describes is not checked, because nothing is fetched for a schema"
         );
         refuses(&format!("{{\"$schema\": \"http://example.com/{draft}\"}}"), "a: 1\n", "without fetching it");
     }

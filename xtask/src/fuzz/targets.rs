@@ -1,7 +1,5 @@
-//! What is fuzzed: the parser of templates, their evaluation, the merging of values, packed charts.
+//! What is fuzzed: the parser of templates, their evaluation, the merging of values, schemas; the others by name.
 
-use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,12 +8,13 @@ use lakegen::helm::chart::Chart;
 use lakegen::helm::go::parse::{self};
 use lakegen::helm::go::tree::Templates;
 use lakegen::helm::go::value::{Of, Str, Val};
-use lakegen::helm::go::vm::{Limits, Vm};
+use lakegen::helm::go::vm::{FailKind, Limits, Vm};
 use lakegen::helm::version::Version;
-use lakegen::helm::{functions, prepare, values};
+use lakegen::helm::{functions, prepare, schema, values};
 use lakegen::manifest::value::{Map, Value};
 use lakegen::manifest::yaml;
 
+use super::{addresses, archives};
 use crate::oracle::functions::cases;
 
 /// Something that reads bytes of strangers.
@@ -33,7 +32,11 @@ pub const ALL: &[Target] = &[
     Target { name: "parse", run: parses, seeds: templates, words: template_words },
     Target { name: "evaluate", run: evaluates, seeds: templates, words: template_words },
     Target { name: "values", run: merges, seeds: documents, words: yaml_words },
-    Target { name: "archive", run: unpacks, seeds: archives, words: yaml_words },
+    Target { name: "schema", run: judges, seeds: schemas, words: schema_words },
+    Target { name: "archive", run: archives::unpacks, seeds: archives::seeds, words: yaml_words },
+    Target { name: "lock_file", run: addresses::locks, seeds: addresses::lock_seeds, words: addresses::words },
+    Target { name: "url_and_ref", run: addresses::addresses, seeds: addresses::seeds, words: addresses::words },
+    Target { name: "index", run: addresses::indexes, seeds: addresses::index_seeds, words: addresses::words },
 ];
 
 /// Finds a target by its name.
@@ -142,7 +145,11 @@ fn rendered(text: &Arc<str>) -> Result<String, String> {
     templates.add(parsed);
     let limits = Limits { fuel: 2_000_000, depth: 50, output: 1 << 20 };
     let mut vm = Vm::new(&templates, limits, 7);
-    let result = vm.render("fuzz", &dot).map_err(|fail| fail.message);
+    // A chart may stop with words of its own, which may be none.
+    let result = vm.render("fuzz", &dot).map_err(|fail| match fail.kind {
+        FailKind::Chart | FailKind::Missing => format!("the chart says: {}", fail.message),
+        _ => fail.message,
+    });
     assert!(vm.used() <= limits.fuel);
     result.map(|(text, _)| text)
 }
@@ -253,44 +260,67 @@ fn merges(input: &[u8]) {
     assert_eq!(once, again, "merging twice differs");
 }
 
-/// Charts as they are in an archive, without the compression.
-fn archives(tests: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut all = Vec::new();
-    for case in std::fs::read_dir(tests.join("charts"))? {
-        let folder = case?.path().join("chart");
-        let mut builder = tar::Builder::new(Vec::new());
-        for path in super::files(&folder)? {
-            let name = Path::new("chart").join(path.strip_prefix(&folder)?);
-            let data = std::fs::read(&path)?;
-            let mut header = tar::Header::new_gnu();
-            header.set_size(data.len() as u64);
-            header.set_mode(0o644);
-            builder.append_data(&mut header, name, &data[..])?;
+/// Schemas, each with values to judge.
+fn schemas(tests: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    const WHOLE: &str = r##"{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"n": {"type": "integer", "minimum": 1}},
+"properties": {"a": {"$ref": "#/definitions/n"}, "b": {"items": {"pattern": "^(a|b)*$"}, "maxItems": 3, "uniqueItems": true},
+"c": {"$ref": "https://example.com/_definitions.json#/definitions/io.k8s.api.core.v1.Pod"}, "d": {"format": "ipv4"}},
+"patternProperties": {"^x": {"anyOf": [{"type": "string"}, {"type": ["null", "boolean"]}]}}, "additionalProperties": false,
+"required": ["a"], "if": {"required": ["b"]}, "then": {"propertyNames": {"maxLength": 3}}, "dependencies": {"a": ["b"]}}"##;
+    let mut all = vec![[WHOLE, SEPARATOR, "a: 1\nb: [a, b]\nc: {x: 1}\nxx: true\n"].concat().into_bytes()];
+    for path in super::files(&tests.join("charts"))? {
+        if path.ends_with("values.schema.json") {
+            let values = std::fs::read(path.with_file_name("values.yaml")).unwrap_or_default();
+            all.push([&std::fs::read(&path)?[..], SEPARATOR.as_bytes(), &values].concat());
         }
-        all.push(builder.into_inner()?);
     }
-    all.sort();
-    all.retain(|archive| archive.len() < 64 << 10);
     Ok(all)
 }
 
-fn unpacks(input: &[u8]) {
-    // Bytes of a compressed stream are seldom worth changing, but sometimes.
-    if input.first() == Some(&0x1f) {
-        let _ = Chart::from_archive("fuzz", input);
-        return;
+fn schema_words() -> Vec<String> {
+    const KEYS: &str = "$ref $id $anchor $defs $dynamicRef $dynamicAnchor $recursiveRef $schema type properties items \
+        prefixItems additionalProperties patternProperties propertyNames allOf anyOf oneOf not if then else enum const \
+        required pattern format minimum maximum multipleOf minLength maxItems uniqueItems contains unevaluatedProperties \
+        dependentSchemas dependencies default";
+    let keys = KEYS.split_whitespace().map(|key| format!("\"{key}\": "));
+    let values = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "true",
+        "null",
+        "\"#\"",
+        "\"#/$defs/a\"",
+        "\"#/properties/a\"",
+        "\"#a\"",
+        "\"http://example.com/x\"",
+        "\"file:///dev/zero\"",
+        "\"urn:x\"",
+        "\"(a+)+$\"",
+        "\"(a{1000}){1000}\"",
+        "\"string\"",
+        "\"a\": ",
+        "{\"$ref\": \"#\"}",
+        "{\"allOf\": [{\"$ref\": \"#\"}, {\"$ref\": \"#\"}]}",
+        SEPARATOR,
+    ];
+    keys.chain(values.map(str::to_owned)).collect()
+}
+
+fn judges(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let (judge, own) = text.split_once(SEPARATOR).unwrap_or((&text, "a: 1\n"));
+    let Ok(values) = yaml::read_one(own) else { return };
+    let Some(values) = values.as_map() else { return };
+    let files: [(&str, &[u8]); 2] =
+        [("Chart.yaml", b"apiVersion: v2\nname: fuzz\nversion: 1.0.0\n"), ("values.schema.json", judge.as_bytes())];
+    let Ok((chart, _)) = Chart::from_folder("fuzz", files) else { return };
+    let once = schema::check(&chart, values);
+    assert_eq!(once, schema::check(&chart, values), "checking twice differs");
+    for error in once.0.iter().chain(&once.1) {
+        assert!(!error.message.is_empty() && error.message.len() < 20_000, "a message of {}", error.message.len());
+        assert!(!error.message.contains(['\n', '\u{1b}']), "a message is not one line: {}", error.message);
     }
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let packed = gzip.write_all(input).and_then(|()| gzip.finish()).expect("memory takes all");
-    if let Ok((chart, _)) = Chart::from_archive("fuzz", &packed) {
-        let names: BTreeSet<&str> = chart.files.iter().chain(&chart.templates).map(|file| &*file.name).collect();
-        let inside = |name: &&str| !name.starts_with('/') && !name.split('/').any(|part| part == "..");
-        assert!(names.iter().all(inside), "a file stands outside of its chart: {names:?}");
-        assert!(!chart.name().contains(['/', '\\']), "the chart's name is a path: {}", chart.name());
-    }
-    let mut raw = packed;
-    if let Some(byte) = input.first().and_then(|first| raw.get_mut(usize::from(*first))) {
-        *byte = byte.wrapping_add(1);
-    }
-    let _ = Chart::from_archive("fuzz", &raw);
 }
