@@ -102,12 +102,11 @@ pub fn place(hooks: &[Hook], engine: Engine, own: Stage) -> Places<'_> {
         }
         if stays && hook.item.kind() == "PersistentVolumeClaim" {
             // A claim may be bound only when a pod wants it, so it comes with that pod: both engines wait for claims.
-            match first_use(name(hook), phase, &all) {
-                Some(first) => weight = first,
-                None => {
-                    places.placed.push(Placed { hook, stage: own, step: 0, annotations: vec![] });
-                    continue;
-                }
+            if let Some(first) = first_use(name(hook), phase, &all) {
+                weight = first;
+            } else {
+                places.placed.push(Placed { hook, stage: own, step: 0, annotations: vec![] });
+                continue;
             }
         }
         let wave = waves.get(&(phase, weight)).copied().unwrap_or_default();

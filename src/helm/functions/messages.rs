@@ -15,7 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// What the chart's author says, as far as anybody reads it.
 fn said(args: &[Val]) -> String {
-    super::cut(&text_of(args, 0), 4000).to_string()
+    super::cut(&text_of(args, 0), 4000)
 }
 
 /// Only nil and the empty text are missing; `0` and `false` are there.

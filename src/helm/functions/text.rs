@@ -51,7 +51,7 @@ pub(super) fn strings(items: Vec<Val>) -> Val {
 
 fn contains(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     let (part, text) = (bytes(args, 0), bytes(args, 1));
-    vm.spend((text.len() + part.len()) / 2)?;
+    vm.spend(usize::midpoint(text.len(), part.len()))?;
     Ok(Val::Bool(memchr::memmem::find(text, part).is_some()))
 }
 
