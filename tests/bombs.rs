@@ -34,6 +34,7 @@ enum End {
 use End::{Fails, Renders};
 
 const WORK: &str = "does more work than a chart may";
+const TOKENS: &str = "words, marks and spaces";
 const NESTED: &str = "within one another";
 const DEEP: &str = "deep";
 const ITSELF: &str = "holds itself";
@@ -77,7 +78,7 @@ fn bombs() -> Vec<(&'static str, String, End)> {
             ),
             Fails(DEEP),
         ),
-        ("100,000 blocks", format!("{}{}", "{{ if true }}".repeat(100_000), "{{ end }}".repeat(100_000)), Fails(NESTED)),
+        ("100,000 blocks", format!("{}{}", "{{ if true }}".repeat(100_000), "{{ end }}".repeat(100_000)), Fails(TOKENS)),
         ("100,000 open blocks", "{{ range . }}".repeat(100_000), Fails(NESTED)),
         ("100,000 else if", format!("{{{{ if . }}}}{}{{{{ end }}}}", "{{ else if . }}".repeat(100_000)), Fails(NESTED)),
         ("100,000 parentheses", format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000)), Fails(NESTED)),
@@ -85,7 +86,7 @@ fn bombs() -> Vec<(&'static str, String, End)> {
         ("100,000 pipes", format!("a: {{{{ 1{} }}}}", " | print".repeat(100_000)), Renders),
         ("many actions", "{{.}}".repeat(1_000_000), Fails("more than 1000000")),
         ("many words in an action", format!("{{{{ print {} }}}}", "1 ".repeat(2_000_000)), Fails("more than 1000000")),
-        ("100,000 definitions", (0..100_000).map(|i| format!("{{{{ define \"d{i}\" }}}}x{{{{ end }}}}")).collect(), Renders),
+        ("100,000 definitions", (0..100_000).map(|i| format!("{{{{ define \"d{i}\" }}}}x{{{{ end }}}}")).collect(), Fails(TOKENS)),
         // T51: without bound
         ("repeat", text("{{ repeat 1000000000 \"abcdefgh\" }}"), Fails(LARGE)),
         ("repeat of repeat", text("{{ range 1000 }}{{ $_ := repeat 60000000 \"x\" }}{{ end }}"), Fails(WORK)),
@@ -119,7 +120,7 @@ fn bombs() -> Vec<(&'static str, String, End)> {
         ("TOML of a deep list", text("{{ $l := list }}{{ range 1000000 }}{{ $l = list $l }}{{ end }}{{ $_ := toToml (dict \"a\" $l) }}"), Renders),
         ("TOML of long keys", text("{{ $k := repeat 10000000 \"k\" }}{{ $d := dict }}{{ range 190 }}{{ $d = dict $k $d }}{{ end }}{{ $_ := toToml $d }}"), Fails("")),
         ("a tree without end printed", text("{{ $d := dict \"a\" 1 }}{{ range 100 }}{{ $d = list $d $d }}{{ end }}{{ $d }}"), Fails(ITSELF)),
-        ("trees without end compared", text("{{ $d := list 1 }}{{ $e := list 1 }}{{ range 100 }}{{ $d = list $d $d }}{{ $e = list $e $e }}{{ end }}{{ deepEqual $d $e }}"), Fails(ITSELF)),
+        ("trees without end compared", text("{{ $d := list 1 }}{{ $e := list 1 }}{{ range 100 }}{{ $d = list $d $d }}{{ $e = list $e $e }}{{ end }}{{ deepEqual $d $e }}"), Fails(WORK)),
         ("a large indent", text("{{ indent 1000000000 \"x\" }}"), Fails(LARGE)),
         ("many indented lines", text("{{ indent 1000000 (repeat 1000 \"x\\n\") }}"), Fails(LARGE)),
         ("a large expression", text("{{ regexMatch \"(((a{1,999}){1,999}){1,999})\" \"aaa\" }}"), Fails("regular expression")),

@@ -32,6 +32,7 @@ pub const ALL: &[Target] = &[
     Target { name: "parse", run: parses, seeds: templates, words: template_words },
     Target { name: "evaluate", run: evaluates, seeds: templates, words: template_words },
     Target { name: "values", run: merges, seeds: documents, words: yaml_words },
+    Target { name: "yaml_read", run: reads_alike, seeds: manifests, words: yaml_words },
     Target { name: "schema", run: judges, seeds: schemas, words: schema_words },
     Target { name: "archive", run: archives::unpacks, seeds: archives::seeds, words: yaml_words },
     Target { name: "lock_file", run: addresses::locks, seeds: addresses::lock_seeds, words: addresses::words },
@@ -189,6 +190,28 @@ fn documents(tests: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(all)
 }
 
+/// Small YAML files of the tests, of every kind.
+fn manifests(tests: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    const LARGE: usize = 8 << 10;
+    let mut all = Vec::new();
+    for path in super::files(tests)? {
+        if path.extension().is_some_and(|end| end == "yaml") {
+            let text = std::fs::read(path)?;
+            all.extend((text.len() < LARGE).then_some(text));
+        }
+    }
+    // So many are enough to have every kind among them.
+    let step = all.len() / 500 + 1;
+    Ok(all.into_iter().step_by(step).collect())
+}
+
+/// The reader in one pass and the one by events say the same, where the first says anything.
+fn reads_alike(input: &[u8]) {
+    if let Some(Err(problem)) = yaml::compare(&String::from_utf8_lossy(input)) {
+        panic!("{problem}");
+    }
+}
+
 const SEPARATOR: &str = "\n--- user ---\n";
 
 fn yaml_words() -> Vec<String> {
@@ -228,6 +251,24 @@ fn yaml_words() -> Vec<String> {
         "../",
         "\0",
         "sub:\n  ",
+        "\n    ",
+        "- - ",
+        "|-\n      ",
+        "|+\n\n",
+        " #",
+        "''",
+        "\\n",
+        "\\\n",
+        "{a: [b, \"c\"]}",
+        "...\n",
+        "---\n",
+        "  ",
+        "=",
+        "0o7",
+        "1_000",
+        "on",
+        "%",
+        "@",
         SEPARATOR,
     ];
     words.map(str::to_owned).to_vec()
