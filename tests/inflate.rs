@@ -153,3 +153,22 @@ fn what_helm_refuses_is_refused_with_a_place() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(refused > 30, "only {refused} charts were refused");
 }
+
+/// The value behind a failure is found by trying; where each try is much work, nobody tries.
+#[test]
+fn causes_are_looked_for_within_bounds() {
+    let caused = |work: &str| {
+        let template = format!("{work}{{{{ if .Values.a }}}}{{{{ fail \"not so\" }}}}{{{{ end }}}}");
+        let files: [(&str, &[u8]); 2] =
+            [("Chart.yaml", b"apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("templates/a.yaml", template.as_bytes())];
+        let (chart, _) = Chart::from_folder("c", files).unwrap();
+        let values: Map = [("a".into(), Value::Bool(true))].into_iter().collect();
+        let release = Release { name: "release".into(), namespace: "default".into() };
+        let capabilities = Capabilities { kubernetes: "v1.34.0".into(), apis: BTreeSet::new().into() };
+        let errors = inflate::inflate(&chart, &values, &release, &capabilities, &Compiled::default(), 0).unwrap_err();
+        assert_eq!(errors[0].message, "not so");
+        errors[0].value.join(".")
+    };
+    assert_eq!(caused(""), "a");
+    assert_eq!(caused("{{ $much := repeat 61000000 \"a\" }}"), "");
+}

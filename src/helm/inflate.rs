@@ -10,7 +10,7 @@ use super::go::vm::FailKind;
 use super::manifests::{self, Item, Printed, Rendered};
 use super::prepare::{self, Prepared};
 use super::reads::Asked;
-use super::render::{self, Again, Compiled, Printed as File, Seen};
+use super::render::{self, Again, Compiled, Printed as File, Seen, Stopped};
 use super::version::Version;
 use super::{ChartError, ChartWarning, values};
 use crate::manifest::value::{Map, Value};
@@ -98,7 +98,17 @@ pub fn inflate(
         inflated.warnings.splice(0..0, prepared.warnings);
         Ok(Inflated { switches: switches(chart), ..inflated })
     };
-    run(values).map_err(|failed: Failed| failed.blame(values, |values| run(values).is_ok()))
+    run(values)
+        .map_err(|failed: Failed| failed.blame(values, schemas(chart) * SCHEMA_WORK, |values| run(values).is_ok()))
+}
+
+/// What a byte of a schema takes to check, in fuel.
+const SCHEMA_WORK: u64 = 100;
+
+/// Returns the bytes of the schemas of a chart and its subcharts.
+fn schemas(chart: &Chart) -> u64 {
+    let own = chart.schema.as_ref().map_or(0, |file| file.data.len() as u64);
+    own + chart.dependencies.iter().map(schemas).sum::<u64>()
 }
 
 /// Why a chart cannot be inflated, and what it had asked for by then, the latest first.
@@ -107,6 +117,8 @@ struct Failed {
     errors: Vec<ChartError>,
     kind: FailKind,
     asked: Vec<Asked>,
+    /// Fuel used by then.
+    work: u64,
 }
 
 impl From<Vec<ChartError>> for Failed {
@@ -117,16 +129,20 @@ impl From<Vec<ChartError>> for Failed {
 
 impl Failed {
     /// Looks for the value that made the templates stop: the one they asked for last and did not find, or the one
-    /// without which they do not stop. Only so many are tried.
-    fn blame(mut self, values: &Map, works: impl Fn(&Map) -> bool) -> Vec<ChartError> {
-        const MOST_TRIED: usize = 24;
+    /// without which they do not stop. Only so many are tried, and fewer when one of them is much work; `extra` is what
+    /// each takes besides its fuel.
+    fn blame(mut self, values: &Map, extra: u64, works: impl Fn(&Map) -> bool) -> Vec<ChartError> {
+        const MOST_TRIED: u64 = 24;
+        /// Fuel for all of them: a second or two.
+        const MOST_WORK: u64 = 60_000_000;
+        let tries = (MOST_WORK / (self.work + extra).max(1)).min(MOST_TRIED);
         if let [error] = &mut self.errors[..]
             && error.value.is_empty()
         {
             let lacking = self.asked.first().filter(|asked| asked.lacking).map(|asked| &asked.path);
             let tried = || {
                 let given = self.asked.iter().filter_map(|asked| given(values, &asked.path));
-                given.take(MOST_TRIED).find(|path| works(&without(values, path)))
+                given.take(usize::try_from(tries).unwrap_or(0)).find(|path| works(&without(values, path)))
             };
             error.value = match self.kind {
                 FailKind::Limit => None,
@@ -187,11 +203,15 @@ fn once(
     seed: u64,
 ) -> Result<Inflated, Failed> {
     let print = |seed, which: &Again| {
-        render::render(&prepared.chart, &prepared.values, release, capabilities, compiled, seed, which)
-            .map_err(|stopped| Failed { errors: vec![stopped.error], kind: stopped.kind, asked: stopped.asked })
+        render::render(&prepared.chart, &prepared.values, release, capabilities, compiled, seed, which).map_err(
+            |stopped| {
+                let Stopped { error, kind, asked, work } = *stopped;
+                Failed { errors: vec![error], kind, asked, work }
+            },
+        )
     };
     let (files, seen) = print(seed, &Again::All)?;
-    let asked = |errors| Failed { errors, kind: FailKind::Chart, asked: seen.reads.given() };
+    let asked = |errors| Failed { errors, kind: FailKind::Chart, asked: seen.reads.given(), work: seen.work };
     let (mut rendered, warnings) = sort(files.iter(), &prepared.chart.crds(), compiled).map_err(asked)?;
     let origins: BTreeMap<&str, Arc<[u32]>> =
         files.iter().map(|file| (&*file.file, file.lines.clone().into())).collect();

@@ -59,6 +59,8 @@ pub struct Stopped {
     pub kind: FailKind,
     /// The latest first.
     pub asked: Vec<Asked>,
+    /// Fuel used by then.
+    pub work: u64,
 }
 
 /// By fingerprint of the text.
@@ -140,7 +142,7 @@ pub fn render(
 ) -> Result<(Vec<Printed>, Seen), Box<Stopped>> {
     value::enter_file(0);
     value::has_crossed();
-    let stopped = |error, kind, asked| Box::new(Stopped { error, kind, asked });
+    let stopped = |error, kind, asked, work| Box::new(Stopped { error, kind, asked, work });
     let values = Val::from_values(values, Of::Values);
     let mut sources = Vec::new();
     let shared = Shared { release: release.value(), capabilities: Val::object(capabilities.clone()) };
@@ -154,13 +156,13 @@ pub fn render(
     let mut tokens = 0_usize;
     for (source, file) in &sources {
         let compiled = compiled.get(&source.path, file);
-        let compiled = compiled.map_err(|error| stopped(error, FailKind::Execution, Vec::new()))?;
+        let compiled = compiled.map_err(|error| stopped(error, FailKind::Execution, Vec::new(), 0))?;
         tokens = tokens.saturating_add(compiled.tokens);
         if tokens > MAX_TOKENS {
             let message =
                 format!("the chart's templates have more than {MAX_TOKENS} words, marks and spaces in actions");
             let (chart, file) = split_path(&source.path);
-            return Err(stopped(ChartError::new(chart, file, message), FailKind::Limit, Vec::new()));
+            return Err(stopped(ChartError::new(chart, file, message), FailKind::Limit, Vec::new(), 0));
         }
         templates.add(compiled.templates(&source.path, &source.path));
     }
@@ -174,9 +176,13 @@ pub fn render(
         value::enter_file(0);
         source.data.set(Str::from("Template"), Entry::from(context::template(&source.path, &source.base)));
         value::enter_file(number);
-        let (text, lines) = vm
-            .render(&source.path, &Val::Map(source.data.clone()))
-            .map_err(|fail| stopped(failed(&fail, &source.path), fail.kind, reads::latest(&values)))?;
+        let (text, lines) = match vm.render(&source.path, &Val::Map(source.data.clone())) {
+            Ok(printed) => printed,
+            Err(fail) => {
+                let asked = reads::latest(&values);
+                return Err(stopped(failed(&fail, &source.path), fail.kind, asked, vm.used()));
+            }
+        };
         printed.push(Printed { file: source.path.clone(), text, lines });
     }
     let unstable = vm.unstable().iter().map(|(name, files)| (*name, files.iter().cloned().collect())).collect();
