@@ -62,7 +62,10 @@ pub fn objects(
         by_version.entry(&target.ground.kubernetes).or_default().push((target, value));
     }
     for (version, objects) in by_version {
-        let schemas = Schemas::new(&options.shared.join("data"), version)?;
+        let mut schemas = Schemas::new(&options.shared.join("data"), version)?;
+        for (_, value) in objects.iter().filter(|(_, value)| text(value, "kind") == "CustomResourceDefinition") {
+            schemas.bring(serde_json::to_value(value)?);
+        }
         let (files, written) = (folder.join(version).join("objects"), folder.join(version).join("schemas"));
         std::fs::create_dir_all(&files)?;
         std::fs::create_dir_all(&written)?;

@@ -24,6 +24,8 @@ pub struct Schemas {
     kinds: BTreeMap<String, String>,
     /// `apiVersion Kind` → file of the CRD.
     crds: BTreeMap<String, PathBuf>,
+    /// Definitions that a tree brings itself, for kinds of which the reference data knows nothing.
+    brought: Vec<Value>,
 }
 
 impl Schemas {
@@ -50,7 +52,12 @@ impl Schemas {
                 crds.insert(key(text("group"), text("version"), text("kind")), data.join(text("file")));
             }
         }
-        Ok(Self { data: data.to_path_buf(), definitions, kinds, crds })
+        Ok(Self { data: data.to_path_buf(), definitions, kinds, crds, brought: Vec::new() })
+    }
+
+    /// Takes a CustomResourceDefinition of the tree that is judged.
+    pub fn bring(&mut self, crd: Value) {
+        self.brought.push(crd);
     }
 
     /// Returns the schema of a kind; none when there is no data for it.
@@ -65,7 +72,13 @@ impl Schemas {
         let schema = match (self.crds.get(&key), plain.iter().find(|path| path.is_file())) {
             (Some(file), _) => of_crd(file, version)?,
             (None, Some(file)) => read(file)?,
-            (None, None) => return Ok(None),
+            (None, None) => {
+                let defines = |crd: &&Value| crd["spec"]["group"] == group && crd["spec"]["names"]["kind"] == kind;
+                match self.brought.iter().find(defines) {
+                    Some(crd) => of_version(crd, version)?,
+                    None => return Ok(None),
+                }
+            }
         };
         let mut schema = converted(&schema);
         with_root(&mut schema);
@@ -107,8 +120,12 @@ fn key(group: &str, version: &str, kind: &str) -> String {
 fn of_crd(file: &Path, version: &str) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let crd: Value = serde_yaml::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
+    of_version(&crd, version)
+}
+
+fn of_version(crd: &Value, version: &str) -> anyhow::Result<Value> {
     let versions = crd["spec"]["versions"].as_array().context("a CRD has versions")?;
-    let found = versions.iter().find(|v| v["name"] == version).context("the index names a version that is there")?;
+    let found = versions.iter().find(|v| v["name"] == version).context("the definition has no such version")?;
     Ok(found["schema"]["openAPIV3Schema"].clone())
 }
 
