@@ -6,13 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::unknown_value::{Where, dotted, find, shown};
-use super::{Context, Findings};
+use super::{Context, Findings, Release};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::helm::inflate::Inflated;
 use crate::helm::values::{self, LargeInteger};
-use crate::lower::charts::Sight;
-use crate::lower::order::Portion;
 use crate::manifest::value::Value;
 
 code!(
@@ -27,11 +25,7 @@ code!(
 /// Checks the values of every release whose chart is at hand.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let mut said: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
-    for made in context.made() {
-        let (Some(instance), Some(values)) = (made.instance, &made.unit.values) else { continue };
-        let inflations = &context.manifests.targets[made.index].charts;
-        let own = inflations.iter().find(|i| i.component == made.name && i.part == Portion::Main);
-        let Some(Sight::Inflated(inflated)) = own.map(|own| &own.sight) else { continue };
+    for Release { made, instance, values, inflated } in context.releases() {
         for large in values.as_map().map(values::large_integers).unwrap_or_default() {
             let place = object_with(inflated, &large.printed);
             let read = inflated.seen.reads.asked.contains(&large.path);

@@ -38,6 +38,9 @@ pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};
+use crate::helm::inflate::Inflated;
+use crate::lower::charts::Sight;
+use crate::lower::order::Portion;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Platform, Target};
@@ -154,6 +157,28 @@ impl<'a> Context<'a> {
                 instance: target.instances.get(name),
                 unit,
             })
+        })
+    }
+}
+
+/// The release of a component's own chart that was inflated, with the values that it was given.
+#[derive(Clone, Copy)]
+struct Release<'a> {
+    made: Made<'a>,
+    instance: &'a Instance,
+    values: &'a Value,
+    inflated: &'a Inflated,
+}
+
+impl<'a> Context<'a> {
+    /// Returns every release whose chart was looked into.
+    fn releases(&self) -> impl Iterator<Item = Release<'a>> + use<'a> {
+        let manifests = self.manifests;
+        self.made().filter_map(move |made| {
+            let charts = &manifests.targets[made.index].charts;
+            let own = charts.iter().find(|i| i.component == made.name && i.part == Portion::Main)?;
+            let Sight::Inflated(inflated) = &own.sight else { return None };
+            Some(Release { made, instance: made.instance?, values: made.unit.values.as_deref()?, inflated })
         })
     }
 }

@@ -7,12 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::unknown_value::{self, Where, dotted, find, shown};
-use super::{Context, Findings};
+use super::{Context, Findings, Release};
 use crate::code;
 use crate::diag::{Diagnostic, Level, Sources, Span, near, quoted_list};
 use crate::helm::inflate::Inflated;
-use crate::lower::charts::Sight;
-use crate::lower::order::Portion;
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
 
@@ -28,11 +26,7 @@ code!(
 /// Checks the values of every release whose chart is at hand.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let mut said: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
-    for made in context.made() {
-        let (Some(instance), Some(values)) = (made.instance, &made.unit.values) else { continue };
-        let inflations = &context.manifests.targets[made.index].charts;
-        let own = inflations.iter().find(|i| i.component == made.name && i.part == Portion::Main);
-        let Some(Sight::Inflated(inflated)) = own.map(|own| &own.sight) else { continue };
+    for Release { made, instance, values, inflated } in context.releases() {
         let known = unknown_value::reported(instance, values);
         for one in unread(context.sources, instance, inflated, values) {
             // A value of the catalogue for a feature that is off is as it should be.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::Kind::Any;
 use super::printf::sprintf;
 use super::{Function, Kind};
-use crate::helm::go::exec::article;
+use crate::helm::go::args::article;
 use crate::helm::go::print;
 use crate::helm::go::value::{Of, Val};
 use crate::helm::go::vm::{Fail, Outcome, Vm};

@@ -11,6 +11,7 @@ use super::super::go::value::{Object, Str, Val};
 use super::super::go::vm::{Fail, Outcome, Vm};
 use super::Kind::{self, Any as Anything, Str as Text};
 use super::go_time::{self, Time};
+use super::go_time_read;
 use super::{Function, arg, cast, exact, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -39,7 +40,7 @@ fn read(vm: &mut Vm<'_>, args: &[Val]) -> Outcome<Result<Time, String>> {
     if layout.len() > MAX_TEXT || text.len() > MAX_TEXT {
         return Err(Fail::limit(format!("a time or its layout is longer than {MAX_TEXT} bytes")));
     }
-    Ok(go_time::parse(&layout, &text))
+    Ok(go_time_read::parse(&layout, &text))
 }
 
 /// What finding a zone in the database costs.
@@ -51,7 +52,7 @@ const MAX_TEXT: usize = 1000;
 /// A time in RFC 3339, or the text where it is only a part of one.
 pub(super) fn from_text(text: &str) -> Val {
     const LAYOUTS: [&str; 3] = ["2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02"];
-    LAYOUTS.iter().find_map(|layout| go_time::parse(layout, text).ok()).map_or_else(|| Val::str(text), Val::object)
+    LAYOUTS.iter().find_map(|layout| go_time_read::parse(layout, text).ok()).map_or_else(|| Val::str(text), Val::object)
 }
 
 /// The time that a value is.

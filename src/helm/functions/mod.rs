@@ -28,8 +28,10 @@ mod encodings; //    base64 and base32
 mod equal; //        reflect.DeepEqual
 mod go_json; //      encoding/json
 mod go_time; //      layouts and durations
+mod go_time_read; // times read by a layout
 mod go_toml; //      BurntSushi/toml, the writing half
 mod go_yaml; //      go-yaml, the writing half
+mod go_yaml_style; // how go-yaml writes a string
 mod hashes; //       sums
 mod lists; //        slices
 mod logic; //        default, empty, ternary, types

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::args::{article, count, extent, fit, ideal, looking, misfit};
 use super::lex::SyntaxError;
 use super::origins::{Mark, origins};
 use super::print;
-use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Number, Pipe, Range, Template, place};
-use super::value::{List, Of, Str, Table, Val};
+use super::tree::{Branch, Callee, Command, Expr, ExprKind, Node, Pipe, Range, Template, place};
+use super::value::{Of, Str, Val};
 use super::vm::{Fail, Frame, Outcome, Vm};
 use crate::helm::functions::{Function, Kind};
 use crate::helm::shown;
@@ -536,84 +537,6 @@ fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
 
 fn without_no_value(text: String) -> String {
     if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text }
-}
-
-/// How many bytes or elements a value has itself.
-fn extent(val: &Val) -> usize {
-    match val {
-        Val::Str(text) => text.len(),
-        Val::Raw(bytes) | Val::Bytes(bytes) => bytes.len(),
-        Val::List(list) => list.items.len(),
-        Val::Map(map) => map.len(),
-        Val::Object(object) => object.size(),
-        _ => 0,
-    }
-}
-
-/// What it costs to look through an argument once; functions that do more than that ask for more.
-fn looking(val: &Val) -> usize {
-    match val {
-        Val::List(list) => list.items.len() / 4,
-        Val::Object(object) => object.size(),
-        val => extent(val) / 8,
-    }
-}
-
-/// Refuses a wrong number of arguments.
-fn count(name: &str, given: usize, wanted: usize, more: bool) -> Outcome<()> {
-    if given == wanted || more && given > wanted {
-        return Ok(());
-    }
-    let least = if more { "at least " } else { "" };
-    Err(Fail::new(format!("`{name}` takes {least}{wanted} arguments and is given {given}")))
-}
-
-fn ideal(number: Number) -> Outcome {
-    match number {
-        Number { is_float: true, float, .. } => Ok(Val::Float(float)),
-        Number { int: Some(int), .. } => Ok(Val::Int(int)),
-        Number { .. } => Err(Fail::new("this number does not fit 64 bits")),
-    }
-}
-
-/// Gives back the value when it is of the type, as `validateType` there; nothing becomes an empty map or list.
-fn fit(val: Val, wanted: Kind) -> Outcome {
-    let fits = match (wanted, &val) {
-        (Kind::Any, _)
-        | (Kind::Str, Val::Str(_) | Val::Raw(_))
-        | (Kind::Int, Val::Int(_))
-        | (Kind::Int64, Val::Int64(_))
-        | (Kind::Float, Val::Float(_))
-        | (Kind::Bool, Val::Bool(_)) => true,
-        (Kind::Map, Val::Map(map)) => matches!(map.of, Of::Any | Of::Values | Of::Nil),
-        (Kind::List, Val::List(list)) => matches!(list.of, Of::Any | Of::Nil),
-        (Kind::Strings, Val::List(list)) => matches!(list.of, Of::Str | Of::NilStr),
-        (Kind::Time, Val::Object(object)) => object.type_name() == "time.Time",
-        (Kind::Map, Val::Nil) => return Ok(Val::Map(Rc::new(Table::new(Of::Nil)))),
-        (Kind::List, Val::Nil) => return Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::Nil }))),
-        (Kind::Strings, Val::Nil) => return Ok(Val::List(Rc::new(List { items: Vec::new(), of: Of::NilStr }))),
-        _ => false,
-    };
-    if fits { Ok(val) } else { Err(misfit(&val, wanted)) }
-}
-
-/// Says that a value is not of the type that a function takes.
-fn misfit(val: &Val, wanted: Kind) -> Box<Fail> {
-    Fail::new(match val {
-        Val::Nil => format!("{} is wanted here and nothing is given", article(wanted.name())),
-        _ => format!(
-            "{} is wanted here and {} is given: {}",
-            article(wanted.name()),
-            article(val.type_name()),
-            print::short(val)
-        ),
-    })
-}
-
-/// A type's name with its article.
-pub(crate) fn article(name: &str) -> String {
-    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    format!("{article} {name}")
 }
 
 fn frame(template: &Template, at: u32) -> Frame {

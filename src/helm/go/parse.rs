@@ -3,12 +3,12 @@
 //! Names are resolved on the way: a variable becomes a slot, a function its entry in the table, so that what Go finds
 //! out when it parses is found out here, and what it looks up when it runs is looked up once.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lex::{self, Keyword, Kind, SyntaxError, Token};
 use super::literal::{integer, unquote};
+use super::scope::Scope;
 use super::tree::{Branch, Callee, Code, Command, Expr, ExprKind, NO_SLOT, Node, Number, Pipe, Range, Template};
 use crate::helm::{functions, shown};
 
@@ -76,40 +76,6 @@ struct Parser<'t> {
     places: HashMap<Arc<str>, usize>,
     /// Names and texts so far: a file repeats a few dozens all over.
     names: HashSet<Arc<str>, foldhash::fast::RandomState>,
-}
-
-/// The variables that can be named here, each in the slot of its index.
-struct Scope {
-    names: Vec<Cow<'static, str>>,
-    /// Variables of a body, which Go's parser still knows in the `else` behind it, and which have no value there.
-    gone: Vec<Cow<'static, str>>,
-    slots: usize,
-}
-
-impl Default for Scope {
-    fn default() -> Self {
-        Self { names: vec![Cow::Borrowed("$")], gone: Vec::new(), slots: 1 }
-    }
-}
-
-impl Scope {
-    fn declare(&mut self, name: &str) -> usize {
-        self.names.push(Cow::Owned(name.to_owned()));
-        self.slots = self.slots.max(self.names.len());
-        self.names.len() - 1
-    }
-
-    /// Leaves a body: its variables have no value any more.
-    fn leave(&mut self, bound: usize) {
-        let left = self.names.drain(bound..);
-        self.gone.extend(left);
-    }
-
-    /// Leaves a whole block.
-    fn close(&mut self, known: usize, gone: usize) {
-        self.names.truncate(known);
-        self.gone.truncate(gone);
-    }
 }
 
 /// What ended a list of nodes.

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::value::Value;
 
@@ -192,6 +193,26 @@ impl Lines {
             hash = (hash.rotate_left(29) ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR);
         }
         hash ^ (hash >> 32)
+    }
+}
+
+/// Keys seen lately, by hash: manifests repeat a few hundred keys all over.
+#[derive(Default)]
+struct Keys(Vec<Arc<str>>);
+
+impl Keys {
+    /// Returns a key that is shared with its like.
+    fn get(&mut self, text: &str) -> Arc<str> {
+        const SLOTS: usize = 512;
+        if self.0.is_empty() {
+            self.0.resize(SLOTS, Arc::from(""));
+        }
+        let hash = usize::try_from(Lines::child(0, text) % SLOTS as u64).unwrap_or(0);
+        let slot = &mut self.0[hash];
+        if **slot != *text {
+            *slot = Arc::from(text);
+        }
+        Arc::clone(slot)
     }
 }
 

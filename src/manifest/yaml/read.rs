@@ -13,7 +13,7 @@ use indexmap::IndexSet;
 
 use super::lint::{self, IndentingTabs};
 use super::resolve::{self, Scalar, Tag};
-use super::{Document, Duplicate, First, Lines, ReadError, quick};
+use super::{Document, Duplicate, First, Keys, Lines, ReadError, quick};
 use crate::manifest::value::{Map, Value};
 
 /// Levels of maps and lists in one another; the deepest CRD schemas reach about 50.
@@ -135,8 +135,7 @@ struct Reader<'t> {
     root_line: usize,
     lines: Lines,
     anchors: BTreeMap<usize, Anchored>,
-    /// Keys seen lately, by hash: manifests repeat a few hundred keys all over.
-    keys: Vec<Arc<str>>,
+    keys: Keys,
     /// Values and string bytes so far, aliases expanded.
     values: usize,
     bytes: usize,
@@ -253,7 +252,7 @@ impl Reader<'_> {
             Scalar::Bool(b) => Value::Bool(b),
             Scalar::Int(i) => Value::Int(i),
             Scalar::Float(f) => Value::Float(f),
-            Scalar::Text if anchor == 0 && self.at_key() => Value::Str(self.known_key(text)),
+            Scalar::Text if anchor == 0 && self.at_key() => Value::Str(self.keys.get(text)),
             Scalar::Text => Value::from(text),
             Scalar::Decoded(text) => Value::from(text),
         };
@@ -268,19 +267,6 @@ impl Reader<'_> {
     /// Says whether the next node is a key.
     fn at_key(&self) -> bool {
         matches!(self.stack.last(), Some(Frame { content: Content::Map { slot: Slot::Key, .. }, .. }))
-    }
-
-    fn known_key(&mut self, text: &str) -> Arc<str> {
-        const SLOTS: usize = 512;
-        if self.keys.is_empty() {
-            self.keys.resize(SLOTS, Arc::from(""));
-        }
-        let hash = usize::try_from(Lines::child(0, text) % SLOTS as u64).unwrap_or(0);
-        let slot = &mut self.keys[hash];
-        if **slot != *text {
-            *slot = Arc::from(text);
-        }
-        Arc::clone(slot)
     }
 
     fn open(&mut self, content: Content, anchor: usize, span: &Span) -> Result<(), ReadError> {

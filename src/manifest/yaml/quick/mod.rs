@@ -1,16 +1,16 @@
 //! The plain part of YAML in one pass: block maps and lists, scalars, literal blocks, simple flow collections.
 //!
 //! Nearly all manifests and values files are written in it. Whatever is not surely in it (anchors, tags, folded blocks,
-//! rare escapes, tabs, keys that are no strings, every mistake) makes the whole text one for the
-//! event parser, which also words the errors. So this may refuse anything, and what it takes has to come out as from
-//! there: values, and the line of every node. Tests and a fuzz target compare the two.
+//! rare escapes, tabs, keys that are no strings, every mistake) makes the whole text one for the event parser, which
+//! also words the errors. So this may refuse anything, and what it takes has to come out as from there: values, and
+//! the line of every node. Tests and a fuzz target compare the two.
 
 use std::sync::Arc;
 
 mod scalar; // what stands behind a key or a dash
 
 use super::resolve::{Scalar, implicit};
-use super::{Document, Lines};
+use super::{Document, Keys, Lines};
 use crate::manifest::value::{Map, Value};
 use scalar::starts_plain;
 
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str) -> Option<Document> {
         lines: Lines::default(),
         values: 0,
         block_line: 0,
-        keys: Vec::new(),
+        keys: Keys::default(),
     };
     let mut indent = reader.next_line()?;
     if indent == 0 && reader.rest().starts_with("---") {
@@ -65,8 +65,7 @@ struct Quick<'t> {
     values: usize,
     /// The first line that the last literal block says something on.
     block_line: usize,
-    /// Keys seen lately, by hash.
-    keys: Vec<Arc<str>>,
+    keys: Keys,
 }
 
 impl<'t> Quick<'t> {
@@ -294,20 +293,7 @@ impl<'t> Quick<'t> {
             _ => return None,
         };
         let simple = !key.is_empty() && key.len() <= MAX_KEY && !key.contains(['\\', '\t']) && !key.ends_with(' ');
-        simple.then(|| self.known_key(key))
-    }
-
-    fn known_key(&mut self, text: &str) -> Arc<str> {
-        const SLOTS: usize = 512;
-        if self.keys.is_empty() {
-            self.keys.resize(SLOTS, Arc::from(""));
-        }
-        let hash = usize::try_from(Lines::child(0, text) % SLOTS as u64).unwrap_or(0);
-        let slot = &mut self.keys[hash];
-        if **slot != *text {
-            *slot = Arc::from(text);
-        }
-        Arc::clone(slot)
+        simple.then(|| self.keys.get(key))
     }
 }
 

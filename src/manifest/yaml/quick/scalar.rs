@@ -294,7 +294,7 @@ impl<'t> Quick<'t> {
             return None;
         }
         self.pos += 1;
-        Some(self.known_key(&key))
+        Some(self.keys.get(&key))
     }
 
     fn flow_value(&mut self, path: u64, depth: usize) -> Option<Value> {
