@@ -3,17 +3,14 @@
 //! The expectations of the cases and of the command line are what the program says now. Facts and kinds are written only
 //! where the reference data lies beside the repository.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::ensure;
 
 use crate::facts;
 
-/// Tests that write what they find: file, name, and the variable that asks them to.
-const TESTS: &[(&str, &str, &str, &str)] = &[
-    ("cases", "every_case_gives_what_it_is_known_to_give", "LAKEGEN_BLESS", "1"),
-    ("cli", "what_is_printed", "TRYCMD", "overwrite"),
-];
+/// Tests that write what they find when they are asked to.
+const TESTS: &[&str] = &["cases::every_case_gives_what_it_is_known_to_give", "cli::what_is_printed"];
 
 /// Rewrites all of them.
 pub fn run() -> anyhow::Result<()> {
@@ -23,14 +20,19 @@ pub fn run() -> anyhow::Result<()> {
     } else {
         eprintln!("skipped facts and kinds: there is no {}", data.display());
     }
-    for (file, test, variable, value) in TESTS {
-        let status = Command::new(crate::cargo())
-            .args(["test", "--package", "lakegen", "--quiet", "--test", file, "--", "--exact", test])
-            .env(variable, value)
-            .current_dir(crate::root())
-            .status()?;
-        // A case that is blessed passes; what still fails is no matter of expectations.
-        ensure!(status.success(), "the test `{test}` fails for another reason");
-    }
+    let output = Command::new(crate::cargo())
+        .args(["test", "--package", "lakegen", "--test", "it", "--", "--exact"])
+        .args(TESTS)
+        .env("LAKEGEN_BLESS", "1")
+        .env("TRYCMD", "overwrite")
+        .current_dir(crate::root())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    // A case that is blessed passes; what still fails is no matter of expectations.
+    ensure!(output.status.success(), "a test fails for another reason:\n{said}");
+    // A test of another name would not be run, and nothing would be said.
+    let missing = TESTS.iter().find(|test| !said.contains(&format!("test {test} ... ok")));
+    ensure!(missing.is_none(), "there is no test `{}`", missing.unwrap_or(&""));
     Ok(())
 }

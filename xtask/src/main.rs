@@ -45,7 +45,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         // For the oracles: the command line itself, in a process of its own.
         "lakegen" => std::process::exit(lakegen::cli::main(arguments.iter().map(OsString::from)).into()),
         "oracle" => oracle::run(rest),
-        "tidy" => started(Command::new(cargo()).args(["test", "--package", "lakegen", "--test", "tidy"])),
+        "tidy" => started(Command::new(cargo()).args(["test", "--package", "lakegen", "--test", "it", "tidy::"])),
         _ => anyhow::bail!("{USAGE}"),
     }
 }

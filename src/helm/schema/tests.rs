@@ -1,4 +1,4 @@
-//! Schemas that are hostile; what ordinary ones mean is proven against the real helm by `tests/charts.rs`.
+//! Schemas that are hostile; what ordinary ones mean is proven against the real helm by `tests/it/charts.rs`.
 
 use super::*;
 use crate::helm::chart::Chart;

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use super::Tally;
 use super::tools::Tools;
 
-#[path = "../../../tests/functions/cases.rs"]
+#[path = "../../../tests/it/functions/cases.rs"]
 pub mod cases;
 
 use cases::{Case, Expected};

@@ -1,13 +1,7 @@
 //! `lakegen images` on a platform with a chart of our own, vendored and locked.
 
-#[path = "cli/sandbox.rs"]
-#[allow(dead_code, reason = "shared with the other tests of the command line")]
-mod sandbox;
-#[path = "cli/packed.rs"]
-mod packed;
-
-use packed::{lock, packed};
-use sandbox::Sandbox;
+use crate::packed::{lock, packed};
+use crate::sandbox::Sandbox;
 
 const CHART: &[(&str, &str)] = &[
     ("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\nappVersion: '1.0'\n"),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::sandbox::Sandbox;
+use crate::sandbox::Sandbox;
 
 /// T24: nothing changed, so nothing is written.
 #[test]
@@ -25,11 +25,11 @@ fn t24_second_render_writes_nothing() {
 #[test]
 fn t10_an_error_writes_nothing() {
     let sandbox = Sandbox::new();
-    sandbox.write("platform.toml", super::sandbox::PLATFORM.replace("replicas = 1", "replicas = \"x\""));
+    sandbox.write("platform.toml", crate::sandbox::PLATFORM.replace("replicas = 1", "replicas = \"x\""));
     let stderr = sandbox.fails(1, &["render"]);
     assert!(stderr.contains("platform.toml:"), "{stderr}");
     assert_eq!(sandbox.files().len(), 1);
-    sandbox.write("platform.toml", super::sandbox::PLATFORM);
+    sandbox.write("platform.toml", crate::sandbox::PLATFORM);
     sandbox.ok(&["render"]);
     sandbox.edit("replicas = 3", "replicas = 5");
     sandbox.edit("replicas = 1\n", "replicas = \"x\"\n");
@@ -74,7 +74,7 @@ fn t92_a_shrunken_tree_needs_a_word() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["render"]);
     let before = sandbox.files();
-    let short = super::sandbox::PLATFORM.split("[environments.dev]").next().unwrap();
+    let short = crate::sandbox::PLATFORM.split("[environments.dev]").next().unwrap();
     let short: String = short.lines().filter(|line| !line.starts_with("two")).map(|line| format!("{line}\n")).collect();
     sandbox.write("platform.toml", &short);
     let stderr = sandbox.fails(3, &["render"]);
@@ -141,7 +141,7 @@ fn the_platform_is_found_upwards_to_the_border() {
     sandbox.ok(&["-C", "a/b", "check"]);
     sandbox.ok(&["check", "-f", "platform.toml"]);
     let mut command = sandbox.command(&["check", "-C", "a"]);
-    let ran = super::sandbox::ran(&command.env("LAKEGEN_FILE", "nowhere.toml").output().unwrap());
+    let ran = crate::sandbox::ran(&command.env("LAKEGEN_FILE", "nowhere.toml").output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     git2::Repository::init(sandbox.path().join("a")).unwrap();
     let stderr = sandbox.fails(2, &["-C", "a/b", "check"]);
@@ -177,7 +177,7 @@ fn init_writes_a_platform_that_compiles_and_nothing_over_it() {
 #[test]
 fn permissions_are_the_environment() {
     use std::os::unix::fs::PermissionsExt as _;
-    if super::sandbox::is_root("permissions_are_the_environment") {
+    if crate::sandbox::is_root("permissions_are_the_environment") {
         return;
     }
     let sandbox = Sandbox::new();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::sandbox::{PLATFORM, Sandbox};
+use crate::sandbox::{PLATFORM, Sandbox};
 
 /// T28: a newer file is not misread.
 #[test]

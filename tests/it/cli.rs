@@ -3,17 +3,10 @@
 //! Nothing here needs the network or another program; what needs a system's feature says so when it is skipped.
 
 #[cfg(unix)]
-#[path = "cli/answers.rs"]
 mod answers;
-#[path = "cli/bad_input.rs"]
 mod bad_input;
-#[path = "cli/commits.rs"]
 mod commits;
-#[path = "cli/sandbox.rs"]
-mod sandbox;
-#[path = "cli/streams.rs"]
 mod streams;
-#[path = "cli/writes.rs"]
 mod writes;
 
 #[test]

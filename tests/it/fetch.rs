@@ -3,13 +3,7 @@
 //! Nothing here leaves the machine. The rows of the reliability note are T60 and T63 to T69; what a real registry and
 //! Helm itself say is in `cargo xtask oracle fetch`.
 
-#[path = "fetch/registry.rs"]
 mod registry;
-#[path = "cli/sandbox.rs"]
-#[allow(dead_code, reason = "shared with the other tests of the command line")]
-mod sandbox;
-#[path = "fetch/server.rs"]
-mod server;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,10 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::sandbox::{Ran, Sandbox};
+use crate::server::{Reply, Request, Server, ok, raw, status};
 use lakegen::world::charts::{Cache, Digest};
 use registry::{Content, basic};
-use sandbox::{Ran, Sandbox};
-use server::{Reply, Request, Server, ok, raw, status};
 
 /// Returns a packed chart that makes nothing, different for each name.
 fn chart(name: &str) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use super::sandbox::Sandbox;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn only_the_value_changes_on_disk() {

@@ -14,7 +14,6 @@ use lakegen::helm::go::value::{Of, Str, Val};
 use lakegen::helm::go::vm::{Fail, FailKind, Limits, Vm};
 use lakegen::manifest::yaml;
 
-#[path = "functions/cases.rs"]
 mod cases;
 
 use cases::Expected;

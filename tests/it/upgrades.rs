@@ -1,21 +1,11 @@
 //! `lakegen chart diff` on a chart of our own in three versions, served on loopback; nothing leaves the machine.
 
-#[path = "cli/packed.rs"]
-#[allow(dead_code, reason = "shared with the test of images")]
-mod packed;
-#[path = "cli/sandbox.rs"]
-#[allow(dead_code, reason = "shared with the other tests of the command line")]
-mod sandbox;
-#[path = "fetch/server.rs"]
-#[allow(dead_code, reason = "shared with the tests of fetching")]
-mod server;
-
 use std::process::Command;
 
+use crate::packed::packed;
+use crate::sandbox::{Ran, Sandbox};
+use crate::server::{Server, ok, status};
 use lakegen::world::charts::Digest;
-use packed::packed;
-use sandbox::{Ran, Sandbox};
-use server::{Server, ok, status};
 
 const WORKLOAD: &str = r#"apiVersion: apps/v1
 kind: Deployment

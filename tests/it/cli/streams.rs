@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde::Deserialize as _;
 
-use super::sandbox::{Sandbox, ran};
+use crate::sandbox::{Sandbox, ran};
 
 #[test]
 fn the_stream_holds_whole_objects() {

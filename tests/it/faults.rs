@@ -132,7 +132,7 @@ fn t01_kill_sweep() {
     };
     let command = |folder: &Path| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "writer", "--ignored", "--test-threads=1"]).current_dir(folder);
+        command.args(["--exact", "faults::writer", "--ignored", "--test-threads=1"]).current_dir(folder);
         command
     };
     let private = |path: &Path| path.starts_with("out/.lakegen") && path != Path::new("out/.lakegen/index.json");

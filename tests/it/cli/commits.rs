@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::sandbox::Sandbox;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn commit_makes_one_commit_and_touches_nothing_else() {

@@ -1,7 +1,7 @@
 //! Runs `tests/cases/<area>/<case>/`: a small repository, and what lakegen makes or says of it.
 //!
 //! A case that compiles has the whole tree in `expected/`; a case with findings has them in `diagnostics.txt`. Everything
-//! happens in memory. `LAKEGEN_BLESS=1 cargo test --test cases` writes what is the case now; the diff is for review.
+//! happens in memory. `LAKEGEN_BLESS=1 cargo test --test it cases` writes what is the case now; the diff is for review.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use lakegen::world::memory::MemoryWorld;
 /// Codes that no case in memory can show, with the reason.
 const EXEMPT: &[(&str, &str)] = &[
     ("origin", "the answer of `lakegen why`, which no compile gives: src/why/tests.rs"),
-    ("unlocked-chart", "a command that fetches says so, and no compile does: tests/fetch.rs, as all below"),
+    ("unlocked-chart", "a command that fetches says so, and no compile does: tests/it/fetch.rs, as all below"),
     ("chart-not-found", "needs a server"),
     ("digest-mismatch", "needs a server"),
     ("bad-answer", "needs a server"),

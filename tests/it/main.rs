@@ -1,0 +1,31 @@
+//! The integration tests, one program: a module a subject, and what they share at the end.
+//!
+//! A test that compiles a platform in memory and looks at what comes out is best a case: a folder `tests/cases/<area>/<case>/`
+//! with a `platform.toml`, then `cargo xtask bless`, and no Rust at all. Another goes into the module of its subject, or
+//! into a new file here with a line `mod` below. One module alone: `cargo test --test it cases::`.
+//!
+//! All pass without network and outside tools. They share one process: none changes its variables or current folder.
+
+mod appset;
+mod cases;
+mod chart_facts;
+mod charts;
+mod cli;
+mod examples;
+mod faults;
+mod fetch;
+mod flux;
+mod functions;
+mod hostile;
+mod images;
+mod inflate;
+mod readme;
+mod rewiring;
+mod rotation;
+mod seeds;
+mod tidy;
+mod upgrades;
+
+mod packed; //  charts as archives, with their locks
+mod sandbox; // a folder with a platform, and the program run in it
+mod server; //  HTTP on loopback
