@@ -27,7 +27,7 @@ pub enum Tier {
 }
 
 /// Names of the tiers, in order.
-pub const TIERS: &[(&str, Tier)] = &[
+pub const TIERS: [(&str, Tier); 11] = [
     ("engine", Tier::Engine),
     ("operator", Tier::Operator),
     ("secrets", Tier::Secrets),

@@ -6,12 +6,14 @@ use indexmap::IndexMap;
 
 use super::BAD_COMPONENT;
 use super::component::{Capability, Component, TIERS};
-use super::keys::{OPTION_TYPES, chart_shape, common};
+use super::keys::{OPTION_TYPES, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
 use crate::parse::text::Format;
+use crate::settings::Described;
+use crate::settings::component::{AlertTable, ChartTable};
 
 /// component.toml has no components in it.
 struct Closed;
@@ -110,8 +112,8 @@ fn component_file() -> Keys {
         .key("writes_to", list(TEXT), "")
         .key("notes", list(TEXT), "")
         .key("lifecycle", lifecycle.shape(), "")
-        .key("chart", chart_shape(), "")
-        .key("crds", chart_shape(), "")
+        .key("chart", ChartTable::shape(), "")
+        .key("crds", ChartTable::shape(), "")
         .key("source", source.shape(), "")
         .key("options", free_map(Shape::Table(Arc::new(option()))), "")
         .key("requires", free_map(slot.shape()), "")
@@ -120,7 +122,7 @@ fn component_file() -> Keys {
         .key("endpoints", free_map(endpoint.shape()), "")
         .key("pods", free_map(pod().shape()), "")
         .key("metrics", metrics.shape(), "")
-        .key("alerts", free_map(super::keys::alert_shape()), "")
+        .key("alerts", free_map(AlertTable::shape()), "")
         .key("network", network.shape(), "")
         .key("engine", engine().shape(), "")
 }

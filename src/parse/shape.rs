@@ -13,6 +13,7 @@ use super::string;
 use super::text::Format;
 use super::{INVALID_VALUE, UNKNOWN_KEY, WRONG_TYPE};
 use crate::diag::{Diagnostic, near, quoted_list};
+use crate::manifest::value::Value;
 
 /// What a value may be.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub enum Shape {
     Component,
     /// The table of a job: depends on its `kind`.
     Job,
+    /// Nothing: the key holds for the whole platform and stands at the top.
+    Once,
 }
 
 /// The keys of a table.
@@ -52,6 +55,33 @@ pub struct Keys {
 pub struct Key {
     pub shape: Shape,
     pub doc: String,
+    /// What holds when nobody writes it, where that is always the same.
+    pub default: Option<Value>,
+    /// When references in it are filled in.
+    pub phase: Phase,
+    /// Whether it holds for the whole platform, so that no environment and no cluster may have another value.
+    pub once: bool,
+}
+
+impl Key {
+    /// Returns a key without a default, filled in early.
+    pub fn new(shape: Shape, doc: impl Into<String>) -> Self {
+        Self { shape, doc: doc.into(), default: None, phase: Phase::Early, once: false }
+    }
+}
+
+/// When the references in a text are filled in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Once for each target, before anything is bound: variables and the names of platform, environment and cluster.
+    #[default]
+    Early,
+    /// As early, and anew for each component that it is about, with that component's names.
+    Each,
+    /// Once everything is bound: bindings, secrets, hosts, options too.
+    Late,
+    /// Never: `${…}` is what it says.
+    Literal,
 }
 
 impl Keys {
@@ -63,8 +93,35 @@ impl Keys {
     /// Adds a key.
     #[must_use]
     pub fn key(mut self, name: &str, shape: Shape, doc: &str) -> Self {
-        self.keys.insert(name.into(), Key { shape, doc: doc.into() });
+        self.keys.insert(name.into(), Key::new(shape, doc));
         self
+    }
+
+    /// Gives the key that was added last a default.
+    #[must_use]
+    pub fn by_default(mut self, default: impl Into<Value>) -> Self {
+        self.last(|key| key.default = Some(default.into()));
+        self
+    }
+
+    /// Says when references in the key that was added last are filled in.
+    #[must_use]
+    pub fn filled(mut self, phase: Phase) -> Self {
+        self.last(|key| key.phase = phase);
+        self
+    }
+
+    /// Says that the key that was added last cannot differ between targets.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.last(|key| key.once = true);
+        self
+    }
+
+    fn last(&mut self, change: impl FnOnce(&mut Key)) {
+        if let Some((_, key)) = self.keys.last_mut() {
+            change(key);
+        }
     }
 
     /// Returns it as a shape.
@@ -199,6 +256,14 @@ pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mu
                 check_table(table, &keys, open, found);
             }
         }
+        (Shape::Once, _) => {
+            let message = format!("`{name}` holds for the whole platform and cannot differ between targets");
+            found.push(
+                Diagnostic::error(&INVALID_VALUE, message)
+                    .at(node.span, "")
+                    .help("set it once, at the top of the file"),
+            );
+        }
         // One of the words that may stand instead of a text is that word.
         (Shape::Either(shapes), Kind::Str(text)) if shapes.iter().any(|shape| is_word(shape, text)) => {}
         (Shape::Either(shapes), _) => match shapes.iter().find(|shape| fits(shape, &node.kind)) {
@@ -283,6 +348,7 @@ pub fn expected(shape: &Shape) -> String {
         Shape::Enum(words) => quoted_list(words.iter().map(String::as_str), "or"),
         Shape::List(_) => "a list".into(),
         Shape::Map(..) | Shape::Table(_) | Shape::Component | Shape::Job => "a table".into(),
+        Shape::Once => "nothing".into(),
         Shape::Either(shapes) => shapes.iter().map(expected).collect::<Vec<_>>().join(" or "),
     }
 }
@@ -309,6 +375,7 @@ pub fn json_schema(shape: &Shape) -> Json {
         Shape::Either(shapes) => json!({"anyOf": shapes.iter().map(json_schema).collect::<Vec<_>>()}),
         Shape::Component => json!({"$ref": "#/definitions/component"}),
         Shape::Job => json!({"$ref": "#/definitions/job"}),
+        Shape::Once => json!({"not": {}}),
     }
 }
 
@@ -327,6 +394,9 @@ pub fn keys_schema(keys: &Keys) -> Json {
                     object.insert("allOf".into(), json!([{ "$ref": reference }]));
                 }
                 object.insert("description".into(), key.doc.clone().into());
+            }
+            if let (Some(default), Some(object)) = (&key.default, schema.as_object_mut()) {
+                object.insert("default".into(), json!(default));
             }
             (name.clone(), schema)
         })

@@ -26,13 +26,13 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     let mut components: IndexMap<String, Json> = IndexMap::new();
     let mut rules: Vec<Json> = Vec::new();
     let mut every = common();
-    every.keys.insert("uses".into(), Key { shape: TEXT, doc: "Name in the catalogue".into() });
+    every.keys.insert("uses".into(), Key::new(TEXT, "Name in the catalogue"));
     for (name, component) in &catalogue.components {
         if name.starts_with("job-") {
             continue;
         }
         for (key, value) in &component.keys.keys {
-            every.keys.entry(key.clone()).or_insert_with(|| Key { shape: Shape::Any, doc: value.doc.clone() });
+            every.keys.entry(key.clone()).or_insert_with(|| Key::new(Shape::Any, value.doc.clone()));
         }
         components.insert(format!("component-{name}"), component_schema(&component.keys));
         rules.push(json!({
