@@ -10,6 +10,7 @@ pub mod secrets; //    ExternalSecrets and how credentials travel
 pub mod secret_keys; // what a Secret's keys hold
 pub mod external_secret; // one ExternalSecret
 pub mod copies; //     Secrets of one namespace read from another
+mod items; //        what lies in which item of the store
 pub mod generated; //  passwords made in the cluster
 pub mod stores; //     the platform's store, once per namespace
 pub mod kept; //       Secrets that people keep
@@ -68,6 +69,7 @@ pub static CODES: &[&Code] = &[
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
     &KEPT_SECRET,
+    &SHARED_ITEM,
 ];
 
 code!(
@@ -150,6 +152,15 @@ code!(
     "its reader would wait for ever, or the whole repository could read it",
     "[secrets]\nprovider = \"sealed\"\nfiles = \"secrets\"        # nothing in it for `trino`",
     "secrets/trino.yaml: a SealedSecret with the name, namespace and keys that the message names"
+);
+
+code!(
+    SHARED_ITEM,
+    "shared-item",
+    "two different secrets would lie in one property of one item",
+    "whoever writes the one overwrites the other",
+    "[secrets]\nkey = \"platform/${component.name}\"        # administrator and database role of Keycloak: `password`",
+    "[secrets]\nkey = \"platform/${component.name}/${secret.name}\""
 );
 
 /// Where an object came from.

@@ -5,9 +5,9 @@ use indexmap::IndexMap;
 use super::Lowering;
 use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 use crate::parse::node::Lookup;
-use crate::parse::{Node, Table};
+use crate::parse::{INVALID_VALUE, Node, Table};
 use crate::resolve::scope::{Filled, Late};
 use crate::resolve::{Binding, Instance, Origin, SlotBinding};
 
@@ -35,13 +35,14 @@ pub fn each_entries(
     each: &str,
     keys: &IndexMap<String, String>,
     late: &Late<'_>,
+    found: &mut Vec<Diagnostic>,
 ) -> IndexMap<String, Filled> {
     let mut entries = IndexMap::new();
     let slot = each.strip_prefix("requires.").unwrap_or(each);
     if let Some(SlotBinding::Map(map)) = instance.bindings.get(slot) {
         for (name, binding) in map {
             let scope = Late { each: Some((name, binding)), ..*late };
-            fill_each(&scope, keys, &mut entries);
+            fill_each(&scope, keys, binding.span, &mut entries, found);
         }
         return entries;
     }
@@ -58,7 +59,7 @@ pub fn each_entries(
             let scope = Late { each: Some((name, &nothing)), item: Some(&item), ..*late };
             let keys =
                 keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
-            fill_each(&scope, &keys, &mut entries);
+            fill_each(&scope, &keys, entry.key, &mut entries, found);
         }
     }
     entries
@@ -73,14 +74,27 @@ pub fn by_identity(instance: &Instance, keys: &IndexMap<String, String>) -> bool
     })
 }
 
-fn fill_each(scope: &Late<'_>, keys: &IndexMap<String, String>, entries: &mut IndexMap<String, Filled>) {
+fn fill_each(
+    scope: &Late<'_>,
+    keys: &IndexMap<String, String>,
+    at: Span,
+    entries: &mut IndexMap<String, Filled>,
+    found: &mut Vec<Diagnostic>,
+) {
     for (key, text) in keys {
         let mut missing = Vec::new();
         let name = scope.fill(key, Span::default(), &mut missing).plain().unwrap_or_default();
         let filled = scope.fill(text, Span::default(), &mut missing);
-        if missing.is_empty() {
-            entries.insert(name, filled);
+        if !missing.is_empty() {
+            continue;
         }
+        if entries.get(&name).is_some_and(|other| *other != filled) {
+            let entry = scope.each.map_or("", |(name, _)| name);
+            let message = format!("the secret of `{entry}` and that of another entry are both called `{name}`");
+            let help = "rename one of them: names that differ in `-`, `_` or case only are one name here";
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+        }
+        entries.insert(name, filled);
     }
 }
 

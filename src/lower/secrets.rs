@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use indexmap::IndexMap;
 
 use super::external_secret::Wanted;
+use super::items::Items;
 use super::kept::Kept;
 use super::secret_keys::{by_identity, each_entries, holds, user_secret};
 use super::templates::object;
@@ -24,7 +25,7 @@ use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, Table, string};
 use crate::resolve::credentials::{SecretValue, item as convention};
 use crate::resolve::hosts::frame_of;
-use crate::resolve::scope::{Filled, Late, Piece, plain};
+use crate::resolve::scope::{EarlyName, Filled, Late, Piece, plain};
 use crate::resolve::{Instance, Origin};
 
 /// The Secrets of one component, and what refers to them.
@@ -83,6 +84,7 @@ pub struct Secrets {
     pushed: BTreeMap<String, BTreeSet<String>>,
     /// Namespaces that read the platform's store.
     readers: BTreeSet<String>,
+    items: Items,
     found: Vec<Diagnostic>,
 }
 
@@ -103,6 +105,7 @@ impl Secrets {
         found: &mut Vec<Diagnostic>,
     ) -> Own {
         let mut own = Own::default();
+        self.items.claimed(instance);
         let given = instance.table.table("secrets");
         for (key, def) in &instance.definition.secrets {
             let table = given.and_then(|t| t.table(key));
@@ -144,23 +147,28 @@ impl Secrets {
             own.absent.push(key.into());
             return;
         }
-        let frame = frame_of(lowering.target);
-        let item = match given.and_then(|t| t.text("item")) {
-            Some(item) => item.to_string(),
-            None => convention(&frame, &lowering.target.store, &instance.name, key, lowering.known.sources, found),
+        let usual = |found| {
+            let (names, sources) = (EarlyName::of(instance), lowering.known.sources);
+            convention(&frame_of(lowering.target), &lowering.target.store, &names, key, sources, found)
         };
+        let item = given.and_then(|t| t.text("item")).map_or_else(|| usual(found), String::from);
         if !def.generate.is_empty() && !def.precious && generated::is_on(lowering) {
             self.push(lowering, instance, &item, &def.generate, unit);
         }
         let at = given.and_then(|t| t.values().next()).map_or(def.span, |e| e.key);
         let late = Late { item: Some(&item), ..lowering.late_of(instance) };
         let entries = match def.each.as_deref() {
-            Some(each) => each_entries(lowering, instance, each, &keys, &late),
+            Some(each) => each_entries(lowering, instance, each, &keys, &late, found),
             None => keys.iter().map(|(k, text)| (k.clone(), late.fill(text, at, found))).collect(),
         };
         if entries.is_empty() {
             own.absent.push(key.into());
             return;
+        }
+        let named = given.and_then(|t| t.node("item")).map(|node| node.span);
+        match def.each {
+            None => self.items.own(instance, key, &item, &keys, named),
+            Some(_) => self.items.each(instance, key, &item, &entries, named),
         }
         let name = given.and_then(|t| t.text("name")).or(def.name.as_deref()).map_or_else(
             || format!("{}-{key}", instance.name),
@@ -487,6 +495,9 @@ impl Secrets {
         found: &mut Vec<Diagnostic>,
     ) {
         found.append(&mut self.found);
+        if lowering.target.store.readable() {
+            self.items.report(lowering, found);
+        }
         self.templated(lowering, out);
         for (item, properties) in &self.pushed {
             if let Some(needed) = self.needed.get_mut(item) {

@@ -90,7 +90,7 @@ pub fn bucket(
     found: &mut Vec<Diagnostic>,
 ) -> Bucket {
     let frame = frame_of(&targets[index]);
-    let names = EarlyName { name, namespace: "", release: "" };
+    let names = EarlyName { name, ..EarlyName::default() };
     let (written, at) = match table.get("bucket") {
         Some(entry) => (entry.node.as_str().unwrap_or_default().to_string(), entry.node.span),
         None => (format!("{}-{name}", context.name), span),

@@ -49,6 +49,8 @@ pub struct Credential {
     pub kind: String,
     /// Item of the store (origin `Store`).
     pub item: String,
+    /// Whether the user named the item.
+    pub item_by_user: bool,
     /// Cloud role (origin `Identity`).
     pub role: String,
     /// Whether the provider's own unit must hold the Secret.
@@ -97,6 +99,8 @@ pub struct Sides<'a> {
     pub claim: &'a IndexMap<String, String>,
     /// Whether the user named the claim (`postgres/warehouse`): then its item is named after the provider.
     pub named: bool,
+    /// Name of the entry, in a slot that is a map: each has a credential of its own.
+    pub entry: Option<&'a str>,
     pub at: Span,
 }
 
@@ -148,6 +152,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         text: provider_texts(sides, def.map(|d| &d.text), context, found),
         labels: def.map(|d| d.labels.clone()).unwrap_or_default(),
         kind: def.map_or("Opaque", |d: &CredentialDef| d.kind.as_str()).into(),
+        item_by_user: given.item.is_some(),
         item: given.item.unwrap_or_else(|| convention(sides, context.sources, found)),
         role: given.role.unwrap_or_default(),
         at_provider: def.is_some() && sides.provider.external().is_none(),
@@ -219,27 +224,34 @@ impl Given {
 /// A claim that the user named belongs to the provider (`postgres/warehouse`); every other one to its consumer,
 /// so neither name depends on how many consumers there are.
 fn convention(sides: &Sides<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
-    let role = sides.claim.get("role").or_else(|| sides.claim.values().next()).map_or("", String::as_str);
-    let (component, secret) = if sides.named {
-        (sides.provider.name, role)
-    } else {
-        (sides.consumer.name.as_str(), sides.slot.credential.as_str())
+    let role = super::wire::role(sides.claim);
+    let (names, secret) = match (sides.named, sides.provider.instance()) {
+        (true, Some(provider)) => (EarlyName::of(provider), role),
+        (true, None) => {
+            // What runs elsewhere lives in the namespace of its Service, or else in none: there its name stands for it.
+            let name = sides.provider.name;
+            let service = sides.provider.external().and_then(|table| table.text("service"));
+            (EarlyName { name, namespace: service.unwrap_or(name), release: name, secret: "" }, role)
+        }
+        (false, _) => (EarlyName::of(sides.consumer), sides.slot.credential.as_str()),
     };
-    item(&frame_of(sides.target), &sides.target.store, component, secret, sources, found)
+    let secret = match sides.entry.filter(|_| !sides.named) {
+        Some(entry) => format!("{secret}-{entry}"),
+        None => secret.into(),
+    };
+    item(&frame_of(sides.target), &sides.target.store, &names, &secret, sources, found)
 }
 
 /// Returns the item that the convention gives a component's secret.
 pub fn item(
     frame: &Frame,
     store: &Store,
-    component: &str,
+    names: &EarlyName<'_>,
     secret: &str,
     sources: &Sources,
     found: &mut Vec<Diagnostic>,
 ) -> String {
-    let names = EarlyName { name: component, namespace: component, release: component };
-    let key = store.key.replace("${secret.name}", secret);
-    early_text(frame, Some(&names), &key, store.span, sources, found)
+    early_text(frame, Some(&EarlyName { secret, ..*names }), &store.key, store.key_at, sources, found)
 }
 
 fn provider_text(sides: &Sides<'_>, text: Option<&str>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> String {

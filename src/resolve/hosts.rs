@@ -245,7 +245,7 @@ fn full_name(
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
     let frame = frame_of(target);
-    let known = EarlyName { name: &instance.name, namespace: &instance.namespace, release: &instance.release };
+    let known = EarlyName::of(instance);
     let host = early_text(&frame, Some(&known), host, at, context.sources, found);
     let written = host.clone();
     let domain = &target.ground.domain;

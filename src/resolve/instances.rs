@@ -224,7 +224,7 @@ fn instance(
 ) -> Instance {
     check_name(name, span, found);
     let sources = context.sources;
-    let alone = EarlyName { name, namespace: "", release: "" };
+    let alone = EarlyName { name, ..EarlyName::default() };
     let namespace = match table.get("namespace") {
         Some(entry) => {
             checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found)
@@ -248,7 +248,7 @@ fn instance(
         found.push(Diagnostic::error(&BAD_NAME, message).at(span, ""));
     }
     let chart = chart_of(&table, &definition, frame, found, span);
-    let known = EarlyName { name, namespace: &namespace, release: &release };
+    let known = EarlyName { name, namespace: &namespace, release: &release, secret: "" };
     let rule = chart.as_ref().map_or("${release}", |c| c.fullname.as_str());
     let fullname = early_text(frame, Some(&known), rule, definition.span, sources, found);
     let tier = table.text("tier").and_then(tier).unwrap_or(definition.tier);

@@ -404,6 +404,7 @@ fn store(frame: &Frame) -> Store {
     Store {
         name: table.text("name").unwrap_or(&provider).into(),
         key: table.text("key").unwrap_or(convention).into(),
+        key_at: table.node("key").map_or(entry.key, |node| node.span),
         refresh: table.text("refresh").unwrap_or("1h").into(),
         component: component.map(String::from),
         namespaced: table.text("scope") == Some("namespace"),

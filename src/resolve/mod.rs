@@ -201,6 +201,8 @@ pub struct Store {
     pub name: String,
     /// Convention for items; a string with references.
     pub key: String,
+    /// Where the convention was written, or else the table.
+    pub key_at: Span,
     pub refresh: String,
     /// Component that runs the store, when it is one of the platform.
     pub component: Option<String>,

@@ -19,12 +19,22 @@ use crate::parse::string::{self, Part, Reference};
 use crate::parse::{BAD_REFERENCE, Kind, Node};
 
 /// The names of a component that are known early.
+#[derive(Clone, Copy, Default)]
 pub struct EarlyName<'a> {
     pub name: &'a str,
     /// Empty while it is not known yet.
     pub namespace: &'a str,
     /// Empty while it is not known yet.
     pub release: &'a str,
+    /// The secret whose item is looked for; empty where none is meant.
+    pub secret: &'a str,
+}
+
+impl<'a> EarlyName<'a> {
+    /// Returns the names of a component whose namespace and release are known.
+    pub fn of(instance: &'a Instance) -> Self {
+        Self { name: &instance.name, namespace: &instance.namespace, release: &instance.release, secret: "" }
+    }
 }
 
 /// The host that an edge's template is about.
@@ -125,6 +135,7 @@ fn early_value(
         (["component", "name"], Some(c)) => known(c.name),
         (["component", "namespace"] | ["namespace"], Some(c)) if !c.namespace.is_empty() => known(c.namespace),
         (["component", "release"] | ["release"], Some(c)) if !c.release.is_empty() => known(c.release),
+        (["secret", "name"], Some(c)) if !c.secret.is_empty() => known(c.secret),
         (["edge", "host"], _) if edge.is_some() => known(edge.map_or("", |e| e.host)),
         _ => common(&path, &frame.ground, [&frame.environment, &frame.cluster, &frame.name], &frame.vars)
             .unwrap_or_else(|| Err(not_early(&path))),

@@ -42,6 +42,16 @@ impl Binding {
             span: Span::default(),
         }
     }
+
+    /// Returns the name by which the provider knows the consumer: the role, the user, or whatever is claimed first.
+    pub fn role(&self) -> &str {
+        role(&self.claim)
+    }
+}
+
+/// Returns the name by which a provider knows who claims.
+pub fn role(claim: &IndexMap<String, String>) -> &str {
+    claim.get("role").or_else(|| claim.values().next()).map_or("", String::as_str)
 }
 
 /// What a slot is bound to.
@@ -220,7 +230,7 @@ impl<'a> Binder<'a> {
         let capability = self.context.catalogue.capabilities.get(capability)?;
         let named = shorthand.is_some() || table.is_some_and(|t| t.iter().any(|(k, _)| &**k != "from"));
         let claim = self.claim(capability, shorthand.as_deref(), table, entry, at, found);
-        Some(self.finish(capability, &provider, claim, vec![], named, at, found))
+        Some(self.finish(capability, &provider, claim, vec![], (named, entry), at, found))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the last step of a binding, with two callers")]
@@ -230,7 +240,7 @@ impl<'a> Binder<'a> {
         provider: &Named<'_>,
         claim: IndexMap<String, String>,
         buckets: Vec<String>,
-        named: bool,
+        (named, entry): (bool, Option<&str>),
         at: Span,
         found: &mut Vec<Diagnostic>,
     ) -> Binding {
@@ -243,6 +253,7 @@ impl<'a> Binder<'a> {
             capability,
             claim: &claim,
             named,
+            entry,
             at,
         };
         let credential = credentials::decide(&sides, self.context, found);
@@ -296,11 +307,7 @@ impl<'a> Binder<'a> {
         found: &mut Vec<Diagnostic>,
     ) -> IndexMap<String, String> {
         let frame = frame_of(&self.targets[self.index]);
-        let names = EarlyName {
-            name: &self.consumer.name,
-            namespace: &self.consumer.namespace,
-            release: &self.consumer.release,
-        };
+        let names = EarlyName::of(self.consumer);
         let mut claim: IndexMap<String, String> = IndexMap::new();
         for (index, (field, def)) in capability.claim.iter().enumerate() {
             let own = table.and_then(|t| t.node(field));
@@ -390,7 +397,7 @@ impl<'a> Binder<'a> {
         let capability = self.context.catalogue.capabilities.get(BUCKET)?;
         let claim = self.claim(capability, None, None, None, at, found);
         let names = buckets.iter().map(|b| b.name.clone()).collect();
-        Some(self.finish(capability, provider, claim, names, false, at, found))
+        Some(self.finish(capability, provider, claim, names, (false, None), at, found))
     }
 }
 
