@@ -10,13 +10,13 @@ use super::keys::{OPTION_TYPES, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
 use crate::parse::node::Lookup;
-use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
+use crate::parse::shape::{COUNT, Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
 use crate::parse::text::Format;
 use crate::settings::Described;
 use crate::settings::component::{AlertTable, ChartTable};
 
 /// component.toml has no components in it.
-struct Closed;
+pub(super) struct Closed;
 
 impl Open for Closed {
     fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
@@ -127,7 +127,8 @@ fn component_file() -> Keys {
         .key("engine", engine().shape(), "")
 }
 
-fn option() -> Keys {
+/// Returns the keys of an option.
+pub(super) fn option() -> Keys {
     Keys::new("an option")
         .key("type", words(OPTION_TYPES), "")
         .key("values", list(TEXT), "")
@@ -151,6 +152,10 @@ fn scrape() -> Keys {
 
 fn pod() -> Keys {
     let volumes = Keys::new("`volumes`").key("list", TEXT, "").key("mounts", TEXT, "");
+    let default = Keys::new("`default`")
+        .key("replicas", COUNT, "Number of pods")
+        .key("cpu", Shape::Text(Format::Range), "Processor `request..limit`")
+        .key("memory", Shape::Text(Format::Range), "Memory `request..limit`");
     Keys::new("a pod")
         .key("replicas", TEXT, "")
         .key("resources", TEXT, "")
@@ -160,7 +165,7 @@ fn pod() -> Keys {
         .key("identity", TEXT, "")
         .key("selector", free_map(TEXT), "")
         .key("volumes", volumes.shape(), "")
-        .key("default", free_map(Shape::Any), "")
+        .key("default", default.shape(), "")
 }
 
 fn engine() -> Keys {

@@ -7,6 +7,7 @@
 pub mod component; //  what a component says of itself
 pub mod read; //      checked TOML → component
 pub mod language; //   the keys of component.toml and of capabilities
+mod nested; //         what stands inside its tables
 pub mod keys; //       the keys that a user may set on a component
 
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use super::component::{
     Alert, BackendCa, Capability, Chart, ClaimField, Component, CredentialDef, Endpoint, Field, Filled, Lifecycle,
     Offer, OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Stage, Tier, Trust, tier,
 };
-use super::{BAD_COMPONENT, Template, keys, language};
+use super::{BAD_COMPONENT, Template, keys, language, nested};
 use crate::diag::{Diagnostic, SourceId, Span};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, table_value};
@@ -25,6 +25,7 @@ pub fn component(
     let before = found.len();
     let table = toml::parse(*id, text, found);
     language::check_component(name, &table, found);
+    nested::check(name, &table, capabilities, found);
     let mut component = from_table(name, &table, Span::new(*id, 0, 0), found);
     for (path, source, text) in files {
         let template = || Template { name: format!("{name}/{path}"), source, text: text.clone() };

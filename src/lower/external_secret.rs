@@ -22,6 +22,8 @@ pub struct Wanted<'a> {
     pub entries: IndexMap<String, Filled>,
     pub labels: IndexMap<String, String>,
     pub kind: String,
+    /// The only item that `precious` and `hint` are about, when it reads others too.
+    pub item: Option<String>,
     pub precious: bool,
     pub hint: Option<String>,
     pub stage: Stage,
@@ -35,6 +37,11 @@ pub fn copy_store(namespace: &str) -> String {
 }
 
 impl Wanted<'_> {
+    /// Says whether what is said of the Secret holds for an item that it reads.
+    pub fn is_own(&self, item: &str) -> bool {
+        self.item.as_deref().is_none_or(|own| own.split('#').next() == Some(item))
+    }
+
     /// Returns its ExternalSecret, and the values that it reads.
     pub fn external_secret(&self, lowering: &Lowering<'_>) -> (Lowered, Vec<SecretValue>) {
         let target = lowering.target;

@@ -5,9 +5,9 @@ use indexmap::IndexMap;
 use super::Lowering;
 use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Node, Table};
+use crate::parse::{INVALID_VALUE, MISSING_KEY, Node, Table};
 use crate::resolve::scope::{Filled, Late};
 use crate::resolve::{Binding, Instance, Origin, SlotBinding};
 
@@ -63,6 +63,32 @@ pub fn each_entries(
         }
     }
     entries
+}
+
+/// Reports the keys that a component reads and that the user's `keys` leave out, because they take the place of the
+/// catalogue's; says whether there were any.
+pub fn lacking_keys(
+    secret: &str,
+    def: &SecretDef,
+    given: &Table,
+    component: &str,
+    found: &mut Vec<Diagnostic>,
+) -> bool {
+    let Some(entry) = given.get("keys") else { return false };
+    let keys = text_map(entry.node.as_table());
+    let lacking: Vec<(&String, &String)> =
+        def.keys.iter().filter(|(key, _)| !key.contains("${") && !keys.contains_key(*key)).collect();
+    if lacking.is_empty() || def.each.is_some() {
+        return false;
+    }
+    let names = quoted_list(lacking.iter().map(|(key, _)| key.as_str()), "and");
+    let paste: Vec<String> = lacking.iter().map(|(key, text)| format!("{key} = \"{text}\"")).collect();
+    found.push(
+        Diagnostic::error(&MISSING_KEY, format!("secret `{secret}` lacks {names}, which `{component}` reads"))
+            .at(entry.key, "these keys take the place of the catalogue's")
+            .help(format!("add `{}`", paste.join(", "))),
+    );
+    true
 }
 
 /// Says whether a Secret would only hold what a cloud identity stands for.

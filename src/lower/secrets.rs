@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use super::external_secret::Wanted;
 use super::items::Items;
 use super::kept::Kept;
-use super::secret_keys::{by_identity, each_entries, holds, user_secret};
+use super::secret_keys::{by_identity, each_entries, holds, lacking_keys, user_secret};
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
 use crate::catalog::read::text_map;
@@ -141,7 +141,11 @@ impl Secrets {
     ) {
         let given_keys = given.and_then(|t| t.table("keys")).map(|keys| text_map(Some(keys)));
         let replaced = given_keys.is_some();
-        let keys = given_keys.unwrap_or_else(|| def.keys.clone());
+        let mut keys = given_keys.unwrap_or_else(|| def.keys.clone());
+        if let Some(given) = given.filter(|given| lacking_keys(key, def, given, &instance.name, found)) {
+            // Reported; with the catalogue's keys the templates go on as if nothing were missing.
+            keys = def.keys.iter().chain(&text_map(given.table("keys"))).map(|(k, v)| (k.clone(), v.clone())).collect();
+        }
         let idle = !replaced && by_identity(instance, &keys);
         if idle || !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
             own.absent.push(key.into());
@@ -205,6 +209,7 @@ impl Secrets {
             entries,
             labels,
             kind: def.kind.clone().unwrap_or_else(|| "Opaque".into()),
+            item: def.each.is_none().then_some(item),
             precious: def.precious,
             hint: def.hint.clone(),
             stage: def.stage,
@@ -326,6 +331,7 @@ impl Secrets {
             entries,
             labels: IndexMap::new(),
             kind: "Opaque".into(),
+            item: None,
             precious: false,
             hint: None,
             stage: Stage::Prepare,
@@ -361,6 +367,7 @@ impl Secrets {
                         entries: text.chain(fields).collect(),
                         labels: credential.labels.clone(),
                         kind: credential.kind.clone(),
+                        item: None,
                         precious: false,
                         hint: None,
                         stage: Stage::Prepare,
@@ -421,6 +428,7 @@ impl Secrets {
             entries,
             labels: IndexMap::new(),
             kind: kind.into(),
+            item: None,
             precious: false,
             hint: None,
             stage: Stage::Release,
@@ -469,9 +477,9 @@ impl Secrets {
                     precious: false,
                     hint: None,
                 });
-                needed.precious |= wanted.precious;
-                if needed.hint.is_none() {
-                    needed.hint.clone_from(&wanted.hint);
+                if wanted.is_own(item) {
+                    needed.precious |= wanted.precious;
+                    needed.hint = needed.hint.take().or_else(|| wanted.hint.clone());
                 }
                 let readers = needed.properties.entry(property.clone().unwrap_or_default()).or_default();
                 if !readers.iter().any(|r| r == wanted.reader) {
@@ -547,6 +555,7 @@ impl Secrets {
                     entries: IndexMap::new(),
                     labels: IndexMap::new(),
                     kind: "Opaque".into(),
+                    item: None,
                     precious: false,
                     hint: text(&["metadata", "annotations", "lakegen.dev/how"]).map(String::from),
                     stage: Stage::Prepare,

@@ -13,7 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use sha2::{Digest as _, Sha256};
 
 use super::TEMPLATE_ERROR;
-use super::budget;
+use super::{budget, undefined};
 use crate::catalog::{Catalogue, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
@@ -57,7 +57,7 @@ impl Engine {
             for template in component.values.iter().chain(component.templates.values().flatten()) {
                 let source = raw_in_set_blocks(&template.text);
                 if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
-                    broken.insert(template.name.clone(), diagnostic(&error, template));
+                    broken.insert(template.name.clone(), diagnostic(&error, template, &Jinja::default()));
                 } else if let Ok(compiled) = environment.get_template(&template.name) {
                     // `component` says which chart version counts and where objects live: every template depends on it.
                     let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
@@ -112,7 +112,7 @@ impl Engine {
         let _budget = budget::limit(&template.name);
         let broken = |error: &Error| match refusal(error) {
             Some(refusal) => Failure::Refused(refusal.clone()),
-            None => Failure::Broken(diagnostic(error, template)),
+            None => Failure::Broken(diagnostic(error, template, context)),
         };
         let compiled = self.environment.get_template(&template.name).map_err(|e| broken(&e))?;
         let printed = compiled.render(context).map_err(|e| broken(&e))?;
@@ -233,30 +233,43 @@ fn similar_line(source: &str, printed: &str, template: &Template) -> Span {
     found.map_or_else(|| start_of(template), |index| line_span(template, index + 1))
 }
 
-fn diagnostic(error: &Error, template: &Template) -> Diagnostic {
+fn diagnostic(error: &Error, template: &Template, context: &Jinja) -> Diagnostic {
     let code = if error.kind() == ErrorKind::OutOfFuel { &super::TEMPLATE_LIMIT } else { &TEMPLATE_ERROR };
-    let span = match (error.range(), error.line()) {
-        (Some(range), _) if range.end <= template.text.len() && !template.text.contains("endset") => {
-            Span::new(template.source, range.start, range.end)
-        }
+    let range = error.range().filter(|r| r.end <= template.text.len() && !template.text.contains("endset"));
+    let span = match (&range, error.line()) {
+        (Some(range), _) => Span::new(template.source, range.start, range.end),
         (_, Some(line)) => line_span(template, line),
         _ => start_of(template),
     };
-    let what = match error.kind() {
-        ErrorKind::UndefinedError => "something is used here that is not defined".to_string(),
-        ErrorKind::OutOfFuel => format!("this template runs more than {FUEL} instructions"),
-        ErrorKind::SyntaxError => format!("the template is malformed: {}", error.detail().unwrap_or("")),
-        kind => format!("{kind}{}", error.detail().map(|d| format!(": {d}")).unwrap_or_default()),
+    let diagnostic = match error.kind() {
+        ErrorKind::UndefinedError => {
+            let line = template.text.lines().nth(error.line().unwrap_or(1).saturating_sub(1)).unwrap_or("");
+            let missing = undefined::missing(&template.text, line, range.map(|r| r.end), context);
+            let message = missing
+                .as_ref()
+                .map_or_else(|| "something is used here that is not defined".to_string(), undefined::Missing::message);
+            let diagnostic = Diagnostic::error(code, message).at(span, "");
+            match missing {
+                Some(missing) => missing.help(diagnostic),
+                None => diagnostic,
+            }
+        }
+        ErrorKind::OutOfFuel => {
+            Diagnostic::error(code, format!("this template runs more than {FUEL} instructions")).at(span, "")
+        }
+        ErrorKind::SyntaxError => {
+            let message = format!("the template is malformed: {}", error.detail().unwrap_or(""));
+            Diagnostic::error(code, message).at(span, "")
+        }
+        kind => {
+            let message = format!("{kind}{}", error.detail().map(|d| format!(": {d}")).unwrap_or_default());
+            Diagnostic::error(code, message).at(span, "")
+        }
     };
-    let mut diagnostic = Diagnostic::error(code, what).at(span, "");
-    if error.kind() == ErrorKind::UndefinedError {
-        diagnostic =
-            diagnostic.note("a secret field of a binding is never visible to templates: use it through `[secrets]`");
+    match error.name().filter(|name| *name != template.name) {
+        Some(name) => diagnostic.note(format!("in `{name}`")),
+        None => diagnostic,
     }
-    if let Some(name) = error.name().filter(|name| *name != template.name) {
-        diagnostic = diagnostic.note(format!("in `{name}`"));
-    }
-    diagnostic
 }
 
 /// Returns a manifest value as a template value.
@@ -324,7 +337,7 @@ fn digest(value: &Jinja) -> Result<String, Error> {
 fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Vec<i64>, Error> {
     let (start, end) = second.map_or((0, first), |end| (first, end));
     let step = step.unwrap_or(1);
-    if step <= 0 || (end - start) / step > 10_000 {
+    if step <= 0 || end.saturating_sub(start) / step > 10_000 {
         return Err(Error::new(
             ErrorKind::InvalidOperation,
             "a range has at most 10000 steps, and its step is at least 1",
