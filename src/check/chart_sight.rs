@@ -125,12 +125,19 @@ fn unstable(instance: &Instance, inflation: &Inflation, inflated: &Inflated, eng
     let fields: Vec<String> =
         inflated.rotating.iter().map(|field| format!("{} {}: {}", field.kind, field.name, field.path)).collect();
     let functions = quoted_list(inflated.seen.unstable.iter().map(|(name, _)| *name), "and");
-    let message = format!(
-        "chart `{}` fills {} anew at each render, by {functions}",
-        inflation.chart.name,
-        if fields.len() == 1 { "a field".to_owned() } else { format!("{} fields", fields.len()) },
-    );
-    let mut diagnostic = Diagnostic::warning(&UNSTABLE_TEMPLATE, message).at(instance.span, "");
+    let count = if fields.len() == 1 { "a field".to_owned() } else { format!("{} fields", fields.len()) };
+    let chart = &inflation.chart.name;
+    let missing = inflated.seen.not_computed();
+    let found = if missing.len() == inflated.seen.unstable.len() {
+        let message = format!("chart `{chart}` fills {count} by {functions}, which lakegen does not compute");
+        Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNSTABLE_TEMPLATE, message) }
+    } else {
+        Diagnostic::warning(
+            &UNSTABLE_TEMPLATE,
+            format!("chart `{chart}` fills {count} anew at each render, by {functions}"),
+        )
+    };
+    let mut diagnostic = found.at(instance.span, "");
     for field in fields.iter().take(SHOWN) {
         diagnostic = diagnostic.note(field.clone());
     }

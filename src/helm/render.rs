@@ -8,6 +8,7 @@ use super::ChartError;
 use super::archive::File;
 use super::chart::{Chart, subchart};
 use super::context::{self, Capabilities, Files, Release};
+use super::functions::secrets::NOT_COMPUTED;
 use super::go::lex::SyntaxError;
 use super::go::parse;
 use super::go::tree::{Templates, place};
@@ -42,6 +43,13 @@ pub struct Seen {
     pub texts: Vec<Arc<str>>,
     /// Steps and bytes, for measuring.
     pub work: u64,
+}
+
+impl Seen {
+    /// Functions that were called and that only Helm computes; what is here in their place is a stand-in.
+    pub fn not_computed(&self) -> Vec<&'static str> {
+        self.unstable.iter().map(|(name, _)| *name).filter(|name| NOT_COMPUTED.contains(name)).collect()
+    }
 }
 
 /// Which files are run.

@@ -11,7 +11,7 @@ use super::order::Portion;
 use super::{Lowered, Lowering, Origin, TargetManifests, hooks, take};
 use crate::catalog::Stage;
 use crate::code;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Item;
 use crate::manifest::object::Object;
@@ -91,11 +91,15 @@ fn not_here(instance: &Instance, inflation: &Inflation, sight: &Sight) -> Diagno
 
 /// Refuses objects that random functions are part of.
 fn refuse_random(instance: &Instance, inflation: &Inflation, inflated: &Inflated, found: &mut Vec<Diagnostic>) {
+    let missing = inflated.seen.not_computed();
     for field in &inflated.rotating {
-        let message = format!(
-            "{} `{}` of chart `{}` is another one at each render: {}",
-            field.kind, field.name, inflation.chart.name, field.path
-        );
+        let what = if missing.len() == inflated.seen.unstable.len() {
+            format!("needs {}, which lakegen does not compute", quoted_list(missing.clone(), "and"))
+        } else {
+            "is another one at each render".to_owned()
+        };
+        let message =
+            format!("{} `{}` of chart `{}` {what}: {}", field.kind, field.name, inflation.chart.name, field.path);
         found.push(
             Diagnostic::error(&UNSTABLE_MANIFEST, message)
                 .at(instance.span, "")

@@ -1,4 +1,4 @@
-//! The command line from outside: the real program, in folders of its own. What it prints for good is in `cli/*.trycmd`.
+//! The command line from outside: the real program, in folders of its own. What it prints for good is in `tests/cli/*.md`.
 //!
 //! Nothing here needs the network or another program; what needs a system's feature says so when it is skipped.
 
@@ -7,11 +7,11 @@ mod answers;
 mod bad_input;
 mod commits;
 mod streams;
+mod transcripts;
 mod writes;
 
 #[test]
 fn what_is_printed() {
-    let cases = trycmd::TestCases::new();
-    cases.env("CI", "").env("NO_COLOR", "1");
-    cases.case("tests/cli/*.trycmd");
+    let wrong = transcripts::run();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

@@ -24,7 +24,6 @@ pub fn run() -> anyhow::Result<()> {
         .args(["test", "--package", "lakegen", "--test", "it", "--", "--exact"])
         .args(TESTS)
         .env("LAKEGEN_BLESS", "1")
-        .env("TRYCMD", "overwrite")
         .current_dir(crate::root())
         .stderr(Stdio::inherit())
         .output()?;

@@ -119,4 +119,4 @@ fn level_word(level: Level) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

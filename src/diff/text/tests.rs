@@ -1,6 +1,7 @@
 //! Reports as users see them.
 
 use super::*;
+use crate::diag::render::tests::same;
 use crate::diff::tests::compare;
 
 const OLD: &[(&str, &str)] = &[
@@ -39,7 +40,9 @@ const NEW: &[(&str, &str)] = &[
 #[test]
 fn a_report_has_the_verdict_first_and_the_plan_last() {
     let changes = compare(OLD, NEW);
-    insta::assert_snapshot!(render(&changes, false), @r#"
+    same(
+        &render(&changes, false),
+        r#"
     1 change can lose data, 1 change can fail
     Plan: 1 to add, 3 to change, 1 to destroy.
 
@@ -88,27 +91,34 @@ fn a_report_has_the_verdict_first_and_the_plan_last() {
         +   refresh: 1h
 
     Plan: 1 to add, 3 to change, 1 to destroy.
-    "#);
+    "#,
+    );
 }
 
 #[test]
 fn counts_and_names_alone() {
     let changes = compare(OLD, NEW);
-    insta::assert_snapshot!(stat(&changes), @r#"
+    same(
+        &stat(&changes),
+        r"
      (top level) (base) | +0 ~1 -0
      kafka (base)       | +0 ~1 -0
      trino (base)       | +0 ~1 -0
      raw (prod)         | +0 ~0 -1
      trino (prod)       | +1 ~0 -0
     Plan: 1 to add, 3 to change, 1 to destroy.
-    "#);
-    insta::assert_snapshot!(name_only(&changes), @r#"
+    ",
+    );
+    same(
+        &name_only(&changes),
+        r"
     PLATFORM.md
     components/kafka/base/config/topic.yaml
     components/raw/prod/prepare/claim.yaml
     components/trino/base/values/values.yaml
     components/trino/prod/prepare/secret.yaml
-    "#);
+    ",
+    );
 }
 
 #[test]

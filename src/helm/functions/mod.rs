@@ -42,7 +42,7 @@ mod paths; //        path.Base and its like
 mod patterns; //     regular expressions
 mod random; //       randAlphaNum and its like
 mod regex_syntax; // Go's regular expressions → those of the `regex` crate
-mod secrets; //      bcrypt, AES, derived passwords
+pub mod secrets; //  bcrypt, AES, derived passwords: stand-ins
 mod text; //         strings
 mod urls; //         net/url
 mod versions; //     semver

@@ -6,10 +6,10 @@ use super::Kind::{Int, Str as Text};
 use super::{Function, exact, int, room, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    exact("randAlphaNum", &[Int], |vm, args| letters(vm, "randAlphaNum", int(args, 0), u8::is_ascii_alphanumeric)),
-    exact("randAlpha", &[Int], |vm, args| letters(vm, "randAlpha", int(args, 0), u8::is_ascii_alphabetic)),
-    exact("randNumeric", &[Int], |vm, args| letters(vm, "randNumeric", int(args, 0), u8::is_ascii_digit)),
-    exact("randAscii", &[Int], |vm, args| letters(vm, "randAscii", int(args, 0), |b| (32..127).contains(b))),
+    exact("randAlphaNum", &[Int], |vm, args| letters(vm, "randAlphaNum", count(args), u8::is_ascii_alphanumeric)),
+    exact("randAlpha", &[Int], |vm, args| letters(vm, "randAlpha", count(args), u8::is_ascii_alphabetic)),
+    exact("randNumeric", &[Int], |vm, args| letters(vm, "randNumeric", count(args), u8::is_ascii_digit)),
+    exact("randAscii", &[Int], |vm, args| letters(vm, "randAscii", count(args), |b| (32..127).contains(b))),
     exact("randBytes", &[Int], rand_bytes),
     exact("randInt", &[Int, Int], rand_int),
     exact("shuffle", &[Text], shuffle),
@@ -39,9 +39,16 @@ fn below(vm: &mut Vm<'_>, limit: u64) -> u64 {
     u64::try_from(wide >> 64).unwrap_or(0)
 }
 
-/// A text of random ASCII characters of a class. A negative count is an error that sprig swallows.
-fn letters(vm: &mut Vm<'_>, function: &'static str, count: i64, of: impl Fn(&u8) -> bool) -> Outcome {
-    let count = usize::try_from(count).unwrap_or(0);
+/// How many letters are asked for. A negative count is an error that sprig swallows.
+fn count(args: &[Val]) -> usize {
+    usize::try_from(int(args, 0)).unwrap_or(0)
+}
+
+/// A text of random ASCII characters of a class.
+///
+/// # Errors
+/// When the render has used up all it may.
+pub(super) fn letters(vm: &mut Vm<'_>, function: &'static str, count: usize, of: impl Fn(&u8) -> bool) -> Outcome {
     room(vm, count)?;
     if count > 0 {
         vm.note_unstable(function);

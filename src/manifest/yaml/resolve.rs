@@ -4,6 +4,9 @@
 //! octal with a leading zero, `yes` and `on`, underscores in numbers, no sexagesimals, timestamps
 //! as strings. It must not guess: what Go leaves a string stays one.
 
+use base64::alphabet;
+use base64::engine::{Engine as _, GeneralPurpose, GeneralPurposeConfig};
+
 /// What a scalar turned out to be.
 #[derive(Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -188,28 +191,9 @@ pub fn float_key(float: f64) -> String {
     }
 }
 
+/// Reads base64 as Go's decoder does, which skips line ends and does not look at the bits behind the last byte.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
     let symbols: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
-    if !symbols.len().is_multiple_of(4) {
-        return None;
-    }
-    let body = symbols.strip_suffix(b"==").or_else(|| symbols.strip_suffix(b"=")).unwrap_or(&symbols);
-    let mut bytes = Vec::with_capacity(symbols.len() / 4 * 3);
-    for quantum in body.chunks(4) {
-        let mut bits = 0_u32;
-        for symbol in quantum {
-            let six = match symbol {
-                b'A'..=b'Z' => symbol - b'A',
-                b'a'..=b'z' => symbol - b'a' + 26,
-                b'0'..=b'9' => symbol - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(six);
-        }
-        bits <<= 6 * (4 - quantum.len());
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..quantum.len()]);
-    }
-    Some(bytes)
+    GeneralPurpose::new(&alphabet::STANDARD, LENIENT).decode(symbols).ok()
 }

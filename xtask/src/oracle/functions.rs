@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use super::Tally;
 use super::tools::Tools;
@@ -126,7 +128,8 @@ fn rendered(folder: &Path, helm: &Path, cases: &[&Case]) -> Result<Vec<String>, 
         if let Some(text) = line.strip_prefix("number: ") {
             number = text.trim().parse().unwrap_or(0);
         } else if let Some(text) = line.strip_prefix("out:") {
-            texts[number] = String::from_utf8_lossy(&decode(text.trim())).into_owned();
+            texts[number] =
+                String::from_utf8_lossy(&BASE64_STANDARD.decode(text.trim()).unwrap_or_default()).into_owned();
         }
     }
     Ok(texts)
@@ -152,19 +155,4 @@ fn template(folder: &Path, helm: &Path, files: &[(String, String)]) -> Result<St
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
-}
-
-/// Decodes well-formed base64.
-fn decode(text: &str) -> Vec<u8> {
-    const SYMBOLS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut out, mut word, mut bits) = (Vec::new(), 0_u32, 0);
-    for symbol in text.chars().filter_map(|c| SYMBOLS.find(c)) {
-        word = word << 6 | u32::try_from(symbol).unwrap_or(0);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((word >> bits & 0xff) as u8);
-        }
-    }
-    out
 }
