@@ -123,6 +123,8 @@ pub struct OptionDef {
     pub values: Vec<String>,
     pub min: Option<i64>,
     pub max: Option<i64>,
+    /// Its key in component.toml.
+    pub span: Span,
 }
 
 /// How many things a slot binds.
@@ -294,6 +296,8 @@ pub struct Component {
     pub apis: Vec<String>,
     pub writes_to: Vec<String>,
     pub notes: Vec<String>,
+    /// Common keys without which an instance is empty.
+    pub needs: Vec<String>,
     pub lifecycle: Option<Lifecycle>,
     pub chart: Option<Chart>,
     pub crds: Option<Chart>,

@@ -111,6 +111,7 @@ fn component_file() -> Keys {
         .key("apis", list(TEXT), "")
         .key("writes_to", list(TEXT), "")
         .key("notes", list(TEXT), "")
+        .key("needs", list(words(&["chart", "manifests"])), "")
         .key("lifecycle", lifecycle.shape(), "")
         .key("chart", ChartTable::shape(), "")
         .key("crds", ChartTable::shape(), "")
@@ -172,7 +173,7 @@ fn engine() -> Keys {
     let filled = Keys::new("`operator_filled`")
         .key("group", TEXT, "")
         .key("kind", TEXT, "")
-        .key("pointers", list(TEXT), "")
+        .key("pointers", list(Shape::Text(Format::Pointer)), "")
         .key("jq", list(TEXT), "");
     let ready = Keys::new("`ready`").key("current", TEXT, "").key("failed", TEXT, "");
     Keys::new("`[engine]`")

@@ -9,6 +9,7 @@ pub mod read; //      checked TOML → component
 pub mod language; //   the keys of component.toml and of capabilities
 mod nested; //         what stands inside its tables
 pub mod keys; //       the keys that a user may set on a component
+mod option_check; //   defaults that fit, and a reader of each option
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

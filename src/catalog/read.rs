@@ -8,7 +8,7 @@ use super::component::{
     Alert, BackendCa, Capability, Chart, ClaimField, Component, CredentialDef, Endpoint, Field, Filled, Lifecycle,
     Offer, OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Stage, Tier, Trust, tier,
 };
-use super::{BAD_COMPONENT, Template, keys, language, nested};
+use super::{BAD_COMPONENT, Template, keys, language, nested, option_check};
 use crate::diag::{Diagnostic, SourceId, Span};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, table_value};
@@ -27,6 +27,8 @@ pub fn component(
     language::check_component(name, &table, found);
     nested::check(name, &table, capabilities, found);
     let mut component = from_table(name, &table, Span::new(*id, 0, 0), found);
+    let texts = files.iter().filter(|(path, ..)| path.ends_with(".j2")).map(|(.., text)| text.as_ref());
+    option_check::check(&component, &table, texts, found);
     for (path, source, text) in files {
         let template = || Template { name: format!("{name}/{path}"), source, text: text.clone() };
         match path.split_once('/') {
@@ -73,6 +75,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         apis: strings(table, "apis"),
         writes_to: strings(table, "writes_to"),
         notes: strings(table, "notes"),
+        needs: strings(table, "needs"),
         lifecycle: table.table("lifecycle").map(|t| Lifecycle {
             state: owned(t, "state").unwrap_or_default(),
             successor: owned(t, "successor"),
@@ -179,7 +182,8 @@ pub fn chart(table: &Table) -> Chart {
 }
 
 fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
-    entries(table, |_, t, _| OptionDef {
+    entries(table, |_, t, span| OptionDef {
+        span,
         default: t.node("default").cloned(),
         required: t.flag("required").unwrap_or(false),
         kind: owned(t, "type").unwrap_or_else(|| "string".into()),

@@ -1,4 +1,4 @@
-//! What running the charts shows besides values: `chart-refused`, `chart-not-seen`, `unstable-template`.
+//! What running the charts shows besides values: `chart-refused`, `unfetched-chart`, `unstable-template`.
 
 use super::unknown_value::{self, Where, dotted, shown};
 use super::{Context, Findings};
@@ -20,8 +20,8 @@ code!(
     "[components.grafana]\nvalues.replicas = 2"
 );
 code!(
-    CHART_NOT_SEEN,
-    "chart-not-seen",
+    UNFETCHED_CHART,
+    "unfetched-chart",
     "a chart of the lock is not at hand, so nobody looked at what it makes",
     "what was not checked is said: values that it does not read would not be found",
     "lakegen check          # with a lakegen.lock, before `lakegen fetch`",
@@ -116,7 +116,7 @@ fn not_seen(instance: &Instance, inflation: &Inflation) -> Diagnostic {
             (format!("`lakegen.lock` does not have {chart}, so what it makes was not looked at"), "run `lakegen lock`")
         }
     };
-    let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&CHART_NOT_SEEN, message) };
+    let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNFETCHED_CHART, message) };
     note.at(instance.span, "").help(help)
 }
 

@@ -1,14 +1,14 @@
 //! `large-object`: an object too large for the way in which it is applied.
 
 use super::{Context, Findings, Made, at_object};
-use crate::catalog::Stage;
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::lower::charts::Sight;
 use crate::lower::order::Portion;
 use crate::lower::rendered::ANNOTATION_BYTES as LIMIT;
+use crate::lower::sync;
+use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::resolve::Engine;
 
 code!(
@@ -27,31 +27,21 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
         return;
     }
     for made in context.made() {
-        let defaults =
-            made.target.table.table("argocd").and_then(|t| t.table("sync")).and_then(|t| t.flag("server_side"));
-        let own = made.instance.and_then(|i| i.table.table("sync")).and_then(|t| t.flag("server_side"));
-        // The engine turns server-side apply on for a component that brings definitions, as emit does.
-        let needed =
-            made.instance.is_some_and(|i| i.definition.server_side) || made.unit.stages.contains_key(&Stage::Crds);
-        if own.or(defaults).unwrap_or(needed) {
-            continue;
-        }
-        for lowered in made.objects() {
-            let size = lowered.object.value().json_size();
-            // In `output = "manifests"` such an object says itself how it is applied.
-            if size >= LIMIT && !lowered.origin.is_chart() {
-                let message = format!(
-                    "{} `{}` has {} KiB: too large for client-side apply",
-                    lowered.object.kind(),
-                    lowered.object.name(),
-                    size >> 10
-                );
+        for (stage, objects) in &made.unit.stages {
+            if sync::is_server_side(made.target, made.instance, Portion::of(*stage)) {
+                continue;
+            }
+            for lowered in objects {
+                let size = lowered.object.value().json_size();
+                let asks = || sync::asks_for_server(made.target, made.instance, &lowered.object);
+                if size < LIMIT || asks() {
+                    continue;
+                }
+                let (kind, name) = (lowered.object.kind(), lowered.object.name());
+                let message = format!("{kind} `{name}` has {} KiB: too large for client-side apply", size >> 10);
                 let diagnostic = at_object(Diagnostic::error(&LARGE_OBJECT, message), lowered, "");
-                findings.object(
-                    &made,
-                    lowered,
-                    diagnostic.help(format!("add `sync.server_side = true` to `{}`, or split it", made.name)),
-                );
+                let help = format!("add `sync.server_side = true` to `{}`, or split it", made.name);
+                findings.object(&made, lowered, diagnostic.help(help));
             }
         }
         if !crate::lower::rendered::is_wanted(made.target) {
@@ -64,9 +54,15 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
 fn charts(context: &Context<'_>, made: &Made<'_>, findings: &mut Findings) {
     for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
         let Sight::Inflated(inflated) = &inflation.sight else { continue };
+        if sync::is_server_side(made.target, made.instance, inflation.part) {
+            continue;
+        }
         let large = inflated.items().filter(|item| item.document.value.json_size() >= LIMIT);
         let names: Vec<String> = large
-            .filter(|_| inflation.part != Portion::Crds)
+            .filter(|item| match Object::new(item.document.value.clone()) {
+                Ok(object) => !sync::asks_for_server(made.target, made.instance, &object),
+                Err(_) => true,
+            })
             .map(|item| {
                 let name = item.document.value.at(&["metadata", "name"]).and_then(Value::as_str).unwrap_or_default();
                 format!("{} {name} ({} KiB)", item.kind(), item.document.value.json_size() >> 10)

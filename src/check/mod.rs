@@ -7,10 +7,11 @@
 mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod words; //   hosts and names that containers are told
-mod unknown_value; //            unknown-value, wrong-value-type, unseen-chart
+mod unjudged; // what nobody could look into
+mod unknown_value; //            unknown-value, wrong-value-type, unchecked-values
 mod unread_value; //             unread-value
 mod large_integer; //            large-integer
-mod chart_sight; //              chart-refused, chart-not-seen, unstable-template
+mod chart_sight; //              chart-refused, unfetched-chart, unstable-template
 mod hook_deadlock; //            hook-deadlock
 mod project_kind; //             project-kind
 mod plain_secret; //            plain-secret
@@ -33,7 +34,8 @@ mod unapplied_bucket_setting; // unapplied-bucket-setting
 use std::collections::BTreeSet;
 
 pub use chart_sight::CHART_REFUSED;
-pub use unknown_value::{UNSEEN_CHART, Where, dotted, find as find_value};
+pub use unjudged::unjudged;
+pub use unknown_value::{UNCHECKED_VALUES, Where, dotted, find as find_value};
 pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};
 
 use crate::code;
@@ -49,11 +51,11 @@ use crate::resolve::{Instance, Platform, Target};
 pub static CODES: &[&Code] = &[
     &unknown_value::UNKNOWN_VALUE,
     &unknown_value::WRONG_VALUE_TYPE,
-    &unknown_value::UNSEEN_CHART,
+    &unknown_value::UNCHECKED_VALUES,
     &unread_value::UNREAD_VALUE,
     &large_integer::LARGE_INTEGER,
     &chart_sight::CHART_REFUSED,
-    &chart_sight::CHART_NOT_SEEN,
+    &chart_sight::UNFETCHED_CHART,
     &chart_sight::UNSTABLE_TEMPLATE,
     &hook_deadlock::HOOK_DEADLOCK,
     &project_kind::PROJECT_KIND,

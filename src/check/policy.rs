@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use globset::{Glob, GlobMatcher};
 
 use super::{CODES, Finding, UNUSED_EXCEPTION};
+use crate::diag::codes::renamed;
 use crate::diag::{Diagnostic, Level, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
@@ -95,7 +96,9 @@ fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exceptio
         let diagnostic =
             Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(table.node("rule")?.span, "");
         let near = near(rule, slugs());
-        found.push(if near.is_empty() {
+        found.push(if let Some(today) = renamed(rule).filter(|today| slugs().any(|slug| slug == *today)) {
+            diagnostic.help(format!("`{rule}` is called `{today}` now"))
+        } else if near.is_empty() {
             diagnostic.note(format!("there is {}", quoted_list(slugs(), "and")))
         } else {
             diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")))

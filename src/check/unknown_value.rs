@@ -1,5 +1,5 @@
 //! Helm values against what the chart reads: `unknown-value`, `wrong-value-type` and, where nothing is known of a
-//! chart, `unseen-chart`.
+//! chart, `unchecked-values`.
 //!
 //! Helm ignores a value that no template reads, so a misspelt one is a setting that silently does nothing.
 
@@ -32,12 +32,12 @@ code!(
     "values.server.workers = 4"
 );
 code!(
-    UNSEEN_CHART,
-    "unseen-chart",
+    UNCHECKED_VALUES,
+    "unchecked-values",
     "nothing is known of a chart, so its values cannot be checked",
     "what was not checked is said: a misspelt value of this chart would not be found",
     "[components.podinfo]\nuses = \"chart\"\nchart = { oci = \"oci://ghcr.io/stefanprodan/charts\", name = \"podinfo\", version = \"6.9.2\" }\nvalues.replicas = 2",
-    "try the values with `helm template`, or say `policy.unseen-chart = \"off\"`"
+    "try the values with `helm template`, or say `policy.unchecked-values = \"off\"`"
 );
 
 /// Checks the values of every release.
@@ -58,7 +58,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     "nothing is known of chart `{}`, so the values of `{}` are not checked",
                     chart.name, made.name
                 );
-                let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNSEEN_CHART, message) };
+                let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNCHECKED_VALUES, message) };
                 findings.component(made.index, made.name, note.at(span, ""));
             }
             continue;

@@ -18,7 +18,7 @@ use crate::fetch::Problem;
 use crate::fetch::resolve::Sources;
 use crate::fetch::store;
 use crate::lock::{self, Lock, Locked};
-use crate::lower::rendered::CHART_NOT_AT_HAND;
+use crate::lower::rendered::MISSING_ARCHIVE;
 use crate::upgrade::{self, Report, Side};
 use crate::world::World;
 use crate::world::charts::Cache;
@@ -240,7 +240,7 @@ fn found(
 /// Compiles the platform as it is; charts of other components need not be at hand.
 fn compiled(session: &mut Session, project: &Project, world: &dyn World) -> Result<ManuallyDrop<Compiled>, Failure> {
     let compiled = project::run(session, world, &project.request());
-    let is_error = |d: &&Diagnostic| d.level == Level::Error && d.code != &CHART_NOT_AT_HAND;
+    let is_error = |d: &&Diagnostic| d.level == Level::Error && d.code != &MISSING_ARCHIVE;
     let errors: Vec<Diagnostic> = compiled.diagnostics.iter().filter(is_error).cloned().collect();
     if errors.is_empty() {
         return Ok(compiled);

@@ -1,9 +1,12 @@
 //! `lakegen check`: everything except writing.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::project::{self, Project};
 use super::{Code, DONE, Failure, OutputFormat, Session};
+use crate::check;
 use crate::diag::render;
 
 /// Find mistakes and write nothing
@@ -36,11 +39,16 @@ impl Check {
         }
         if let Some(counts) = render::summary(&compiled.diagnostics) {
             session.out.summary(&counts);
-        } else {
-            let targets = compiled.platform.as_ref().map_or(0, |platform| platform.targets.len());
-            let units: usize = compiled.manifests.targets.iter().map(|target| target.units.len()).sum();
-            let (s, t) = (if targets == 1 { "" } else { "s" }, if units == 1 { "" } else { "s" });
-            session.out.summary(&format!("no findings: {units} component{t} in {targets} environment{s}"));
+        } else if let Some(platform) = &compiled.platform {
+            let environments: BTreeSet<&str> = platform.targets.iter().map(|t| t.environment.as_str()).collect();
+            let environments = project::plural(environments.len(), "environment");
+            session.out.summary(&format!("no findings: {} in {environments}", project::counted(&platform.targets)));
+        }
+        if let Some(platform) = &compiled.platform {
+            let unjudged = check::unjudged(platform, &compiled.manifests);
+            if !unjudged.is_empty() {
+                session.out.summary(&format!("not judged: {}", unjudged.join("; ")));
+            }
         }
         Ok(project::verdict(&compiled).filter(|_| !self.exit_zero).unwrap_or(DONE))
     }

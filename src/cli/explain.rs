@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Code, DONE, Failure, Session};
+use crate::check;
 use crate::diag::{self, codes, near};
 
 /// Explain a finding, or list them all
@@ -29,6 +30,11 @@ impl Explain {
             session.out.data(&lines)?;
             return Ok(DONE);
         };
+        let today = codes::renamed(slug);
+        if let Some(today) = today {
+            session.out.summary(&format!("`{slug}` is called `{today}` now"));
+        }
+        let slug = today.unwrap_or(slug);
         let code = all.iter().find(|code| code.slug == slug).ok_or_else(|| unknown(slug, &all))?;
         session.out.data(&text(code))?;
         Ok(DONE)
@@ -37,9 +43,14 @@ impl Explain {
 
 fn unknown(slug: &str, all: &[&diag::Code]) -> Failure {
     let failure = Failure::environment(format!("there is no finding `{slug}`"));
-    match near(slug, all.iter().map(|code| code.slug)) {
-        near if near.is_empty() => failure.help("run `lakegen explain` for a list"),
-        near => failure.help(format!("did you mean {}?", diag::quoted_list(near, "or"))),
+    let slugs = || all.iter().map(|code| code.slug);
+    // One word of a slug is what people remember: `abandoned`, `secret`.
+    let with_word = || slugs().filter(|known| known.split('-').any(|word| word == slug));
+    let begun = || slugs().filter(|known| !slug.is_empty() && known.starts_with(slug));
+    let guesses: [Vec<&str>; 3] = [near(slug, slugs()), begun().collect(), with_word().collect()];
+    match guesses.into_iter().find(|guess| !guess.is_empty()) {
+        None => failure.help("run `lakegen explain` for a list"),
+        Some(guess) => failure.help(format!("did you mean {}?", diag::quoted_list(guess, "or"))),
     }
 }
 
@@ -47,11 +58,28 @@ fn text(code: &diag::Code) -> String {
     let block =
         |text: &str| text.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect::<String>();
     format!(
-        "{}: {}\n\nWhy: {}\n\nExample:\n{}\nInstead:\n{}",
+        "{}: {}\n\nWhy: {}\n\nExample:\n{}\nInstead:\n{}\n{}",
         code.slug,
         code.summary,
         code.why,
         block(code.example),
-        block(code.instead)
+        block(code.instead),
+        exception(code, block)
     )
+}
+
+/// Says how a finding is switched off or excused, or that it cannot be.
+fn exception(code: &diag::Code, block: impl Fn(&str) -> String) -> String {
+    let slug = code.slug;
+    if !check::CODES.contains(&code) {
+        return "Exceptions: none. It is no rule of `[policy]`, so it stays until it is put right.\n".into();
+    }
+    let level = format!("[policy]\n{slug} = \"off\"               # or \"warn\", \"error\"");
+    if *code == check::UNUSED_EXCEPTION {
+        return format!("Level:\n{}", block(&level));
+    }
+    let allow = format!(
+        "[[policy.allow]]\nrule = \"{slug}\"\nresource = \"trino\"      # a component or `Kind/name`; globs allowed\nreason = \"why it is right here\""
+    );
+    format!("Exception for one component or object:\n{}\nLevel:\n{}", block(&allow), block(&level))
 }

@@ -54,7 +54,7 @@ impl ListImages {
         let project = Project::find(session)?;
         let world = project.world();
         // A chart that is not at hand is named in the list.
-        let mut compiled = project::compile_despite(session, &world, &project.request(), &rendered::CHART_NOT_AT_HAND)?;
+        let mut compiled = project::compile_despite(session, &world, &project.request(), &rendered::MISSING_ARCHIVE)?;
         let mut sources = std::mem::take(&mut compiled.sources);
         let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
         let selection = Selection::new(platform, &self.environments)?;

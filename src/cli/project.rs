@@ -1,14 +1,15 @@
 //! Where the platform is, and its compile: the nearest `platform.toml` upwards, never beyond a repository's border.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::cache;
 use super::{Code, ENVIRONMENT, FINDINGS, Failure, OutputFormat, Session};
 use crate::compile::{self, Compiled, Request};
-use crate::diag::{Code as Known, Level, render};
+use crate::diag::{Code as Known, Diagnostic, Level, render};
 use crate::lock::NEWER_LOCK;
-use crate::resolve::{NEWER_EDITION, Platform};
+use crate::resolve::{NEWER_EDITION, Platform, Target};
 use crate::sink::repository_of;
 use crate::world::charts::Cache;
 use crate::world::disk::DiskWorld;
@@ -172,19 +173,40 @@ pub fn run(session: &mut Session, world: &dyn World, request: &Request) -> Manua
     ManuallyDrop::new(compiled)
 }
 
+/// Prints errors in full, and how many warnings there are: `lakegen check` is the place to read those. What programs read
+/// is complete.
 fn report(session: &mut Session, compiled: &Compiled) {
     let format = session.global.output_format;
-    if compiled.diagnostics.is_empty() && format != OutputFormat::Json {
+    let all = &compiled.diagnostics;
+    if format == OutputFormat::Json {
+        session.out.note(&render::render(all, &compiled.sources, format.into(), session.out.error_style()));
         return;
     }
-    let style = session.out.error_style();
-    let text = render::render(&compiled.diagnostics, &compiled.sources, format.into(), style);
-    session.out.note(&text);
+    let errors: Vec<Diagnostic> = all.iter().filter(|d| d.level == Level::Error).cloned().collect();
+    session.out.note(&render::render(&errors, &compiled.sources, format.into(), session.out.error_style()));
+    let warnings = all.iter().any(|d| d.level == Level::Warning);
     if format == OutputFormat::Full
-        && let Some(counts) = render::summary(&compiled.diagnostics)
+        && (warnings || !errors.is_empty())
+        && let Some(counts) = render::summary(all)
     {
-        session.out.summary(&counts);
+        let where_to_read = if warnings { ": run `lakegen check` to see them all" } else { "" };
+        session.out.summary(&format!("{counts}{where_to_read}"));
     }
+}
+
+/// Returns how many components and jobs there are, as the user counts them: each name once, wherever it runs, and nothing
+/// that lakegen adds.
+pub fn counted<'a>(targets: impl IntoIterator<Item = &'a Target>) -> String {
+    let all: BTreeMap<&str, bool> =
+        targets.into_iter().flat_map(|t| &t.instances).map(|(name, i)| (name.as_str(), i.job)).collect();
+    let jobs = all.values().filter(|job| **job).count();
+    let components = plural(all.len() - jobs, "component");
+    if jobs == 0 { components } else { format!("{components} and {}", plural(jobs, "job")) }
+}
+
+/// Returns a number with its noun.
+pub fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the exit code when the platform has errors.

@@ -9,7 +9,6 @@ use super::project::{self, Project};
 use super::select::{Selection, target_of};
 use super::{Code, DONE, Failure, Session};
 use crate::compile::Compiled;
-use crate::diag::Level;
 use crate::emit::{Tree, stream};
 use crate::sink::{self, INDEX, Report, Staleness, WriteOptions};
 
@@ -209,20 +208,10 @@ fn summarize(
         session.out.note(&format!("warning: {}\n", crate::diag::escape::line(warning)));
     }
     let is_idle = report.written.iter().all(|path| path == INDEX) && report.removed.is_empty();
-    let warnings = compiled.diagnostics.iter().filter(|d| d.level == Level::Warning).count();
-    let with = match warnings {
-        0 => String::new(),
-        1 => "; 1 warning above".to_owned(),
-        n => format!("; {n} warnings above"),
-    };
     if is_idle {
-        session.out.summary(&format!(
-            "`{}` is up to date: {} unchanged{with}",
-            output.display(),
-            files(report.unchanged)
-        ));
+        session.out.summary(&format!("`{}` is up to date: {} unchanged", output.display(), files(report.unchanged)));
     } else {
-        session.out.summary(&format!("{}{with}", counts("wrote", output, report)));
+        session.out.summary(&counts("wrote", output, report));
     }
     if !report.foreign.is_empty() {
         let shown: Vec<String> = report.foreign.iter().take(5).map(|path| quoted(path)).collect();
@@ -236,7 +225,8 @@ fn summarize(
     let width = targets().map(|(t, _)| t.name.len()).max().unwrap_or(0);
     for (target, lowered) in targets() {
         let objects: usize = lowered.units.values().flat_map(|unit| unit.stages.values()).map(Vec::len).sum();
-        let line = format!("  {:width$}  {:>3} units, {objects:>4} objects", target.name, lowered.order.units.len());
+        let components = project::counted([target]);
+        let line = format!("  {:width$}  {components}, {}", target.name, project::plural(objects, "object"));
         session.out.summary(&line);
     }
     let shown = output.display();

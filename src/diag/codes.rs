@@ -28,6 +28,19 @@ macro_rules! code {
     };
 }
 
+/// Slugs of earlier versions with today's; an old one is never given to another finding.
+const RENAMED: &[(&str, &str)] = &[
+    ("chart-not-at-hand", "missing-archive"),
+    ("chart-not-seen", "unfetched-chart"),
+    ("cycle", "circular-reference"),
+    ("unseen-chart", "unchecked-values"),
+];
+
+/// Returns what a slug of an earlier version is called today.
+pub fn renamed(slug: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(old, _)| *old == slug).map(|(_, new)| *new)
+}
+
 /// Returns every code, in the order of the stages that emit them.
 pub fn all() -> Vec<&'static Code> {
     [
@@ -43,4 +56,17 @@ pub fn all() -> Vec<&'static Code> {
         crate::why::CODES,
     ]
     .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_slug_leads_to_one_of_today_and_is_not_used_again() {
+        let is = |slug: &str| all().iter().any(|code| code.slug == slug);
+        for (old, new) in RENAMED {
+            assert!(is(new) && !is(old), "{old} → {new}");
+        }
+    }
 }

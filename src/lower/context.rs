@@ -263,14 +263,17 @@ fn options(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) ->
     let mut map = Map::default();
     for (name, def) in &instance.definition.options {
         let node = instance.table.node(name);
-        if node.is_none() && def.required {
+        let empty = node.filter(|node| node.as_str().is_some_and(|text| text.trim().is_empty()));
+        if def.required && (node.is_none() || empty.is_some()) {
             let example = example(def);
-            found.push(
-                Diagnostic::error(&MISSING_KEY, format!("component `{}` needs `{name}`", instance.name))
-                    .at(instance.span, format!("lacks `{name}`"))
-                    .note(def.doc.clone())
-                    .help(format!("add `{name} = {example}`")),
-            );
+            let diagnostic = Diagnostic::error(&MISSING_KEY, format!("component `{}` needs `{name}`", instance.name));
+            let diagnostic = match empty {
+                Some(node) => diagnostic.at(node.span, "this is empty"),
+                None => diagnostic.at(instance.span, format!("lacks `{name}`")),
+            };
+            found.push(diagnostic.note(def.doc.clone()).help(format!("add `{name} = {example}`")));
+            map.insert(name.as_str().into(), Value::Null);
+            continue;
         }
         map.insert(name.as_str().into(), option(late, name, node, def, found));
     }

@@ -30,6 +30,8 @@ pub mod source; //     folders of somebody's repository
 pub mod rollout; //    the order of environments in ApplicationSets
 pub mod files; //      the user's own files that components name
 mod own; //            the user's own manifests and patches
+mod unserved; //       objects whose API nothing brings
+pub mod sync; //       what `sync` says, and how an object is applied
 pub mod memo; //       results that are asked for again
 pub mod certificates; // of routes
 mod backend_tls; //    trust in what an edge forwards to
@@ -256,7 +258,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     let mut found = Vec::new();
     engines::report(platform, &mut found);
     rollout::report(platform, &mut found);
-    source::report(platform, &mut found);
+    source::report(world, platform, &mut found);
     let engine = Engine::new(&platform.catalogue);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
@@ -476,7 +478,8 @@ impl<'a> Lowering<'a> {
             }
         };
         let mut lowered = Vec::new();
-        for document in documents {
+        for mut document in documents {
+            unserved::name_api(&mut document.value, &template.text, &self.apis);
             let origin = Origin {
                 file: template.name.clone(),
                 line: document.line,

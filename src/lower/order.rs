@@ -34,14 +34,20 @@ pub enum Portion {
     Config,
 }
 
+impl Portion {
+    /// Returns the part that a stage belongs to.
+    pub fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Crds => Self::Crds,
+            Stage::Prepare | Stage::Release | Stage::Demand => Self::Main,
+            Stage::Config => Self::Config,
+        }
+    }
+}
+
 impl UnitId {
     fn new(component: &str, stage: Stage) -> Self {
-        let part = match stage {
-            Stage::Crds => Portion::Crds,
-            Stage::Prepare | Stage::Release | Stage::Demand => Portion::Main,
-            Stage::Config => Portion::Config,
-        };
-        Self { component: component.into(), part }
+        Self { component: component.into(), part: Portion::of(stage) }
     }
 
     /// Returns the unit's name: `trino`, `prometheus-crds`, `metallb-config`.

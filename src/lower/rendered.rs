@@ -20,11 +20,11 @@ use crate::parse::node::Lookup;
 use crate::resolve::{Engine, Instance, Target};
 
 /// The codes that this module emits.
-pub static CODES: &[&Code] = &[&CHART_NOT_AT_HAND, &UNSTABLE_MANIFEST];
+pub static CODES: &[&Code] = &[&MISSING_ARCHIVE, &UNSTABLE_MANIFEST];
 
 code!(
-    CHART_NOT_AT_HAND,
-    "chart-not-at-hand",
+    MISSING_ARCHIVE,
+    "missing-archive",
     "a chart has to be rendered, and its archive is not here",
     "`output = \"manifests\"` writes what charts make, so each chart has to be locked and fetched",
     "[platform]\noutput = \"manifests\"          # and no lakegen.lock",
@@ -86,7 +86,7 @@ fn not_here(instance: &Instance, inflation: &Inflation, sight: &Sight) -> Diagno
         ),
     };
     let at = instance.table.get("version").map_or(instance.span, |entry| entry.node.span);
-    Diagnostic::error(&CHART_NOT_AT_HAND, message).at(at, "").help(help)
+    Diagnostic::error(&MISSING_ARCHIVE, message).at(at, "").help(help)
 }
 
 /// Refuses objects that random functions are part of.

@@ -3,11 +3,15 @@
 //! Facts: argo-cd v3.4 docs/user-guide/oci.md (an artifact is named by tag or digest; one layer, of two media types unless
 //! told otherwise); fluxcd.io/flux/components/source/ocirepositories (v1: `ref` with `tag`, `semver` or `digest`).
 
-use crate::diag::Diagnostic;
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+use crate::diag::{Diagnostic, near, quoted_list};
 use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, MISSING_KEY};
+use crate::parse::{INVALID_VALUE, MISSING_KEY, UNREADABLE_FILE};
 use crate::resolve::instances::option_text;
 use crate::resolve::{Instance, Platform, Target};
+use crate::world::World;
 
 /// A folder of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +51,21 @@ pub fn of(platform: &Platform, target: &Target, instance: &Instance) -> Option<S
     })
 }
 
-/// Reports artifacts without a version, or with one that only git knows.
-pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    let mut said = std::collections::BTreeSet::new();
+/// Reports folders that are not there, artifacts without a version, or with one that only git knows.
+pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic>) {
+    let files = OnceCell::new();
+    let files = || files.get_or_init(|| world.list("").unwrap_or_default()).as_slice();
+    let mut said = BTreeSet::new();
     for (target, instance) in platform.targets.iter().flat_map(|t| t.instances.values().map(move |i| (t, i))) {
-        let Some(source) = of(platform, target, instance).filter(Source::is_oci) else { continue };
+        let Some(source) = of(platform, target, instance) else { continue };
+        if !source.is_oci() {
+            // Another branch holds other files, and another repository is not at hand.
+            let here = source.url == platform.git.url && source.revision == platform.git.branch;
+            if here && !source.path.is_empty() && !is_there(&source.path, files()) && said.insert(instance.span) {
+                found.push(not_there(instance, &source.path, files()));
+            }
+            continue;
+        }
         let own = instance.definition.source.as_ref().and_then(|s| s.revision.as_deref());
         let own = own.map(|text| option_text(instance, text)).unwrap_or_default();
         let table = source.entry.as_deref().and_then(|name| target.table.table("repositories")?.table(name));
@@ -64,6 +78,47 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
             let message =
                 format!("`{}` is a reference of git, and an OCI artifact has tags and digests", source.revision);
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(instance.span, ""));
+        }
+    }
+}
+
+/// Says whether a folder of the repository has a file in it. The platform may lie in a folder of its repository itself,
+/// so what is there from some folder of the path on counts too.
+fn is_there(path: &str, files: &[String]) -> bool {
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    let ends = path.match_indices('/').map(|(slash, _)| &path[slash + 1..]);
+    path.is_empty()
+        || path == "."
+        || std::iter::once(path)
+            .chain(ends)
+            .any(|folder| files.iter().any(|file| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))))
+}
+
+fn not_there(instance: &Instance, path: &str, files: &[String]) -> Diagnostic {
+    let at = instance.table.values().find(|entry| entry.node.as_str() == Some(path));
+    let message = format!("the repository has no folder `{path}`");
+    let diagnostic = Diagnostic::error(&UNREADABLE_FILE, message)
+        .at(at.map_or(instance.span, |entry| entry.node.span), format!("`{}` is made of it", instance.name));
+    let folders: BTreeSet<&str> =
+        files.iter().filter_map(|file| file.rsplit_once('/')).map(|(folder, _)| folder).collect();
+    match near(path, folders) {
+        near if near.is_empty() => diagnostic.help("make the folder, with a `kustomization.yaml` in it"),
+        near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_there;
+
+    #[test]
+    fn folders_are_told_from_files_and_other_folders() {
+        let files = ["apps/demo/kustomization.yaml".to_string(), "README.md".to_string()];
+        for there in ["apps/demo", "./apps/demo/", "apps", "platform/apps", "."] {
+            assert!(is_there(there, &files), "{there}");
+        }
+        for absent in ["does/not/exist", "app", "apps/demos", "README.md", "demo"] {
+            assert!(!is_there(absent, &files), "{absent}");
         }
     }
 }

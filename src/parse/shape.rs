@@ -12,6 +12,7 @@ use super::node::{Kind, Node, Table};
 use super::string;
 use super::text::Format;
 use super::{INVALID_VALUE, UNKNOWN_KEY, WRONG_TYPE};
+use crate::diag::codes::renamed;
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::value::Value;
 
@@ -190,6 +191,9 @@ fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
     let near = near(name, keys.keys.keys().map(String::as_str));
     if !near.is_empty() {
         return diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")));
+    }
+    if let Some(today) = renamed(name).filter(|today| keys.keys.contains_key(*today)) {
+        return diagnostic.help(format!("`{name}` is called `{today}` now"));
     }
     // A key one level too high is the commonest mistake with no near match here: look one level down.
     let below: Vec<String> = keys

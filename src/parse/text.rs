@@ -35,6 +35,8 @@ pub enum Format {
     Version,
     /// A relative path inside the repository.
     Path,
+    /// `/spec/replicas`: a JSON pointer to a field (RFC 6901).
+    Pointer,
 }
 
 impl Format {
@@ -71,6 +73,7 @@ impl Format {
                 is_version(text),
                 "one exact version, for example `1.42.2` (ranges would make the output depend on the day)",
             ),
+            Self::Pointer => return pointer(text),
             Self::Path => (path(text), "a path inside the repository, without `..` and not absolute"),
         };
         if ok { Ok(()) } else { Err(what.into()) }
@@ -93,6 +96,7 @@ impl Format {
             Self::Url => "address",
             Self::Version => "version",
             Self::Path => "path",
+            Self::Pointer => "JSON pointer",
         }
     }
 }
@@ -337,6 +341,18 @@ fn url(text: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
+/// Checks a JSON pointer to a field (RFC 6901, section 3). The empty one is the whole object, which nobody means.
+fn pointer(text: &str) -> Result<(), String> {
+    let Some(fields) = text.strip_prefix('/') else {
+        let slash = text.strip_prefix('.').unwrap_or(text).replace('.', "/");
+        let meant = if text.contains('/') { text } else { &slash };
+        let example = if text.is_empty() { "/spec/replicas".to_owned() } else { format!("/{meant}") };
+        return Err(format!("a JSON pointer: it begins with `/`, as in `{example}`"));
+    };
+    let escaped = fields.match_indices('~').all(|(at, _)| fields[at + 1..].starts_with(['0', '1']));
+    if escaped { Ok(()) } else { Err("a JSON pointer: in a name, `~` is written `~0` and `/` is written `~1`".into()) }
+}
+
 fn path(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('/')
@@ -382,6 +398,11 @@ mod tests {
             (Format::Name, &["trino", "a1-b"], &["1a", "a-", "A", "a.b"]),
             (Format::Version, &["1.42.2", "v1.21.1", "1.0.0-rc.1"], &[">=1", "1.x", "*", "latest", "1.2 - 1.3"]),
             (Format::Path, &["a/b"], &["/a", "../a", "a/../b", "c:\\x"]),
+            (
+                Format::Pointer,
+                &["/spec/replicas", "/metadata/annotations/a.b~1c", "/a/-", "/"],
+                &["", "spec/replicas", ".spec.replicas", "/a~b"],
+            ),
         ];
         for (format, good, bad) in table {
             for text in *good {

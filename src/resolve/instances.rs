@@ -10,7 +10,7 @@ use super::hosts::{self, Published};
 use super::layers::Frame;
 use super::scope::{EarlyName, Known, early, early_text};
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CYCLE, Engine, Git, Target, unknown_name};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Engine, Git, Target, unknown_name};
 use crate::catalog::component::{Tier, tier};
 use crate::catalog::read::chart;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
@@ -182,7 +182,8 @@ fn like<'a>(
             Some((name, _)) if chain.contains(&&**name) => {
                 let circle = format!("`{}` → `{name}`", chain.join("` → `"));
                 found.push(
-                    Diagnostic::error(&CYCLE, format!("`like` goes in a circle: {circle}")).at(entry.node.span, ""),
+                    Diagnostic::error(&CIRCULAR_REFERENCE, format!("`like` goes in a circle: {circle}"))
+                        .at(entry.node.span, ""),
                 );
             }
             Some((name, other)) => {
@@ -247,6 +248,7 @@ fn instance(
         let message = format!("the release name `{release}` is longer than the 53 characters that Helm takes");
         found.push(Diagnostic::error(&BAD_NAME, message).at(span, ""));
     }
+    check_needs(name, &table, &definition, span, found);
     let chart = chart_of(&table, &definition, frame, found, span);
     let known = EarlyName { name, namespace: &namespace, release: &release, secret: "" };
     let rule = chart.as_ref().map_or("${release}", |c| c.fullname.as_str());
@@ -269,6 +271,33 @@ fn instance(
         apis,
         bindings: IndexMap::new(),
         hosts: IndexMap::new(),
+    }
+}
+
+/// Reports keys without which there is nothing to make.
+fn check_needs(name: &str, table: &Table, definition: &Component, span: Span, found: &mut Vec<Diagnostic>) {
+    for key in &definition.needs {
+        let entry = table.get(key.as_str());
+        let empty = entry.is_none_or(|entry| match &entry.node.kind {
+            Kind::Str(text) => text.trim().is_empty(),
+            Kind::List(list) => list.is_empty(),
+            Kind::Table(table) => table.is_empty(),
+            _ => false,
+        });
+        if !empty {
+            continue;
+        }
+        let (what, example) = match key.as_str() {
+            "chart" => ("no chart is named", "chart = { repository = \"https://…\", name = \"…\", version = \"…\" }"),
+            _ => ("no file is named", "manifests = [\"manifests/*.yaml\"]"),
+        };
+        let message = format!("component `{name}` needs `{key}`: {what}, so it makes nothing");
+        let diagnostic = Diagnostic::error(&MISSING_KEY, message);
+        let diagnostic = match entry {
+            Some(entry) => diagnostic.at(entry.key, "this is empty"),
+            None => diagnostic.at(span, format!("lacks `{key}`")),
+        };
+        found.push(diagnostic.help(format!("add `{example}`")));
     }
 }
 
@@ -367,7 +396,7 @@ fn chart_of(
 ) -> Option<Chart> {
     let mut result = definition.chart.clone();
     if let Some(entry) = table.get("chart")
-        && let Some(own) = entry.node.as_table()
+        && let Some(own) = entry.node.as_table().filter(|own| !own.is_empty())
     {
         let given = chart(own);
         let base = result.get_or_insert_with(|| Chart { fullname: "${release}".into(), ..chart(&Table::new()) });

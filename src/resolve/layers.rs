@@ -7,7 +7,7 @@ use globset::Glob;
 use indexmap::IndexMap;
 
 use super::scope::{early, early_text};
-use super::{CYCLE, Engine, Git, Ground, NEWER_EDITION, Store, unknown_name};
+use super::{CIRCULAR_REFERENCE, Engine, Git, Ground, NEWER_EDITION, Store, unknown_name};
 use crate::catalog::{Catalogue, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::manifest::value::{Map, Value};
@@ -369,7 +369,7 @@ fn var(
     if let Some(start) = path.iter().position(|on| on == name) {
         let circle: Vec<&str> = path[start..].iter().map(|n| &**n).chain([&**name]).collect();
         let message = format!("variables use each other in a circle: `{}`", circle.join("` → `"));
-        found.push(Diagnostic::error(&CYCLE, message).at(entry.node.span, ""));
+        found.push(Diagnostic::error(&CIRCULAR_REFERENCE, message).at(entry.node.span, ""));
         done.insert(name.clone(), Value::from(""));
         return;
     }

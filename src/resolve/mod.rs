@@ -43,7 +43,7 @@ pub static CODES: &[&Code] = &[
     &MISSING_PROVIDER,
     &AMBIGUOUS_PROVIDER,
     &MISTYPED_WIRING,
-    &CYCLE,
+    &CIRCULAR_REFERENCE,
     &LATE_REFERENCE,
     &NO_SECRET_STORE,
     &BAD_NAME,
@@ -99,10 +99,10 @@ code!(
     "[components.nessie]\ndatabase = \"postgres\""
 );
 code!(
-    CYCLE,
-    "cycle",
-    "things depend on each other in a circle",
-    "none of them could ever come first",
+    CIRCULAR_REFERENCE,
+    "circular-reference",
+    "names refer to each other in a circle",
+    "none of them could ever be filled in",
     "a = { like = \"b\" }\nb = { like = \"a\" }",
     "break the circle at one place"
 );

@@ -331,7 +331,7 @@ impl<'a> Late<'a> {
         let text = |text: &str| Ok(Filled(vec![Piece::Text(text.to_string())]));
         if self.depth > 16 {
             return Err(Diagnostic::error(
-                &super::CYCLE,
+                &super::CIRCULAR_REFERENCE,
                 format!("`{}` refers to itself through other components", reference.written()),
             ));
         }

@@ -56,12 +56,22 @@ table! {
 }
 
 table! {
+    /// An entry of `json` of a patch.
+    Operation "a JSON patch operation" {
+        op: Option<Text> [words(&["add", "remove", "replace", "move", "copy", "test"])], "What is done";
+        path: Option<Text> [Shape::Text(Format::Pointer)], "JSON pointer to the field: `/spec/replicas`";
+        from: Option<Text> [Shape::Text(Format::Pointer)], "JSON pointer that `move` and `copy` take the value from";
+        @late value: Option<Node> [Shape::Any], "The value of `add`, `replace` and `test`";
+    }
+}
+
+table! {
     /// An entry of `patches`.
     Patch "a patch" {
         @late target: Option<Node> [PatchTarget::shape()], "Which objects";
         stage: Text [words(&["crds", "prepare", "release", "config"])] = "release", "Stage of the objects";
         @late merge: Option<Node> [free_map(Shape::Any)], "What is laid over the object (strategic merge)";
-        @late json: Option<Node> [list(free_map(Shape::Any))], "JSON patch operations (RFC 6902)";
+        @late json: Option<Node> [list(Operation::shape())], "JSON patch operations (RFC 6902)";
     }
 }
 

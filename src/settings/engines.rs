@@ -68,7 +68,7 @@ table! {
         group: Option<Text> [TEXT], "API group";
         kind: Option<Text> [TEXT], "Kind";
         name: Option<Text> [TEXT], "Name";
-        pointers: Vec<Text> [list(TEXT)], "JSON pointers";
+        pointers: Vec<Text> [list(Shape::Text(Format::Pointer))], "JSON pointers: `/spec/replicas`";
         jq: Vec<Text> [list(TEXT)], "jq path expressions";
     }
 }

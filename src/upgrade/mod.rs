@@ -16,7 +16,7 @@ mod print; //    report → text, Markdown, JSON
 use std::collections::BTreeSet;
 
 use crate::catalog::Chart as Wanted;
-use crate::check::{CHART_REFUSED, UNREAD_VALUE, UNSEEN_CHART};
+use crate::check::{CHART_REFUSED, UNCHECKED_VALUES, UNREAD_VALUE};
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, Level};
 use crate::diff::Changes;
@@ -24,7 +24,7 @@ use crate::helm::chart::Chart;
 use crate::helm::inflate::Inflated;
 use crate::lower::TargetManifests;
 use crate::lower::charts::{Inflation, Sight};
-use crate::lower::rendered::CHART_NOT_AT_HAND;
+use crate::lower::rendered::MISSING_ARCHIVE;
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Target};
 use crate::world::World;
@@ -256,7 +256,7 @@ fn upgrades(pairs: &[Pair<'_>]) -> Vec<Upgrade> {
 
 /// Returns what only the compile with the other version finds, and that the report does not say itself.
 fn findings(old: &Compiled, new: &Compiled) -> Vec<(Level, &'static str, String)> {
-    let said = [&UNREAD_VALUE, &CHART_REFUSED, &CHART_NOT_AT_HAND, &UNSEEN_CHART].map(|code| code.slug);
+    let said = [&UNREAD_VALUE, &CHART_REFUSED, &MISSING_ARCHIVE, &UNCHECKED_VALUES].map(|code| code.slug);
     let known = |d: &Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
     let new = new.diagnostics.iter().filter(|d| d.level != Level::Note && !said.contains(&d.code.slug) && !known(d));
     new.map(|d| (d.level, d.code.slug, d.message.clone())).collect()

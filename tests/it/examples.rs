@@ -11,7 +11,7 @@ use lakegen::world::disk::DiskWorld;
 use lakegen::world::memory::MemoryWorld;
 
 /// Findings that examples may have: the software is what the example is about, and its end is well known.
-const EXPECTED: &[&str] = &["abandoned-component", "unseen-chart"];
+const EXPECTED: &[&str] = &["abandoned-component", "unchecked-values"];
 
 fn text(compiled: &Compiled, findings: &[Diagnostic]) -> String {
     render(findings, &compiled.sources, Format::Full, Style { color: false, width: 120 })

@@ -10,6 +10,7 @@ mod appset;
 mod cases;
 mod chart_facts;
 mod charts;
+mod checks;
 mod cli;
 mod examples;
 mod faults;

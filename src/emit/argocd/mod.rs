@@ -15,7 +15,7 @@ use crate::catalog::{Chart, Stage};
 use crate::lower::order::{Place, UnitId};
 use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
-use crate::lower::{Manifests, TargetManifests, demand, namespaces, source};
+use crate::lower::{Manifests, TargetManifests, demand, namespaces, source, sync};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
@@ -310,9 +310,7 @@ impl<'a> Applications<'a> {
 
     /// Returns a `sync` setting: the component's, its project's, or the platform's.
     fn sync<'b>(&'b self, instance: &'b Instance, key: &str) -> Option<&'b Node> {
-        let own = instance.table.table("sync").and_then(|t| t.node(key));
-        let project = self.user_project(&instance.name).and_then(|(_, t)| t.table("sync")).and_then(|t| t.node(key));
-        own.or(project).or_else(|| self.settings().and_then(|t| t.table("sync")).and_then(|t| t.node(key)))
+        sync::setting(self.target, instance, key)
     }
 
     fn sync_policy(&self, unit: &UnitId, instance: Option<&Instance>) -> Value {
@@ -327,9 +325,8 @@ impl<'a> Applications<'a> {
                 object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(flag("self_heal", true)))]),
             );
         }
-        let server_side = instance.is_some_and(|i| i.definition.server_side) || unit.stages().contains(&Stage::Crds);
         let mut options = Vec::new();
-        if flag("server_side", server_side) {
+        if sync::is_server_side(self.target, instance, unit.part) {
             options.push("ServerSideApply=true".to_string());
         }
         if !self.ignored(instance).is_empty() {
@@ -443,7 +440,7 @@ impl<'a> Applications<'a> {
     }
 
     fn user_project(&self, component: &str) -> Option<(&'a str, &'a Table)> {
-        named(&self.target.table, "projects").into_iter().find(|(_, table)| matches(&table.texts("members"), component))
+        sync::project(self.target, component)
     }
 
     fn project_of(&self, component: &str) -> String {

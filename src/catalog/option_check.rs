@@ -1,0 +1,121 @@
+//! Options of a component against themselves and its templates: a default has to fit, and something has to read each one.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use super::BAD_COMPONENT;
+use super::component::{Component, OptionDef};
+use super::keys::option_shape;
+use super::language::Closed;
+use crate::diag::Diagnostic;
+use crate::parse::{Kind, Node, Table, shape};
+
+/// Options that stages read rather than templates, because they decide what is made (`lower/demand.rs`, `lower/repeat.rs`).
+const READ_BY_STAGES: &[&str] = &["when", "resync"];
+
+/// Checks the defaults of all options, and that each is read by a template or named in component.toml.
+pub fn check<'a>(
+    component: &Component,
+    file: &Table,
+    templates: impl Iterator<Item = &'a str>,
+    found: &mut Vec<Diagnostic>,
+) {
+    defaults(&component.options, found);
+    let mut read = Read::default();
+    templates.for_each(|text| read.text(text));
+    file.iter().filter(|(key, _)| &***key != "options").for_each(|(_, entry)| read.node(&entry.node));
+    let unread =
+        |name: &&String| !read.all && !read.names.contains(name.as_str()) && !READ_BY_STAGES.contains(&name.as_str());
+    for name in component.options.keys().filter(unread) {
+        let message =
+            format!("no template of `{}` reads the option `{name}`, so setting it would do nothing", component.name);
+        found.push(
+            Diagnostic::error(&BAD_COMPONENT, message)
+                .at(component.options[name].span, "")
+                .help(format!("read it as `options.{name}` in a template, or remove it")),
+        );
+    }
+}
+
+fn defaults(options: &IndexMap<String, OptionDef>, found: &mut Vec<Diagnostic>) {
+    for (name, def) in options {
+        defaults(&def.keys, found);
+        let Some(default) = &def.default else { continue };
+        // An empty text stands for none.
+        if default.as_str().is_some_and(str::is_empty) {
+            continue;
+        }
+        let mut wrong = Vec::new();
+        shape::check(name, default, &option_shape(name, def), &Closed, &mut wrong);
+        found.extend(wrong.into_iter().map(|diagnostic| {
+            let message = format!("the default of option `{name}` does not fit: {}", diagnostic.message);
+            Diagnostic { code: &BAD_COMPONENT, message, ..diagnostic }
+        }));
+    }
+}
+
+/// Which options texts read.
+#[derive(Default)]
+struct Read<'a> {
+    names: BTreeSet<&'a str>,
+    /// Some text takes them all at once, so nobody can tell which it reads.
+    all: bool,
+}
+
+impl<'a> Read<'a> {
+    fn text(&mut self, text: &'a str) {
+        let of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        for (at, word) in text.match_indices("options") {
+            let rest = &text[at + word.len()..];
+            // Part of another word, or a field of something else, such as `sync.options`.
+            if text[..at].ends_with(|c| of_a_word(c) || c == '.') || rest.starts_with(of_a_word) {
+                continue;
+            }
+            let quoted = ["[\"", "['"].iter().find_map(|quote| rest.strip_prefix(quote));
+            match quoted.or_else(|| rest.strip_prefix('.')) {
+                Some(name) => {
+                    let end = name.find(|c| !of_a_word(c) && c != '-').unwrap_or(name.len());
+                    // With a minus behind it, a name may end before that.
+                    let name = &name[..end];
+                    self.names.extend([name, name.split('-').next().unwrap_or(name)]);
+                }
+                None => self.all |= rest.trim_start().starts_with(['[', '|', ')', '%', '}', ',']),
+            }
+        }
+    }
+
+    fn node(&mut self, node: &'a Node) {
+        match &node.kind {
+            Kind::Str(text) => self.text(text),
+            Kind::List(list) => list.iter().for_each(|item| self.node(item)),
+            Kind::Table(table) => table.values().for_each(|entry| self.node(&entry.node)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_of_options() {
+        let mut read = Read::default();
+        for text in [
+            "{{ options.admin }}",
+            "{% if options['two-words'] %}",
+            "${options.three|x}",
+            "sync.options.four",
+            "a: options",
+            "no_options.five",
+        ] {
+            read.text(text);
+        }
+        assert!(!read.all);
+        let names: Vec<&str> = read.names.iter().copied().collect();
+        assert_eq!(names, ["admin", "three", "two", "two-words"]);
+        read.text("{% for key, value in options | items %}");
+        assert!(read.all);
+    }
+}
