@@ -57,6 +57,7 @@ fn every_component_has_an_example_that_compiles() {
             &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
         );
         world.insert("dashboards/example.json", &b"{}"[..]);
+        world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
         for (engine, example) in on_both_engines(&name, example) {
             world.insert("platform.toml", example.into_bytes());
             let compiled = compile(&world, &Request::default());
