@@ -18,6 +18,7 @@ pub mod compile; //  the pipeline on one screen
 pub mod diag; //     diagnostics: what, where, why, how to fix
 pub mod world; //    all that a compile may read
 pub mod parse; //    TOML → syntax with spans
+#[macro_use]
 pub mod settings; // the tables of platform.toml as structs
 pub mod catalog; //   components and capabilities, embedded or the user's own
 pub mod lock; //     lakegen.lock: charts by digest

@@ -7,44 +7,12 @@ use indexmap::IndexMap;
 use super::Template;
 use crate::diag::{Span, quoted_list};
 use crate::manifest::value::{Map, Value};
+use crate::parse::Node;
 use crate::parse::shape::Keys;
-use crate::parse::{Node, Table};
 
-/// The layers of a platform, in the order in which they come up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
-    Engine,
-    Operator,
-    Secrets,
-    Network,
-    Storage,
-    Data,
-    Identity,
-    Stream,
-    Catalog,
-    Compute,
-    App,
-}
-
-/// Names of the tiers, in order.
-pub const TIERS: [(&str, Tier); 11] = [
-    ("engine", Tier::Engine),
-    ("operator", Tier::Operator),
-    ("secrets", Tier::Secrets),
-    ("network", Tier::Network),
-    ("storage", Tier::Storage),
-    ("data", Tier::Data),
-    ("identity", Tier::Identity),
-    ("stream", Tier::Stream),
-    ("catalog", Tier::Catalog),
-    ("compute", Tier::Compute),
-    ("app", Tier::App),
-];
-
-/// Reads a tier's name.
-pub fn tier(name: &str) -> Option<Tier> {
-    TIERS.iter().find(|(word, _)| *word == name).map(|(_, tier)| *tier)
-}
+pub use crate::settings::component::Tier;
+use crate::settings::component::{AlertTable, PodTable};
+use crate::settings::secrets::CredentialSource;
 
 /// How often a component exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,7 +133,7 @@ pub struct Offer {
 #[derive(Clone, Debug)]
 pub struct CredentialDef {
     /// `store`, `generate` or `made`.
-    pub source: String,
+    pub source: CredentialSource,
     /// Name of the Secret in the provider's namespace; a string with references.
     pub secret: String,
     /// Capability field → key in that Secret.
@@ -237,7 +205,7 @@ pub struct Pod {
     pub volumes: Option<(String, String)>,
     pub selector: IndexMap<String, String>,
     /// `replicas`, `cpu`, `memory` when the user says nothing.
-    pub default: Table,
+    pub default: PodTable,
 }
 
 /// A ServiceMonitor of our own.
@@ -247,15 +215,6 @@ pub struct Scrape {
     pub path: String,
     pub interval: String,
     pub selector: IndexMap<String, String>,
-}
-
-/// An alert rule.
-#[derive(Clone, Debug)]
-pub struct Alert {
-    pub expr: String,
-    pub for_: String,
-    pub severity: String,
-    pub summary: String,
 }
 
 /// What is said of abandoned software.
@@ -310,7 +269,7 @@ pub struct Component {
     pub pods: IndexMap<String, Pod>,
     pub metrics_values: Map,
     pub scrapes: IndexMap<String, Scrape>,
-    pub alerts: IndexMap<String, Alert>,
+    pub alerts: IndexMap<String, AlertTable>,
     pub network_from: Vec<String>,
     pub network_ports: Vec<Value>,
     pub server_side: bool,

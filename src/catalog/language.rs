@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use indexmap::IndexMap;
 
 use super::BAD_COMPONENT;
-use super::component::{Capability, Component, TIERS};
+use super::component::{Capability, Component, Tier};
 use super::keys::{OPTION_TYPES, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
@@ -55,7 +55,6 @@ pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) 
 const ANY_SCALAR: [Shape; 3] = [TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool];
 
 fn component_file() -> Keys {
-    let tiers: Vec<&str> = TIERS.iter().map(|(name, _)| *name).collect();
     let stage = || words(&["crds", "prepare", "release", "config"]);
     let lifecycle = Keys::new("`[lifecycle]`")
         .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "")
@@ -104,7 +103,7 @@ fn component_file() -> Keys {
     let source = Keys::new("`[source]`").key("path", TEXT, "").key("repository", TEXT, "").key("revision", TEXT, "");
     Keys::new("component.toml")
         .key("summary", TEXT, "")
-        .key("tier", words(&tiers), "")
+        .key("tier", words(Tier::WORDS), "")
         .key("scope", words(&["environment", "cluster"]), "")
         .key("namespace", TEXT, "")
         .key("pod_security", words(&["privileged", "baseline", "restricted"]), "")

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::component::{
-    Alert, BackendCa, Capability, Chart, ClaimField, Component, CredentialDef, Endpoint, Field, Filled, Lifecycle,
-    Offer, OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Stage, Tier, Trust, tier,
+    BackendCa, Capability, Chart, ClaimField, Component, CredentialDef, Endpoint, Field, Filled, Lifecycle, Offer,
+    OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Stage, Tier, Trust,
 };
 use super::{BAD_COMPONENT, Template, keys, language, nested, option_check};
 use crate::diag::{Diagnostic, SourceId, Span};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, table_value};
 use crate::parse::{Kind, MISSING_KEY, Node, Table, toml};
+use crate::settings::component::ChartTable;
+use crate::settings::secrets::CredentialSource;
+use crate::settings::{Text, read};
 
 /// Reads a component from its files.
 pub fn component(
@@ -68,7 +71,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
     Component {
         name: name.into(),
         summary: owned(table, "summary").unwrap_or_default(),
-        tier: table.text("tier").and_then(tier).unwrap_or(Tier::App),
+        tier: table.text("tier").and_then(Tier::of).unwrap_or(Tier::App),
         scope: if table.text("scope") == Some("cluster") { Scope::Cluster } else { Scope::Environment },
         namespace: owned(table, "namespace"),
         pod_security: owned(table, "pod_security"),
@@ -82,8 +85,8 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
             reason: owned(t, "reason").unwrap_or_default(),
             source: owned(t, "source").unwrap_or_default(),
         }),
-        chart: table.table("chart").map(chart),
-        crds: table.table("crds").map(chart),
+        chart: table.table("chart").map(|t| chart(&read(t))),
+        crds: table.table("crds").map(|t| chart(&read(t))),
         source: table.table("source").map(|t| SourceDef {
             path: owned(t, "path").unwrap_or_default(),
             repository: owned(t, "repository"),
@@ -97,7 +100,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         pods,
         metrics_values: metrics.table("values").map(value_map).unwrap_or_default(),
         scrapes: entries(metrics.table("scrape"), scrape),
-        alerts: entries(table.table("alerts"), |_, t, _| alert(t)),
+        alerts: entries(table.table("alerts"), |_, t, _| read(t)),
         network_from: strings(network, "from"),
         network_ports: network
             .node("ports")
@@ -168,16 +171,17 @@ fn stage_of(table: &Table, default: Stage) -> Stage {
     table.text("stage").and_then(Stage::from_name).unwrap_or(default)
 }
 
-/// Reads a chart's table; also the one that a user writes.
-pub fn chart(table: &Table) -> Chart {
+/// Returns the chart of a table, the catalogue's or a user's.
+pub fn chart(table: &ChartTable) -> Chart {
+    let text = |text: &Option<Text>| text.as_ref().map_or_else(String::new, String::from);
     Chart {
-        repository: owned(table, "oci").or_else(|| owned(table, "repository")).unwrap_or_default(),
-        name: owned(table, "name").unwrap_or_default(),
-        version: owned(table, "version").unwrap_or_default(),
-        supports: owned(table, "supports").unwrap_or_default(),
-        fullname: owned(table, "fullname").unwrap_or_else(|| "${release}".into()),
-        skip_crds: table.flag("skip_crds").unwrap_or(false),
-        open_values: strings(table, "open_values"),
+        repository: text(if table.oci.is_some() { &table.oci } else { &table.repository }),
+        name: text(&table.name),
+        version: text(&table.version),
+        supports: text(&table.supports),
+        fullname: table.fullname.as_ref().map_or_else(|| "${release}".into(), String::from),
+        skip_crds: table.skip_crds,
+        open_values: table.open_values.iter().map(String::from).collect(),
     }
 }
 
@@ -231,7 +235,7 @@ fn offer(_: &str, t: &Table, span: Span) -> Offer {
         })
         .collect();
     let credential = t.table("credential").map(|t| CredentialDef {
-        source: owned(t, "source").unwrap_or_else(|| "store".into()),
+        source: t.text("source").and_then(CredentialSource::of).unwrap_or_default(),
         secret: owned(t, "secret").unwrap_or_else(|| "${release}-${claim.role}".into()),
         keys: text_map(t.table("keys")),
         text: text_map(t.table("text")),
@@ -288,7 +292,7 @@ fn pod(t: &Table) -> Pod {
         identity: owned(t, "identity"),
         volumes: t.table("volumes").and_then(|v| Some((owned(v, "list")?, owned(v, "mounts")?))),
         selector: text_map(t.table("selector")),
-        default: t.table("default").cloned().unwrap_or_default(),
+        default: t.table("default").map(read).unwrap_or_default(),
     }
 }
 
@@ -298,16 +302,6 @@ fn scrape(_: &str, t: &Table, _: Span) -> Scrape {
         path: owned(t, "path").unwrap_or_else(|| "/metrics".into()),
         interval: owned(t, "interval").unwrap_or_else(|| "30s".into()),
         selector: text_map(t.table("selector")),
-    }
-}
-
-/// Reads an alert; also the one that a user writes.
-pub fn alert(t: &Table) -> Alert {
-    Alert {
-        expr: owned(t, "expr").unwrap_or_default(),
-        for_: owned(t, "for").unwrap_or_else(|| "5m".into()),
-        severity: owned(t, "severity").unwrap_or_else(|| "warning".into()),
-        summary: owned(t, "summary").unwrap_or_default(),
     }
 }
 

@@ -11,7 +11,6 @@ use super::{Context, Findings, Made, walk};
 use crate::catalog;
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::parse::node::Lookup;
 use crate::parse::text::{split_image, whole_image};
 use crate::resolve::Instance;
 
@@ -115,7 +114,7 @@ fn image_home(image: &str) -> Option<&'static ImageHome> {
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
     let mut images = walk::image_options(instance);
-    if let Some(values) = instance.table.node("values") {
+    if let Some(values) = &instance.said.values {
         walk::strings(values, "", "", &mut |key, _, text, span| {
             // Charts write an image as one string, or its name as `repository` beside `registry` and `tag`.
             if matches!(key, "image" | "repository") && !text.contains("://") {

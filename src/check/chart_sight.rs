@@ -80,7 +80,13 @@ fn refused(
     let message =
         format!("chart `{}` {} cannot be rendered with these values: {}", chart.name, chart.version, error.message);
     let at = match error.value.is_empty() {
-        true => instance.table.get("values").map_or(instance.span, |entry| entry.key),
+        true => {
+            if instance.said.places.has("values") {
+                instance.said.places.key_of("values")
+            } else {
+                instance.span
+            }
+        }
         false => closest(context, instance, &shown(&error.value)),
     };
     let diagnostic = Diagnostic::error(&CHART_REFUSED, message).at(at, "").note(format!("in {place}"));

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::{Context, Findings, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::parse::node::Lookup;
 use crate::parse::text::{floating, is_moving, split_image};
 use crate::resolve::Instance;
 
@@ -34,7 +33,7 @@ fn report(image: &str, why: &str) -> Diagnostic {
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
     let mut images = walk::image_options(instance);
-    if let Some(values) = instance.table.node("values") {
+    if let Some(values) = &instance.said.values {
         walk::strings(values, "", "", &mut |key, above, text, span| match key {
             "image"
                 // Many charts keep the tag beside: `image = "x"` alone says nothing of it.

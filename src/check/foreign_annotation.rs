@@ -4,7 +4,6 @@ use super::{Context, Findings, Made, at_key};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::resolve::Instance;
 
 code!(
@@ -80,6 +79,5 @@ fn controller(context: &Context<'_>, made: &Made<'_>, class: &str) -> Option<&'s
 }
 
 fn class_of(instance: &Instance) -> Option<String> {
-    let default = || instance.definition.options.get("class").and_then(|def| def.default.as_ref()?.as_str());
-    instance.table.text("class").or_else(default).map(String::from)
+    instance.option("class").and_then(crate::parse::Node::as_str).map(String::from)
 }

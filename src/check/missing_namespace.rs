@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Context, Findings, at_object};
 use crate::code;
 use crate::diag::{Diagnostic, near, quoted_list};
-use crate::parse::node::Lookup;
 use crate::resolve::Engine;
 
 code!(
@@ -58,14 +57,10 @@ fn known<'a>(context: &Context<'a>) -> BTreeSet<(&'a str, &'a str)> {
     for target in &context.platform.targets {
         let cluster = target.cluster.as_str();
         known.extend(target.instances.values().map(|i| (cluster, i.namespace.as_str())));
-        let settings = target.table.table("namespaces").into_iter().flatten();
-        known.extend(
-            settings
-                .filter(|(_, e)| e.node.as_table().and_then(|t| t.flag("existing")) == Some(true))
-                .map(|(name, _)| (cluster, &**name)),
-        );
+        let existing = target.settings.namespaces.iter().filter(|(_, namespace)| namespace.existing);
+        known.extend(existing.map(|(name, _)| (cluster, name.as_str())));
         let engine = match context.platform.engine {
-            Engine::ArgoCd => target.table.table("argocd").and_then(|t| t.text("namespace")).unwrap_or("argocd"),
+            Engine::ArgoCd => target.settings.argocd.namespace.as_deref().unwrap_or("argocd"),
             Engine::Flux => "flux-system",
         };
         known.insert((cluster, engine));

@@ -26,20 +26,13 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     // What was reported where the user wrote it is not reported again where it ended up.
     let mut reported: BTreeSet<&str> = BTreeSet::new();
     for (index, target) in context.platform.targets.iter().enumerate() {
-        for (table, entry) in &target.table {
-            let members = entry.node.as_table().filter(|_| matches!(&**table, "components" | "jobs"));
-            let mut look = |component: &str, node| {
-                walk::strings(node, "", table, &mut |key, above, text, span| {
-                    if let Some(what) = secret(key, above, text) {
-                        reported.insert(text);
-                        findings.component(index, component, in_text(key, what, span));
-                    }
-                });
-            };
-            match members {
-                Some(members) => members.iter().for_each(|(name, entry)| look(name, &entry.node)),
-                None => look("", &entry.node),
-            }
+        for (table, component, node) in target.written() {
+            walk::strings(node, "", table, &mut |key, above, text, span| {
+                if let Some(what) = secret(key, above, text) {
+                    reported.insert(text);
+                    findings.component(index, component, in_text(key, what, span));
+                }
+            });
         }
     }
     let mut clean = Clean::default();

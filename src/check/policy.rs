@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::settings::Text;
+use crate::settings::policy::{Allow, PolicyLevel};
 use globset::{Glob, GlobMatcher};
 
 use super::{CODES, Finding, UNUSED_EXCEPTION};
 use crate::diag::codes::renamed;
 use crate::diag::{Diagnostic, Level, Span, near, quoted_list};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
+use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::{Platform, Target, UNKNOWN_NAME};
 
 /// An exception of the user's.
@@ -62,39 +63,39 @@ fn excuses(exception: &Exception<'_>, finding: &Finding) -> bool {
 
 /// Gives a finding the level that the target's `[policy]` has for it; `None` when it is off.
 fn levelled(target: &Target, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
-    match target.table.table("policy").and_then(|policy| policy.text(diagnostic.code.slug)) {
-        Some("off") => return None,
-        Some("warn") => diagnostic.level = Level::Warning,
-        Some("error") => diagnostic.level = Level::Error,
-        _ => {}
+    match target.settings.policy.levels.get(diagnostic.code.slug) {
+        Some(PolicyLevel::Off) => return None,
+        Some(PolicyLevel::Warn) => diagnostic.level = Level::Warning,
+        Some(PolicyLevel::Error) => diagnostic.level = Level::Error,
+        None => {}
     }
     Some(diagnostic)
 }
 
 fn exceptions<'a>(target: &'a Target, found: &mut Vec<Diagnostic>) -> Vec<Exception<'a>> {
-    let nodes =
-        target.table.table("policy").and_then(|policy| policy.node("allow")).and_then(Node::as_list).unwrap_or(&[]);
-    nodes.iter().filter_map(|node| exception(node, found)).collect()
+    target.settings.policy.allow.iter().filter_map(|allow| exception(allow, found)).collect()
 }
 
-fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exception<'a>> {
-    let table = node.as_table()?;
-    for (key, example) in [
-        ("rule", "rule = \"bare-pod\""),
-        ("resource", "resource = \"trino\""),
-        ("reason", "reason = \"why this is right here\""),
+fn exception<'a>(allow: &'a Allow, found: &mut Vec<Diagnostic>) -> Option<Exception<'a>> {
+    let said = |text: &'a Option<Text>| text.as_ref().filter(|text| !text.trim().is_empty());
+    let (rule, resource, reason) = (said(&allow.rule), said(&allow.resource), said(&allow.reason));
+    for (key, given, example) in [
+        ("rule", rule, "rule = \"bare-pod\""),
+        ("resource", resource, "resource = \"trino\""),
+        ("reason", reason, "reason = \"why this is right here\""),
     ] {
-        if table.text(key).is_none_or(|text| text.trim().is_empty()) {
+        if given.is_none() {
             let message = format!("an exception needs a `{key}`");
-            found.push(Diagnostic::error(&MISSING_KEY, message).at(node.span, "").help(format!("add `{example}`")));
+            found.push(
+                Diagnostic::error(&MISSING_KEY, message).at(allow.places.at, "").help(format!("add `{example}`")),
+            );
             return None;
         }
     }
-    let (rule, written) = (table.text("rule")?, table.text("resource")?);
+    let (rule, written) = (rule?, resource?);
     let slugs = || CODES.iter().map(|code| code.slug);
-    if !slugs().any(|slug| slug == rule) {
-        let diagnostic =
-            Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(table.node("rule")?.span, "");
+    if !slugs().any(|slug| *rule == slug) {
+        let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(rule.at, "");
         let near = near(rule, slugs());
         found.push(if let Some(today) = renamed(rule).filter(|today| slugs().any(|slug| slug == *today)) {
             diagnostic.help(format!("`{rule}` is called `{today}` now"))
@@ -105,12 +106,8 @@ fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exceptio
         });
         return None;
     }
-    if let Some(until) = table.node("until")
-        && !until.as_str().is_some_and(is_date)
-    {
-        found.push(
-            Diagnostic::error(&INVALID_VALUE, "`until` takes a date such as `\"2027-01-31\"`").at(until.span, ""),
-        );
+    if let Some(until) = allow.until.as_ref().filter(|until| !is_date(until)) {
+        found.push(Diagnostic::error(&INVALID_VALUE, "`until` takes a date such as `\"2027-01-31\"`").at(until.at, ""));
         return None;
     }
     match Glob::new(written) {
@@ -118,12 +115,12 @@ fn exception<'a>(node: &'a Node, found: &mut Vec<Diagnostic>) -> Option<Exceptio
             rule,
             resource: glob.compile_matcher(),
             written,
-            until: table.text("until"),
-            span: node.span,
+            until: allow.until.as_deref(),
+            span: allow.places.at,
         }),
         Err(error) => {
             let message = format!("`{written}` is not a pattern: {}", error.kind());
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(table.node("resource")?.span, ""));
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(written.at, ""));
             None
         }
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use globset::Glob;
-
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::Diagnostic;
@@ -11,10 +9,8 @@ use crate::lower::charts::Sight;
 use crate::lower::rendered;
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
-use crate::parse::Node;
-use crate::parse::node::Lookup;
 use crate::resolve::Engine;
-use crate::resolve::instances::named;
+use crate::settings::Text;
 
 code!(
     PROJECT_KIND,
@@ -32,14 +28,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
     for made in context.made() {
         let Some(instance) = made.instance.filter(|_| !rendered::is_wanted(made.target)) else { continue };
-        let member = |table: &crate::parse::Table| {
-            let patterns = table.texts("members");
-            patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(made.name)))
-        };
-        let projects = named(&made.target.table, "projects");
-        let Some((project, table)) = projects.into_iter().find(|(_, table)| member(table)) else { continue };
-        let Some(allow) = table.node("allow") else { continue };
-        let written: BTreeSet<&str> = allow.as_list().into_iter().flatten().filter_map(Node::as_str).collect();
+        let Some((project, settings)) = made.target.project(made.name) else { continue };
+        let Some(allow) = &settings.allow else { continue };
+        let written: BTreeSet<&str> = allow.iter().map(Text::as_str).collect();
         let mut missing: BTreeSet<String> = BTreeSet::new();
         for inflation in context.manifests.targets[made.index].charts.iter().filter(|i| i.component == made.name) {
             let Sight::Inflated(inflated) = &inflation.sight else { continue };
@@ -68,7 +59,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             );
             let quoted: Vec<String> = missing.iter().map(|kind| format!("\"{kind}\"")).collect();
             let diagnostic = Diagnostic::error(&PROJECT_KIND, message)
-                .at(allow.span, "")
+                .at(settings.places.value_of("allow"), "")
                 .at(instance.span, "its chart")
                 .help(format!("add {} to `allow`", quoted.join(", ")));
             findings.component(made.index, made.name, diagnostic);

@@ -166,8 +166,8 @@ fn fetched(command: &str) -> Option<&'static str> {
 /// Returns where the user wrote a text, when it is the user's.
 fn written(instance: &Instance, text: &str) -> Option<Span> {
     let mut place = None;
-    for (_, entry) in &instance.table {
-        walk::strings(&entry.node, "", "", &mut |_, _, string, span| {
+    for node in instance.written() {
+        walk::strings(node, "", "", &mut |_, _, string, span| {
             if string.trim() == text.trim() {
                 place.get_or_insert(span);
             }

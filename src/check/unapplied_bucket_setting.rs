@@ -21,12 +21,13 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     for (index, target) in context.platform.targets.iter().enumerate() {
         let outside = target.buckets.values().filter(|bucket| target.external.contains_key(bucket.store.as_str()));
         for bucket in outside {
-            for (key, entry) in SETTINGS.iter().filter_map(|key| Some((key, bucket.table.get(*key)?))) {
+            let places = &bucket.settings.places;
+            for key in SETTINGS.iter().filter(|key| places.has(key)) {
                 let message = format!(
                     "bucket `{}`: nobody applies `{key}`, because `{}` lies outside of the platform",
                     bucket.name, bucket.store
                 );
-                let diagnostic = Diagnostic::warning(&UNAPPLIED_BUCKET_SETTING, message).at(entry.key, "");
+                let diagnostic = Diagnostic::warning(&UNAPPLIED_BUCKET_SETTING, message).at(places.key_of(key), "");
                 let help = format!("remove it, and set the rule where bucket `{}` is made", bucket.bucket);
                 findings.component(index, &bucket.store, diagnostic.help(help));
             }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::{Diagnostic, near, quoted_list};
-use crate::parse::node::Lookup;
 
 code!(
     UNKNOWN_ISSUER,
@@ -36,15 +35,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         let used: BTreeSet<&str> =
             target.instances.values().flat_map(|i| i.hosts.values()).map(|p| p.edge.as_str()).collect();
         for edge in target.edges.values().filter(|edge| used.contains(edge.name.as_str())) {
-            let Some(issuer) = edge.issuer.as_deref().filter(|issuer| !issuers.contains(issuer)) else { continue };
-            let node = target
-                .table
-                .table("edges")
-                .and_then(|t| t.table(&edge.name))
-                .and_then(|t| t.table("tls"))
-                .and_then(|t| t.node("issuer"));
+            let Some(issuer) = edge.issuer.as_ref().filter(|issuer| !issuers.contains(issuer.as_str())) else {
+                continue;
+            };
             let message = format!("edge `{}` names issuer `{issuer}`, and there is no such ClusterIssuer", edge.name);
-            let diagnostic = Diagnostic::error(&UNKNOWN_ISSUER, message).at(node.map_or(edge.span, |n| n.span), "");
+            let diagnostic = Diagnostic::error(&UNKNOWN_ISSUER, message).at(issuer.at, "");
             let near = near(issuer, issuers.iter().copied());
             let diagnostic = match (near.is_empty(), issuers.is_empty()) {
                 (false, _) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),

@@ -10,8 +10,7 @@ use crate::chart::{self, ChartFacts, Problem};
 use crate::code;
 use crate::diag::{Diagnostic, Level, Sources, Span, quoted_list};
 use crate::lower::charts::Sight;
-use crate::lower::{nodes, values::split_path};
-use crate::parse::node::Lookup;
+use crate::lower::values::split_path;
 use crate::parse::shape::with_article;
 use crate::resolve::Instance;
 
@@ -96,7 +95,8 @@ pub(super) fn reported(instance: &Instance, values: &crate::manifest::value::Val
 
 /// Returns the place of the user's own values, when there are any.
 fn own_values(instance: &Instance) -> Option<Span> {
-    ["values", "values_files"].iter().find_map(|key| instance.table.get(*key)).map(|entry| entry.key)
+    let places = &instance.said.places;
+    ["values", "values_files"].into_iter().find(|key| places.has(key)).map(|key| places.key_of(key))
 }
 
 /// Who wrote a value.
@@ -109,11 +109,10 @@ pub enum Where {
 /// Finds where a value was written: platform.toml, a values file, the component's template, or the component as a whole.
 /// The places are those of the key and of the value.
 pub fn find(sources: &Sources, instance: &Instance, path: &[String]) -> ((Span, Span), Where) {
-    if let Some(places) = instance.table.table("values").and_then(|table| walk::written(table, path)) {
+    if let Some(places) = instance.said.values.as_ref().and_then(|node| walk::written(node.as_table()?, path)) {
         return (places, Where::User);
     }
-    for node in nodes(&instance.table, "values_files") {
-        let Some(file) = node.as_str() else { continue };
+    for file in &instance.said.values_files {
         let Some(source) = sources.find(file.trim_start_matches("./")) else { continue };
         if let Some((start, end)) = walk::yaml_line(sources.text(source), path) {
             let span = Span::new(source, start, end);

@@ -6,7 +6,6 @@ use super::{Clean, Context, Findings, at_key};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::images::{self, Way};
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::parse::{Kind, Node, Table};
 use crate::resolve::Instance;
 
@@ -138,7 +137,7 @@ pub fn images(
 /// Returns the images that a component's options name, with their places.
 pub fn image_options(instance: &Instance) -> BTreeMap<String, Span> {
     let options = instance.definition.options.iter().filter(|(_, def)| def.kind == "image");
-    let nodes = options.filter_map(|(name, _)| instance.table.node(name));
+    let nodes = options.filter_map(|(name, _)| instance.arg(name));
     nodes.filter_map(|node| Some((node.as_str()?.to_string(), node.span))).collect()
 }
 

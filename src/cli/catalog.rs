@@ -91,7 +91,7 @@ fn sorted(catalogue: &Catalogue) -> Vec<&Component> {
 }
 
 fn tier(component: &Component) -> String {
-    format!("{:?}", component.tier).to_lowercase()
+    component.tier.name().into()
 }
 
 fn chart(component: &Component) -> String {

@@ -195,7 +195,7 @@ impl Charts {
         };
         let mut used: Vec<Used> = Vec::new();
         for instance in platform.targets.iter().flat_map(|target| target.instances.values()) {
-            let span = ["version", "chart"].into_iter().find(|key| instance.table.contains_key(*key));
+            let span = ["version", "chart"].into_iter().find(|key| instance.said.places.has(key));
             let span = span.map_or(instance.span, |key| instance.at(key));
             for chart in instance.chart.iter().chain(&instance.crds) {
                 match used.iter_mut().find(|other| key(&other.chart) == key(chart)) {

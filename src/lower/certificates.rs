@@ -12,7 +12,7 @@ use crate::resolve::{Edge, Instance, Published};
 /// Returns the Secret that holds the certificate of a route.
 pub fn tls_secret(name: &str, edge: &Edge) -> String {
     match &edge.secret {
-        Some(secret) => secret.clone(),
+        Some(secret) => secret.to_string(),
         None if edge.wildcard => format!("wildcard-{}-tls", edge.name),
         None => format!("{name}-tls"),
     }
@@ -63,10 +63,10 @@ fn wildcard_names(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Vec<String>> {
     let target = lowering.target;
-    let domain = &target.ground.domain;
+    let domain = &target.ground().domain;
     // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
-    for host in published.names.iter().filter(|h| *h != domain) {
-        if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
+    for host in published.names.iter().filter(|h| *domain != h.as_str()) {
+        if host.split_once('.').is_none_or(|(_, rest)| *domain != rest) {
             let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
             let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
@@ -81,5 +81,5 @@ fn wildcard_names(
         .map(|(name, endpoint, _)| (name, endpoint))
         .collect();
     routes.sort_unstable();
-    (routes.first() == Some(&(&instance.name, endpoint))).then(|| vec![format!("*.{domain}"), domain.clone()])
+    (routes.first() == Some(&(&instance.name, endpoint))).then(|| vec![format!("*.{domain}"), domain.to_string()])
 }

@@ -17,6 +17,7 @@ use crate::helm::render::Compiled;
 use crate::lock::{Lock, Locked};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
+use crate::settings::Text;
 use crate::world::charts::Digest;
 use crate::world::{ReadError, World};
 
@@ -74,7 +75,7 @@ impl<'w> Charts<'w> {
 
     /// Inflates all charts of a target.
     pub fn target(&self, lowering: &Lowering<'_>, out: &TargetManifests) -> Vec<Inflation> {
-        let ground = &lowering.target.ground;
+        let ground = &lowering.target.ground();
         let mut jobs: Vec<(String, Portion, Job)> = Vec::new();
         let apis = match self.lock {
             Some(_) => Arc::new(served(lowering)),
@@ -87,7 +88,7 @@ impl<'w> Charts<'w> {
                 values,
                 release,
                 namespace: instance.namespace.clone(),
-                kubernetes: ground.kubernetes.clone(),
+                kubernetes: ground.kubernetes.to_string(),
                 apis: apis.clone(),
             };
             if let Some(chart) = &instance.crds {
@@ -191,7 +192,7 @@ fn reason(error: &ReadError) -> String {
 fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
     let mut served = BTreeSet::new();
     let minor = |text: &str| -> Option<u32> { text.split('.').nth(1)?.parse().ok() };
-    let here = minor(&lowering.target.ground.kubernetes);
+    let here = minor(&lowering.target.ground().kubernetes);
     for kind in kinds::all() {
         let Some((first, last)) = kind.kubernetes else { continue };
         let within =
@@ -203,15 +204,15 @@ fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
     }
     let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
     let instances = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
-    let brought = instances.flat_map(|instance| instance.apis.iter());
-    for api in brought.chain(&lowering.target.ground.apis) {
+    let brought = instances.flat_map(|instance| instance.apis.iter().map(String::as_str));
+    for api in brought.chain(lowering.target.ground().apis.iter().map(Text::as_str)) {
         let known = kinds::all()
             .filter(|kind| kind.kubernetes.is_none() && kinds::brings(api, kinds::group(kind.api_version), kind.kind));
         for kind in known {
             served.insert(kind.api_version.to_owned());
             served.insert(format!("{}/{}", kind.api_version, kind.kind));
         }
-        served.insert(api.clone());
+        served.insert(api.to_string());
     }
     served
 }

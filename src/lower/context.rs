@@ -75,12 +75,9 @@ impl Shared {
     /// Builds it once per target.
     pub fn new(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Self {
         let target = lowering.target;
-        let ground = &target.ground;
-        let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
-        let mut table = |key: &str| match target.table.get(key) {
-            Some(entry) => late.fill_node(&entry.node, found),
-            None => Value::Map(Map::default()),
-        };
+        let ground = &target.ground();
+        let _late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
+        let table = |key: &str| target.seen.get(key).cloned().unwrap_or_else(|| Value::Map(Map::default()));
         let platform = object([
             ("name", Value::from(ground.name.as_str())),
             ("domain", Value::from(ground.domain.as_str())),
@@ -89,7 +86,7 @@ impl Shared {
             ("cloud", Value::from(ground.cloud.as_str())),
         ]);
         let named = |name: &str| object([("name", Value::from(name))]);
-        let git = &lowering.platform.git;
+        let git = &target.settings.git;
         let git = object([
             ("url", Value::from(git.url.as_str())),
             ("branch", Value::from(git.branch.as_str())),
@@ -132,8 +129,9 @@ fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
     }
     let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
     // The convention for items is filled in once per secret, not here.
-    let settings = lowering.target.table.table("secrets").into_iter().flatten().filter(|(key, _)| &***key != "key");
-    let mut map: Map = settings.map(|(key, entry)| (key.clone(), late.fill_node(&entry.node, found))).collect();
+    let Some(Value::Map(settings)) = lowering.target.seen.get("secrets") else { return Value::Null };
+    let mut map = settings.clone();
+    map.shift_remove("key");
     let server = match &store.component {
         None => map.get("at").cloned().unwrap_or_default(),
         Some(component) => {
@@ -262,7 +260,7 @@ pub fn of(
 fn options(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
     let mut map = Map::default();
     for (name, def) in &instance.definition.options {
-        let node = instance.table.node(name);
+        let node = instance.arg(name);
         let empty = node.filter(|node| node.as_str().is_some_and(|text| text.trim().is_empty()));
         if def.required && (node.is_none() || empty.is_some()) {
             let example = example(def);
@@ -458,8 +456,7 @@ fn claims(lowering: &Lowering<'_>, instance: &Instance) -> Value {
 /// Returns the buckets that a store has to make.
 fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let claims = lowering.target.claims.get(&instance.name).and_then(|c| c.get(BUCKET));
-    let own =
-        lowering.target.buckets.values().filter(|b| b.store == instance.name && !b.table.contains_key("external"));
+    let own = lowering.target.buckets.values().filter(|b| b.store == instance.name && b.settings.external.is_none());
     let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for claim in claims.into_iter().flatten() {
         for bucket in &claim.buckets {
@@ -468,16 +465,17 @@ fn buckets(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     }
     let list = own.map(|bucket| {
         let roles = roles.get(bucket.name.as_str()).into_iter().flatten().map(|role| Value::from(*role)).collect();
-        let setting = |key: &str| bucket.table.node(key).map_or(Value::Null, Node::to_value);
+        let settings = &bucket.settings;
+        let number = |number: Option<i64>| number.map_or(Value::Null, Value::from);
         object([
             ("name", Value::from(bucket.name.as_str())),
             ("bucket", Value::from(bucket.bucket.as_str())),
             ("namespace", Value::from(bucket.namespace.as_deref().unwrap_or(&instance.namespace))),
-            ("versioned", Value::Bool(bucket.table.flag("versioned").unwrap_or(false))),
-            ("expire_days", setting("expire_days")),
-            ("noncurrent_expire_days", setting("noncurrent_expire_days")),
-            ("max_size", setting("max_size")),
-            ("max_objects", setting("max_objects")),
+            ("versioned", Value::Bool(settings.versioned.unwrap_or(false))),
+            ("expire_days", number(settings.expire_days)),
+            ("noncurrent_expire_days", number(settings.noncurrent_expire_days)),
+            ("max_size", settings.max_size.as_ref().map_or(Value::Null, Value::from)),
+            ("max_objects", number(settings.max_objects)),
             ("roles", Value::List(roles)),
         ])
     });

@@ -10,7 +10,7 @@ use super::{Lowering, TargetManifests, made};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
-use crate::parse::node::Lookup;
+use crate::settings::secrets::CopyBy;
 
 /// The account, right and store through which Secrets of a namespace are read from others.
 pub fn copies(
@@ -65,13 +65,12 @@ pub fn copies(
 
 /// Says whether reflector copies Secrets instead of External Secrets.
 pub fn by_reflector(lowering: &Lowering<'_>) -> bool {
-    lowering.target.table.table("secrets").and_then(|t| t.text("copy")) == Some("reflector")
+    lowering.target.settings.secrets.copy == CopyBy::Reflector
 }
 
 /// The place where the way of copying was chosen.
 pub fn span(lowering: &Lowering<'_>) -> Span {
-    let chosen = lowering.target.table.table("secrets").and_then(|t| t.get("copy"));
-    chosen.map_or(lowering.target.store.span, |entry| entry.node.span)
+    lowering.target.settings.secrets.places.value_of("copy")
 }
 
 /// Lets reflector copy Secrets: what lakegen makes says so itself, people are told for what they keep, and what an operator

@@ -6,8 +6,8 @@
 use super::{Lowering, Unit};
 use crate::catalog::Stage;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::resolve::Instance;
+use crate::settings::component::When;
 
 /// Kinds whose creation starts something, as (group, kind).
 const RUNS: &[(&str, &str)] = &[
@@ -22,7 +22,7 @@ pub const RUN: &str = "${run.name}";
 
 /// Says whether a job only starts when somebody asks.
 pub fn is_on_demand(instance: &Instance) -> bool {
-    instance.job && instance.table.text("when") == Some("demand")
+    instance.words.when == Some(When::Demand)
 }
 
 /// Sets the objects that start a job apart from those that its runs share.

@@ -38,7 +38,7 @@ impl Lowering<'_> {
         };
         label("app.kubernetes.io/managed-by", "lakegen");
         label("app.kubernetes.io/part-of", &self.platform.name);
-        for (key, text) in &self.target.ground.labels {
+        for (key, text) in &self.target.ground().labels {
             label(key, text);
         }
         if protect {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{OTHER_ENGINE, UNSUPPORTED};
 use crate::diag::{Diagnostic, Span};
-use crate::parse::node::Lookup;
-use crate::parse::{MISSING_KEY, Node};
-use crate::resolve::instances::named;
+use crate::parse::MISSING_KEY;
 use crate::resolve::{Engine, Instance, Platform, Target};
+use crate::settings::Text;
+use crate::settings::engines::NotifyKind;
 
 /// Reports words of the other engine.
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
@@ -26,22 +26,24 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
 }
 
 fn on_argocd(target: &Target, all: &mut Vec<Diagnostic>) {
-    let Some(entry) = target.table.get("flux") else { return };
-    let table = entry.node.as_table();
+    let places = &target.settings.flux.places;
+    if places.key == Span::default() {
+        return;
+    }
     let mut refused = false;
     for (key, why) in [
         ("substitute", "Argo CD replaces nothing in the cluster: `${…}` would stay as it is"),
         ("decrypt", "Argo CD decrypts nothing: encrypted files would be applied as they are"),
     ] {
-        if let Some(inner) = table.and_then(|t| t.get(key)) {
+        if places.has(key) {
             refused = true;
             let message = format!("`flux.{key}` is for Flux, and the engine is Argo CD");
-            all.push(Diagnostic::error(&OTHER_ENGINE, message).at(inner.key, "").note(why));
+            all.push(Diagnostic::error(&OTHER_ENGINE, message).at(places.key_of(key), "").note(why));
         }
     }
     if !refused {
         let message = "`[flux]` is for Flux, and the engine is Argo CD: it is passed over";
-        all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(entry.key, ""));
+        all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(places.key, ""));
     }
 }
 
@@ -50,10 +52,12 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
         let message = format!("{what} for Argo CD, and the engine is Flux: passed over here");
         Diagnostic::warning(&OTHER_ENGINE, message).at(at, "")
     };
-    for (key, what) in [("argocd", "`[argocd]` is"), ("projects", "`[projects]` are")] {
-        if let Some(entry) = target.table.get(key).filter(|e| !e.node.to_value().is_empty()) {
-            all.push(warn(entry.key, what));
-        }
+    let settings = &target.settings;
+    if settings.argocd.places.any() {
+        all.push(warn(settings.argocd.places.key, "`[argocd]` is"));
+    }
+    if let Some(project) = settings.projects.values().min_by_key(|project| project.places.key) {
+        all.push(warn(project.places.key, "`[projects]` are"));
     }
     for instance in target.instances.values() {
         if instance.definition.name == "argocd" {
@@ -69,39 +73,36 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
             let message =
                 "this path can mean several fields, and Flux ignores fields by JSON pointer: passed over here";
             let help = "name each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
-            all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.span, "").help(help));
+            all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.at, "").help(help));
         }
-        let options = instance.table.table("sync").and_then(|t| t.get("options"));
-        if let Some(entry) = options {
-            all.push(warn(entry.key, "`sync.options` are"));
+        if instance.said.sync.options.is_some() {
+            all.push(warn(instance.said.sync.places.key_of("options"), "`sync.options` are"));
         }
     }
-    for (name, table) in named(&target.table, "notify") {
-        if let Some(entry) = table.get("kind").filter(|e| e.node.as_str() == Some("email")) {
+    for (name, notify) in &settings.notify {
+        if notify.kind == NotifyKind::Email {
             let message = format!("Flux sends no mail, and `notify.{name}` asks for it");
             all.push(
                 Diagnostic::error(&UNSUPPORTED, message)
-                    .at(entry.node.span, "")
+                    .at(notify.places.value_of("kind"), "")
                     .help("take `slack`, `teams`, `github` or a `webhook` that sends the mail"),
             );
         }
     }
-    if let Some(entry) = target.table.table("flux").and_then(|t| t.get("webhook"))
-        && let Some(webhook) = entry.node.as_table()
-        && !webhook.contains_key("secret")
-        && !webhook.contains_key("existing")
+    if let Some(webhook) = &settings.flux.webhook
+        && webhook.secret.is_none()
+        && webhook.existing.is_none()
     {
         all.push(
             Diagnostic::error(&MISSING_KEY, "a webhook needs a token that its sender knows too")
-                .at(entry.key, "")
+                .at(webhook.places.key, "")
                 .help("add `secret = \"<item>#<property>\"`, or `existing = \"<Secret>\"`"),
         );
     }
 }
 
 /// Returns the jq paths of a component's `sync.ignore` that are no pointers.
-fn unsaid(instance: &Instance) -> impl Iterator<Item = &Node> {
-    let rules = instance.table.table("sync").and_then(|t| t.node("ignore")).and_then(Node::as_list);
-    let paths = rules.into_iter().flatten().filter_map(|rule| rule.as_table()?.node("jq")?.as_list()).flatten();
-    paths.filter(|path| path.as_str().is_some_and(|text| super::pointer::of_jq(text).is_none()))
+fn unsaid(instance: &Instance) -> impl Iterator<Item = &Text> {
+    let rules = instance.said.sync.ignore.iter().flatten();
+    rules.flat_map(|rule| &rule.jq).filter(|path| super::pointer::of_jq(path).is_none())
 }

@@ -12,19 +12,18 @@ use super::{Lowered, Lowering, TargetManifests, Unit, made};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, MISSING_KEY, Table};
+use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::scope::Late;
-use crate::resolve::{Instance, Target};
+use crate::resolve::{External, Instance, Target};
 
 /// Name of the unit.
 pub const UNIT: &str = "externals";
 
 /// Returns the externals that want a Service: name, namespace, and where that was written.
 pub fn services(target: &Target) -> impl Iterator<Item = (&str, &str, Span)> {
-    target.external.iter().filter_map(|(name, table)| {
-        let node = table.node("service")?;
-        Some((name.as_str(), node.as_str()?, node.span))
+    target.external.iter().filter_map(|(name, external)| {
+        let namespace = external.words.service.as_ref()?;
+        Some((name.as_str(), namespace.as_str(), namespace.at))
     })
 }
 
@@ -52,8 +51,8 @@ pub fn claims(target: &Target, instance: &Instance) -> Vec<String> {
 pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
     let mut unit = Unit::default();
     for (name, namespace, span) in services(lowering.target) {
-        let table = &lowering.target.external[name];
-        let Some(node) = table.node("host") else {
+        let external = &lowering.target.external[name];
+        let Some(node) = external.fields.get("host").map(|entry| &entry.node) else {
             let message = format!("external `{name}` has no `host` that a Service could stand for");
             found.push(
                 Diagnostic::error(&MISSING_KEY, message)
@@ -65,7 +64,7 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
         let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
         let host = late.fill(node.as_str().unwrap_or_default(), node.span, found).plain().unwrap_or_default();
         let objects = match host.parse::<IpAddr>() {
-            Ok(address) => address_service(lowering, name, namespace, address, table, span, found),
+            Ok(address) => address_service(lowering, name, namespace, address, external, span, found),
             Err(_) => vec![made(
                 "v1",
                 "Service",
@@ -88,17 +87,17 @@ fn address_service(
     name: &str,
     namespace: &str,
     address: IpAddr,
-    table: &Table,
+    external: &External,
     span: Span,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Lowered> {
     // The capability's own port counts where the external says none.
     let capabilities = &lowering.platform.catalogue.capabilities;
     let usual = || {
-        let mut known = table.texts("provides").into_iter().filter_map(|c| capabilities.get(c));
+        let mut known = external.words.provides.iter().filter_map(|c| capabilities.get(c.as_str()));
         known.find_map(|c| c.fields.get("port")?.default.as_ref()?.parse().ok())
     };
-    let written = table.node("port");
+    let written = external.fields.get("port").map(|entry| &entry.node);
     let port = written.map_or_else(usual, |node| node.as_int().or_else(|| node.as_str()?.parse().ok()));
     let Some(port) = port.filter(|port| (1..=65535).contains(port)) else {
         let diagnostic = match written {

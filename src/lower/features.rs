@@ -9,17 +9,17 @@ use indexmap::IndexMap;
 use super::certificates::{certificate, tls_secret};
 use super::secrets::Own;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made, nodes};
+use super::{Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made};
 use crate::catalog::Stage;
-use crate::catalog::component::{Alert, Endpoint};
-use crate::catalog::read::alert;
+use crate::catalog::component::Endpoint;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
-use crate::parse::node::Lookup;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
 use crate::resolve::{Binding, Edge, Instance, Published};
+use crate::settings::component::AlertTable;
+use crate::settings::policy::Network;
 
 /// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
@@ -295,28 +295,26 @@ fn rules(
     late: &Late<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
-    let mut alerts: IndexMap<String, (Alert, crate::diag::Span)> = instance
+    let mut alerts: IndexMap<String, (AlertTable, crate::diag::Span)> = instance
         .definition
         .alerts
         .iter()
         .map(|(name, a)| (name.clone(), (a.clone(), instance.definition.span)))
         .collect();
-    for (name, entry) in instance.table.table("alerts").into_iter().flatten() {
-        if let Some(table) = entry.node.as_table() {
-            if !table.contains_key("expr") && !alerts.contains_key(&**name) {
-                found.push(
-                    Diagnostic::error(&crate::parse::MISSING_KEY, format!("alert `{name}` has no `expr`"))
-                        .at(entry.key, ""),
-                );
-            }
-            let mut own = alert(table);
-            if let Some((known, _)) = alerts.get(&**name)
-                && own.expr.is_empty()
-            {
-                own.expr.clone_from(&known.expr);
-            }
-            alerts.insert(name.to_string(), (own, entry.key));
+    for (name, own) in &instance.said.alerts {
+        let at = own.places.key;
+        if own.expr.is_empty() && !alerts.contains_key(name) {
+            found.push(
+                Diagnostic::error(&crate::parse::MISSING_KEY, format!("alert `{name}` has no `expr`")).at(at, ""),
+            );
         }
+        let mut own = own.clone();
+        if let Some((known, _)) = alerts.get(name)
+            && own.expr.is_empty()
+        {
+            own.expr.clone_from(&known.expr);
+        }
+        alerts.insert(name.clone(), (own, at));
     }
     if alerts.is_empty() {
         return None;
@@ -326,12 +324,12 @@ fn rules(
         let mut rule = Map::from_iter([
             (Arc::from("alert"), Value::from(name.as_str())),
             (Arc::from("expr"), fill(&alert.expr)),
-            (Arc::from("for"), Value::from(alert.for_.as_str())),
+            (Arc::from("for"), Value::from(&alert.r#for)),
         ]);
         rule.insert(
             "labels".into(),
             object([
-                ("severity", Value::from(alert.severity.as_str())),
+                ("severity", Value::from(alert.severity.name())),
                 ("component", Value::from(instance.name.as_str())),
             ]),
         );
@@ -352,11 +350,11 @@ fn rules(
 
 fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
     let mut objects = Vec::new();
-    for node in nodes(&instance.table, "dashboards") {
-        for (path, _, text) in node.as_str().map(|p| lowering.files.get(p)).unwrap_or_default() {
+    for written in &instance.said.dashboards {
+        for (path, _, text) in lowering.files.get(written) {
             if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
                 found.push(
-                    Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not JSON: {error}")).at(node.span, ""),
+                    Diagnostic::error(&INVALID_VALUE, format!("`{path}` is not JSON: {error}")).at(written.at, ""),
                 );
                 continue;
             }
@@ -364,7 +362,7 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
             let name =
                 format!("{}-dashboard-{}", instance.name, crate::parse::string::slug(file.trim_end_matches(".json")));
             let data = Map::from_iter([(Arc::from(file), Value::Str((*text).clone()))]);
-            let mut map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(data))], node.span);
+            let mut map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(data))], written.at);
             // The label that Grafana's sidecar looks for (kube-prometheus-stack 88.5.3, grafana.sidecar.dashboards.label).
             map.object.value_mut().set(&["metadata", "labels", "grafana_dashboard"], Value::from("1"));
             objects.push(map);
@@ -380,7 +378,9 @@ pub fn dns(lowering: &Lowering<'_>) -> BTreeMap<String, Option<String>> {
         .target
         .edges
         .iter()
-        .map(|(name, edge)| (name.as_str(), edge.address.clone().or_else(|| address(lowering, &late, edge))))
+        .map(|(name, edge)| {
+            (name.as_str(), edge.address.as_ref().map(String::from).or_else(|| address(lowering, &late, edge)))
+        })
         .collect();
     let mut hosts = BTreeMap::new();
     for published in lowering.target.instances.values().flat_map(|i| i.hosts.values()) {
@@ -399,14 +399,14 @@ fn address(lowering: &Lowering<'_>, late: &Late<'_>, edge: &Edge) -> Option<Stri
     let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
     let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     all.filter(|i| i.definition.provides.contains_key("ingress"))
-        .find(|i| text(i, "class").is_some_and(|c| c == edge.class))
+        .find(|i| text(i, "class").is_some_and(|c| edge.class == c.as_str()))
         .and_then(|i| text(i, "address"))
 }
 
 /// Makes NetworkPolicies from the bindings, where `policy.network = "bindings"` asks and the component says who else
 /// must reach it.
 pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
-    if lowering.target.table.table("policy").and_then(|p| p.text("network")) != Some("bindings") {
+    if lowering.target.settings.policy.network != Network::Bindings {
         return;
     }
     let mut consumers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::nodes;
 use crate::diag::{Diagnostic, Sources, Span};
-use crate::parse::node::Lookup;
 use crate::resolve::Platform;
 use crate::world::World;
 
@@ -25,23 +23,21 @@ impl<'a> Files<'a> {
     pub fn preload(&mut self, platform: &Platform, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
         let all = self.world.list("").unwrap_or_default();
         for target in &platform.targets {
-            if let Some(node) = target.table.table("secrets").and_then(|t| t.node("files")) {
-                for path in matching(&all, node.as_str().unwrap_or_default()) {
-                    self.load(path, node.span, sources, found);
+            if let Some(folder) = &target.settings.secrets.files {
+                for path in matching(&all, folder) {
+                    self.load(path, folder.at, sources, found);
                 }
             }
             for instance in target.instances.values() {
-                for key in ["values_files", "manifests", "dashboards"] {
-                    for node in nodes(&instance.table, key) {
-                        let Some(pattern) = node.as_str() else { continue };
-                        let paths = matching(&all, pattern);
-                        if paths.is_empty() {
-                            let message = format!("no file matches `{pattern}`");
-                            found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(node.span, ""));
-                        }
-                        for path in paths {
-                            self.load(path, node.span, sources, found);
-                        }
+                let said = &instance.said;
+                for pattern in said.values_files.iter().chain(&said.manifests).chain(&said.dashboards) {
+                    let paths = matching(&all, pattern);
+                    if paths.is_empty() {
+                        let message = format!("no file matches `{pattern}`");
+                        found.push(Diagnostic::error(&crate::parse::UNREADABLE_FILE, message).at(pattern.at, ""));
+                    }
+                    for path in paths {
+                        self.load(path, pattern.at, sources, found);
                     }
                 }
             }

@@ -8,14 +8,13 @@ use indexmap::IndexMap;
 use super::secrets::Secrets;
 use super::{Lowering, TargetManifests, Unit};
 use crate::catalog::Stage;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Table};
+use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::SecretValue;
-use crate::resolve::instances::named;
 use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Engine, NO_SECRET_STORE, Platform, Target};
+use crate::settings::engines::{Notify, NotifyKind};
 
 /// Name of the unit with the Secrets that Flux itself reads.
 pub const UNIT: &str = "flux-secrets";
@@ -89,45 +88,38 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetM
     }
     let mut wanted = Vec::new();
     let target = lowering.target;
-    let table = &target.table;
-    let at = |table: Option<&Table>, key: &str| table.and_then(|t| t.get(key)).map_or(Span::default(), |e| e.node.span);
-    if let Some(item) = &lowering.platform.git.secret {
+    let settings = &target.settings;
+    if let Some(item) = &settings.git.secret {
         let name = secret::git(lowering.platform, target);
-        let span = at(table.table("git"), "secret");
-        wanted.push((name, repository(&lowering.platform.git.url, item), "Opaque", span));
+        wanted.push((name, repository(&settings.git.url, item), "Opaque", item.at));
     }
-    for (entry, of) in named(table, "repositories") {
-        if let (Some(item), Some(url)) = (of.text("secret"), of.text("url")) {
-            let kind = if url.starts_with("oci://") { "kubernetes.io/dockerconfigjson" } else { "Opaque" };
-            let span = at(Some(of), "secret");
-            wanted.push((secret::repository(target, entry), repository(url, item), kind, span));
+    for (entry, of) in &settings.repositories {
+        if let Some(item) = of.secret.as_ref().filter(|_| !of.url.is_empty()) {
+            let kind = if of.url.starts_with("oci://") { "kubernetes.io/dockerconfigjson" } else { "Opaque" };
+            wanted.push((secret::repository(target, entry), repository(&of.url, item), kind, item.at));
         }
     }
-    for (entry, of) in named(table, "notify") {
-        if let Some(item) = of.text("secret") {
-            let span = at(Some(of), "secret");
-            wanted.push((secret::notify(target, entry), notification(of, item), "Opaque", span));
+    for (entry, of) in &settings.notify {
+        if let Some(item) = &of.secret {
+            wanted.push((secret::notify(target, entry), notification(of, item), "Opaque", item.at));
         }
     }
-    let settings = table.table("flux");
-    if let Some(webhook) = settings.and_then(|t| t.table("webhook"))
-        && let Some(item) = webhook.text("secret")
-    {
+    if let Some(item) = settings.flux.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()) {
         let entries = IndexMap::from([("token".to_string(), one(item, None))]);
-        wanted.push((secret::webhook(target), entries, "Opaque", at(Some(webhook), "secret")));
+        wanted.push((secret::webhook(target), entries, "Opaque", item.at));
     }
-    let substitutes = settings.and_then(|t| t.table("substitute"));
     let mut entries = IndexMap::new();
-    for (variable, entry) in substitutes.into_iter().flatten() {
-        if !is_variable(variable) {
+    for (variable, item) in &settings.flux.substitute {
+        if is_variable(variable) {
+            entries.insert(variable.clone(), one(item, Some(variable)));
+        } else {
             let message = format!("`{variable}` is not a name that Flux replaces: letters, digits and `_`");
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(entry.key, ""));
-        } else if let Some(item) = entry.node.as_str() {
-            entries.insert(variable.to_string(), one(item, Some(variable)));
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(item.key, ""));
         }
     }
-    if let (false, Some(entry)) = (entries.is_empty(), settings.and_then(|t| t.get("substitute"))) {
-        wanted.push((secret::substitutes(target), entries, "Opaque", entry.key));
+    if !entries.is_empty() {
+        let at = settings.flux.places.key_of("substitute");
+        wanted.push((secret::substitutes(target), entries, "Opaque", at));
     }
     let Some((_, _, _, first)) = wanted.first() else { return };
     if target.store.provider.is_empty() {
@@ -191,12 +183,11 @@ fn repository(url: &str, item: &str) -> IndexMap<String, Filled> {
 }
 
 /// Returns the keys that a Provider's Secret has (fluxcd.io/flux/components/notification/providers).
-fn notification(of: &Table, item: &str) -> IndexMap<String, Filled> {
-    let kind = of.text("kind").unwrap_or("webhook");
+fn notification(of: &Notify, item: &str) -> IndexMap<String, Filled> {
     let bare = one(item, None);
-    let (key, filled) = match (kind, of.text("url")) {
-        ("slack" | "github", _) => ("token", bare),
-        ("webhook", Some(_)) => {
+    let (key, filled) = match (of.kind, &of.url) {
+        (NotifyKind::Slack | NotifyKind::Github, _) => ("token", bare),
+        (NotifyKind::Webhook, Some(_)) => {
             let mut pieces = vec![Piece::Text("Authorization: Bearer ".into())];
             pieces.extend(bare.0);
             ("headers", Filled(pieces))
@@ -215,8 +206,7 @@ pub fn protect(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     if lowering.platform.engine != Engine::Flux {
         return;
     }
-    let table = lowering.target.table.table("flux").and_then(|t| t.table("substitute"));
-    let names: Vec<&str> = table.into_iter().flatten().map(|(name, _)| &**name).collect();
+    let names: Vec<&str> = lowering.target.settings.flux.substitute.keys().map(String::as_str).collect();
     if names.is_empty() {
         return;
     }

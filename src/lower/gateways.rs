@@ -68,8 +68,8 @@ fn published(lowering: &Lowering<'_>, edge: &Edge) -> Hosts {
         for instance in target.instances.values() {
             for published in instance.hosts.values().filter(|p| p.edge == edge.name) {
                 hosts.namespaces.insert(instance.namespace.clone());
-                let domain = &target.ground.domain;
-                hosts.names.extend(published.names.iter().map(|name| (name.clone(), domain.clone())));
+                let domain = &target.ground().domain;
+                hosts.names.extend(published.names.iter().map(|name| (name.clone(), domain.to_string())));
             }
         }
     }
@@ -106,7 +106,7 @@ fn gateway(edge: &Edge, hosts: &Hosts) -> Lowered {
     } else if edge.tls {
         for (name, host) in certificates(edge, hosts) {
             let mut https = listener(format!("https-{name}"), "HTTPS", 443, &attached);
-            let secret = edge.secret.clone().unwrap_or_else(|| format!("{}-{name}-tls", edge.gateway));
+            let secret = edge.secret.as_ref().map_or_else(|| format!("{}-{name}-tls", edge.gateway), String::from);
             https.set(&["hostname"], Value::from(host));
             let reference = object([("kind", Value::from("Secret")), ("name", Value::from(secret))]);
             https.set(

@@ -16,7 +16,6 @@ use super::{Lowered, Lowering, Unit, made};
 use crate::catalog::Stage;
 use crate::diag::Span;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
 use crate::resolve::{Credential, Instance};
 
 const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
@@ -107,8 +106,9 @@ pub fn credential(lowering: &Lowering<'_>, instance: &Instance, credential: &Cre
 
 /// Says whether passwords of the platform's store are made in the cluster.
 pub fn is_on(lowering: &Lowering<'_>) -> bool {
-    let wanted = lowering.target.table.table("secrets").and_then(|t| t.flag("generate")) == Some(true);
-    wanted && lowering.target.store.readable() && lowering.apis.contains_key("external-secrets.io")
+    lowering.target.settings.secrets.generate
+        && lowering.target.store.readable()
+        && lowering.apis.contains_key("external-secrets.io")
 }
 
 /// Makes passwords in the cluster and pushes them to an item of the store, unless it is there already.

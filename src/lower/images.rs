@@ -13,9 +13,7 @@ use crate::chart::{self, Known};
 use crate::manifest::images;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::parse::text::{split_image, whole_image};
-use crate::parse::{Kind, Table};
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Instance, Platform, Target};
@@ -41,16 +39,16 @@ pub struct Images<'a> {
 impl<'a> Images<'a> {
     /// Reads the settings of a target; `None` when there are none.
     pub fn of(target: &'a Target) -> Option<Self> {
-        let table = target.table.table("images").filter(|t| !t.is_empty())?;
-        let pairs = |key: &str| -> Vec<(&'a str, &'a str)> {
-            let table: Option<&'a Table> = table.table(key);
-            table.into_iter().flatten().filter_map(|(k, e)| Some((&**k, e.node.as_str()?))).collect()
-        };
+        let images = &target.settings.images;
+        if !images.places.any() {
+            return None;
+        }
+        let rules = images.rewrite.iter();
         let mut rewrite: Vec<(String, &str)> =
-            pairs("rewrite").into_iter().map(|(from, to)| (from.trim_end_matches('/').to_string(), to)).collect();
+            rules.map(|(from, to)| (from.trim_end_matches('/').to_string(), to.as_str())).collect();
         rewrite.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
-        let pins = pairs("pins").into_iter().map(|(name, tag)| (whole_image(name), tag)).collect();
-        let pull = table.text("pull_secret").map(|text| if is_item(text) { PULL } else { text });
+        let pins = images.pins.iter().map(|(name, tag)| (whole_image(name), tag.as_str())).collect();
+        let pull = images.pull_secret.as_deref().map(|text| if is_item(text) { PULL } else { text });
         Some(Self { rewrite, pins, pull })
     }
 
@@ -203,15 +201,15 @@ impl<'a> Images<'a> {
 /// Returns the platform as it would be without the rewrite rules and pins of `[images]`; nothing when it has none.
 pub fn without_rules(platform: &Platform) -> Option<Platform> {
     let has = |target: &Target| {
-        let table = target.table.table("images");
-        table.is_some_and(|table| ["rewrite", "pins"].iter().any(|key| table.contains_key(*key)))
+        let images = &target.settings.images;
+        !images.rewrite.is_empty() || !images.pins.is_empty()
     };
     platform.targets.iter().any(has).then(|| {
         let mut plain = platform.clone();
         for target in &mut plain.targets {
-            if let Some(Kind::Table(table)) = target.table.get_mut("images").map(|entry| &mut entry.node.kind) {
-                std::sync::Arc::make_mut(table).retain(|key, _| !matches!(&**key, "rewrite" | "pins"));
-            }
+            let images = &mut std::sync::Arc::make_mut(&mut target.settings).images;
+            images.rewrite.clear();
+            images.pins.clear();
         }
         plain
     })
@@ -228,8 +226,7 @@ fn named(secret: &str) -> Value {
 
 /// Makes the pull secret in every namespace of the target, when it comes from the store.
 pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManifests) {
-    let Some(entry) = lowering.target.table.table("images").and_then(|t| t.get("pull_secret")) else { return };
-    let Some(text) = entry.node.as_str().filter(|text| is_item(text)) else { return };
+    let Some(text) = lowering.target.settings.images.pull_secret.as_ref().filter(|text| is_item(text)) else { return };
     let (item, property) = text.split_once('#').unwrap_or((text, ".dockerconfigjson"));
     let mut unit = Unit::default();
     let namespaces: std::collections::BTreeSet<&str> =
@@ -239,7 +236,7 @@ pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut Ta
         let filled = Filled(vec![Piece::Secret { value, filters: vec![] }]);
         let entries = IndexMap::from([(".dockerconfigjson".to_string(), filled)]);
         let kind = "kubernetes.io/dockerconfigjson";
-        secrets.own(lowering, UNIT, namespace, PULL.into(), entries, kind, entry.node.span, &mut unit);
+        secrets.own(lowering, UNIT, namespace, PULL.into(), entries, kind, text.at, &mut unit);
     }
     if !unit.stages.is_empty() {
         out.units.shift_insert(0, UNIT.into(), unit);

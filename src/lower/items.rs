@@ -117,7 +117,7 @@ impl Items {
             let store = &lowering.target.store;
             let mut finding = Diagnostic::error(&SHARED_ITEM, message);
             if !(first.0.by_user && second.0.by_user) {
-                finding = finding.at(store.key_at, format!("`{}` gives both this item", store.key));
+                finding = finding.at(store.key.at, format!("`{}` gives both this item", store.key));
             }
             for (meaning, at) in [first, second] {
                 finding = finding.at(*at, format!("`{}` of {}", meaning.field, meaning.owner));

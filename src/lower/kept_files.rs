@@ -13,42 +13,42 @@ use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Table};
+use crate::parse::INVALID_VALUE;
 use crate::resolve::Engine;
+use crate::settings::secrets::Secrets as SecretSettings;
 
 /// Takes in the files, and reports what is missing or does not fit.
 pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
-    let Some(table) = lowering.target.table.table("secrets") else { return };
-    let Some(node) = table.node("files") else { return };
+    let settings = &lowering.target.settings.secrets;
+    let Some(files) = &settings.files else { return };
     let provider = lowering.target.store.provider.as_str();
     if !matches!(provider, "sealed" | "sops") {
         let message = format!("`files` is for Secrets that people keep, and they come from `{provider}` here");
         let help = "remove it, or write `provider = \"sealed\"` or `provider = \"sops\"`";
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, "").help(help));
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(files.at, "").help(help));
         return;
     }
     if provider == "sops" {
-        decryption(lowering, table, node.span, found);
+        decryption(lowering, settings, files.at, found);
     }
     let mut there: BTreeSet<(String, String)> = BTreeSet::new();
-    for (path, source, text) in lowering.files.get(node.as_str().unwrap_or_default()) {
+    for (path, source, text) in lowering.files.get(files) {
         let documents = match crate::manifest::yaml::read(text) {
             Ok(documents) => documents,
             Err(error) => {
                 let at = super::own::line_of(text, source, error.line);
                 let message = format!("`{path}` is not YAML: {}", error.message);
-                found.push(Diagnostic::error(&super::BAD_OBJECT, message).at(at, "").at(node.span, "used here"));
+                found.push(Diagnostic::error(&super::BAD_OBJECT, message).at(at, "").at(files.at, "used here"));
                 continue;
             }
         };
         for document in documents {
             let at = super::own::line_of(text, source, document.line);
-            let origin = super::Origin { file: path.into(), line: document.line, span: node.span, template: Some(at) };
+            let origin = super::Origin { file: path.into(), line: document.line, span: files.at, template: Some(at) };
             let mut lowered = Vec::new();
             take(document.value, &origin, &mut lowered, found);
             for one in lowered {
-                if let Some(id) = place(lowering, one, at, table, out, found) {
+                if let Some(id) = place(lowering, one, at, settings, out, found) {
                     there.insert(id);
                 }
             }
@@ -57,18 +57,18 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
     out.kept.retain(|id, _| !there.contains(id));
     for ((namespace, name), kept) in &out.kept {
         let who = kept.readers.first().map(|r| format!(", which `{r}` reads")).unwrap_or_default();
-        let message = format!("no file in `{}` holds Secret `{namespace}/{name}`{who}", node.as_str().unwrap_or(""));
+        let message = format!("no file in `{files}` holds Secret `{namespace}/{name}`{who}");
         let wanted = quoted_list(kept.keys.keys().map(String::as_str), "and");
         let help = "run `lakegen secrets --format commands`: it prints commands that make the missing files";
-        let missing = Diagnostic::error(&KEPT_SECRET, message).at(node.span, "");
+        let missing = Diagnostic::error(&KEPT_SECRET, message).at(files.at, "");
         found.push(missing.note(format!("its keys are {wanted}")).help(help));
     }
 }
 
 /// Reports engines that could not decrypt.
-fn decryption(lowering: &Lowering<'_>, secrets: &Table, at: Span, found: &mut Vec<Diagnostic>) {
+fn decryption(lowering: &Lowering<'_>, secrets: &SecretSettings, at: Span, found: &mut Vec<Diagnostic>) {
     let flux = lowering.platform.engine == Engine::Flux;
-    let set = lowering.target.table.table("flux").is_some_and(|t| t.contains_key("decrypt"));
+    let set = lowering.target.settings.flux.decrypt.is_some();
     let (message, help) = match (flux, set) {
         (false, _) => (
             "Argo CD cannot decrypt what SOPS encrypted",
@@ -80,7 +80,7 @@ fn decryption(lowering: &Lowering<'_>, secrets: &Table, at: Span, found: &mut Ve
         ),
         (true, true) => return,
     };
-    let at = secrets.get("provider").map_or(at, |e| e.node.span);
+    let at = if secrets.places.has("provider") { secrets.provider.at } else { at };
     found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
 }
 
@@ -89,7 +89,7 @@ fn place(
     lowering: &Lowering<'_>,
     lowered: Lowered,
     at: Span,
-    settings: &Table,
+    settings: &SecretSettings,
     out: &mut TargetManifests,
     found: &mut Vec<Diagnostic>,
 ) -> Option<(String, String)> {
@@ -138,7 +138,7 @@ fn members<'o>(object: &'o Object, path: &[&str]) -> Vec<&'o str> {
 }
 
 /// Checks that SOPS encrypted every value of a Secret, for everybody that the platform names.
-fn encrypted(object: &Object, at: Span, settings: &Table, found: &mut Vec<Diagnostic>) -> Option<()> {
+fn encrypted(object: &Object, at: Span, settings: &SecretSettings, found: &mut Vec<Diagnostic>) -> Option<()> {
     if !is_encrypted(object.value()) {
         let message = format!("Secret `{}` is not encrypted", object.name());
         let help = "encrypt it: `sops encrypt --in-place --encrypted-regex '^(data|stringData)$' <file>`";
@@ -146,11 +146,13 @@ fn encrypted(object: &Object, at: Span, settings: &Table, found: &mut Vec<Diagno
         found.push(Diagnostic::error(&KEPT_SECRET, message).hidden().at(at, "").help(help).note(note));
         return None;
     }
-    for (kind, member) in [("age", "recipient"), ("pgp", "fp"), ("kms", "arn"), ("gcp_kms", "resource_id")] {
-        let wanted = settings.table("sops").map(|t| t.texts(kind)).unwrap_or_default();
+    let members = [("age", "recipient"), ("pgp", "fp"), ("kms", "arn"), ("gcp_kms", "resource_id")];
+    for (kind, member) in members {
+        let recipients = settings.sops.recipients();
+        let wanted = recipients.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, wanted)| wanted);
         let list = object.value().at(&["sops", kind]).and_then(Value::as_list).unwrap_or(&[]);
         let has = |who: &str| list.iter().any(|r| r.get(member).and_then(Value::as_str) == Some(who));
-        for who in wanted.into_iter().filter(|who| !has(who)) {
+        for who in wanted.iter().filter(|who| !has(who)) {
             let message = format!("Secret `{}` is not encrypted for `{who}`", object.name());
             let help = "run `sops updatekeys` on the file, with that recipient in `.sops.yaml`";
             found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));

@@ -65,8 +65,6 @@ pub static CODES: &[&Code] = &[
     &TEMPLATE_ERROR,
     &TEMPLATE_LIMIT,
     &BAD_OBJECT,
-    &SECRET_IN_VALUE,
-    &UNTESTED_VERSION,
     &UNSUPPORTED,
     &OTHER_ENGINE,
     &DEPENDENCY_CYCLE,
@@ -98,22 +96,6 @@ code!(
     "the engine could not apply it",
     "kind: ConfigMap                    # no apiVersion, no name",
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings"
-);
-code!(
-    SECRET_IN_VALUE,
-    "secret-in-value",
-    "a secret stands where everybody can read it",
-    "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
-    "env.DB_URL = \"postgres://app:hunter2@db/app\"",
-    "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\""
-);
-code!(
-    UNTESTED_VERSION,
-    "untested-version",
-    "a chart version lies outside of what the component's templates know",
-    "values may have been renamed there, and Helm ignores values that a chart does not read",
-    "components.trino.version = \"2.0.0\"",
-    "components.trino.version = \"1.42.2\""
 );
 code!(
     UNSUPPORTED,
@@ -449,7 +431,7 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let labels = self.target.ground.labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str())));
+        let labels = self.target.ground().labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str())));
         let mut inputs = context.inputs(self.engine.reads(&template.name));
         inputs.push(Arc::new(Value::Map(labels.collect())));
         let made = self.memo.objects.get(&instance.name, &template.name, inputs, || {

@@ -7,8 +7,7 @@ use super::{Lowering, TargetManifests, Unit, externals, gateways, made};
 use crate::catalog::Stage;
 use crate::diag::Span;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
-use crate::parse::{Table, node::table_value};
+use crate::settings::group::Namespace;
 
 /// Name of the unit.
 pub const UNIT: &str = "namespaces";
@@ -18,8 +17,8 @@ const BUILT_IN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-
 
 /// Adds the unit with every namespace that the target's components live in.
 pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
-    let empty = Table::new();
-    let settings = lowering.target.table.table("namespaces").unwrap_or(&empty);
+    let nothing = Namespace::default();
+    let settings = &lowering.target.settings.namespaces;
     let mut namespaces: BTreeMap<&str, (Span, &str)> = BTreeMap::new();
     for instance in lowering.target.instances.values() {
         let level = instance.definition.pod_security.as_deref().unwrap_or("baseline");
@@ -38,25 +37,24 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));
     let mut unit = Unit::default();
     for (name, (span, level)) in namespaces {
-        let own = settings.table(name).unwrap_or(&empty);
-        if own.flag("existing") == Some(true) || BUILT_IN.contains(&name) || theirs(name) {
+        let own = settings.get(name).unwrap_or(&nothing);
+        if own.existing || BUILT_IN.contains(&name) || theirs(name) {
             continue;
         }
         let mut lowered = made("v1", "Namespace", "", name, [], span);
         let value = lowered.object.value_mut();
         // kubernetes.io/docs/concepts/security/pod-security-admission
-        let level = own.text("pod_security").unwrap_or(level);
+        let level = own.pod_security.map_or(level, |level| level.name());
         value.set(&["metadata", "labels", "pod-security.kubernetes.io/enforce"], Value::from(level));
-        for (kind, key) in [("labels", "labels"), ("annotations", "annotations")] {
-            for (label, entry) in own.table(key).into_iter().flatten() {
-                value.set(&["metadata", kind, label], entry.node.to_value());
+        for (kind, texts) in [("labels", &own.labels), ("annotations", &own.annotations)] {
+            for (label, text) in texts {
+                value.set(&["metadata", kind, label], Value::from(text));
             }
         }
         unit.stages.entry(Stage::Release).or_default().push(lowered);
-        if let Some(quota) = own.table("quota") {
-            let Value::Map(hard) = table_value(quota) else { continue };
+        if let Some(quota) = &own.quota {
             let hard: Map =
-                hard.into_iter().map(|(key, value)| (key, Value::from(crate::resolve::scope::plain(&value)))).collect();
+                quota.iter().map(|(key, limit)| (key.as_str().into(), Value::from(limit.0.as_str()))).collect();
             unit.stages.entry(Stage::Release).or_default().push(made(
                 "v1",
                 "ResourceQuota",

@@ -15,8 +15,6 @@ use crate::catalog::{self, Stage};
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
-use crate::parse::string::{Part, split};
-use crate::parse::{Kind, Node, Table};
 use crate::resolve::{Instance, Origin, Target};
 
 /// A unit: what the engine syncs as one.
@@ -127,7 +125,7 @@ fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
 
 /// Says whether a name is that of an external with a Service in front of it.
 fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
-    lowering.target.external.get(name).is_some_and(|table| table.contains_key("service"))
+    lowering.target.external.get(name).is_some_and(|external| external.words.service.is_some())
 }
 
 /// Returns who defines each kind in the tree itself, by group and kind.
@@ -239,18 +237,15 @@ impl Graph<'_> {
             }
             self.bindings(instance);
             self.references(instance);
-            let named =
-                ["after", "on"].map(|key| super::nodes(&instance.table, key).into_iter().map(move |n| (key, n)));
-            // `on` is a word of jobs only; components may have an option of that name.
-            for (key, node) in named.into_iter().flatten().filter(|(key, _)| *key == "after" || instance.job) {
-                let Some(other) = node.as_str() else { continue };
-                if target.instances.contains_key(other) {
+            let after = instance.said.after.iter().map(|other| ("after", other));
+            for (key, other) in after.chain(instance.words.on.iter().map(|other| ("on", other))) {
+                if target.instances.contains_key(other.as_str()) {
                     self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
                         other,
-                        node.span,
+                        other.at,
                         target.instances.keys().map(String::as_str),
                     ));
                 }
@@ -264,11 +259,7 @@ impl Graph<'_> {
 
     /// Says whether a component exists in the file but is switched off in this target.
     fn off_here(&self, name: &str) -> bool {
-        let tables = ["components", "jobs"]
-            .into_iter()
-            .filter_map(|k| self.lowering.target.table.get(k))
-            .filter_map(|e| e.node.as_table());
-        tables.into_iter().any(|t| t.contains_key(name))
+        self.lowering.target.off.contains(name)
     }
 
     /// API groups whose presence a chart's values depend on.
@@ -301,10 +292,8 @@ impl Graph<'_> {
 
     /// A late reference to another component is an edge.
     fn references(&mut self, instance: &Instance) {
-        let mut named = BTreeSet::new();
-        collect(&instance.table, &mut named);
-        for other in named {
-            self.edge((&instance.name, Stage::Release), (&other, Stage::Release), "a reference".into());
+        for other in &instance.refers {
+            self.edge((&instance.name, Stage::Release), (other, Stage::Release), "a reference".into());
         }
     }
 
@@ -331,7 +320,7 @@ impl Graph<'_> {
                         continue;
                     }
                     let kind = lowered.object.kind();
-                    let there = self.lowering.target.ground.apis.iter().any(|a| kinds::brings(a, group, kind));
+                    let there = self.lowering.target.ground().apis.iter().any(|a| kinds::brings(a, group, kind));
                     let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
                     if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind)))
                         && (*owner, *at) != (name.as_str(), *stage)
@@ -458,27 +447,6 @@ impl Graph<'_> {
         }
         diagnostic
     }
-}
-
-fn collect(table: &Table, named: &mut BTreeSet<String>) {
-    fn node(value: &Node, named: &mut BTreeSet<String>) {
-        match &value.kind {
-            Kind::Str(text) if text.contains("${components.") => {
-                for part in split(text) {
-                    if let Part::Reference(reference) = part
-                        && let [root, name, ..] = &reference.path[..]
-                        && root == "components"
-                    {
-                        named.insert(name.clone());
-                    }
-                }
-            }
-            Kind::List(list) => list.iter().for_each(|n| node(n, named)),
-            Kind::Table(table) => collect(table, named),
-            _ => {}
-        }
-    }
-    table.values().for_each(|entry| node(&entry.node, named));
 }
 
 /// Says whether a kind of Kubernetes itself stands under a group that is known and has no such kind.

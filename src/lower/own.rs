@@ -1,30 +1,31 @@
 //! What the user adds to a component: manifests of the repository, and kustomize patches.
 
-use super::{BAD_OBJECT, Lowering, Origin, Unit, nodes, take};
+use super::{BAD_OBJECT, Lowering, Origin, Unit, take};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
+use crate::parse::Node;
 use crate::resolve::Instance;
 
 impl<'a> Lowering<'a> {
     /// Adds the user's own manifests to the release.
     pub(super) fn manifests(&self, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
-        for node in nodes(&instance.table, "manifests") {
-            for (path, source, text) in node.as_str().map(|p| self.files.get(p)).unwrap_or_default() {
+        for written in &instance.said.manifests {
+            for (path, source, text) in self.files.get(written) {
                 let span = |line: usize| line_of(text, source, line);
                 match crate::manifest::yaml::read(text) {
                     Err(error) => found.push(
                         Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))
                             .at(span(error.line), "")
-                            .at(node.span, "used here"),
+                            .at(written.at, "used here"),
                     ),
                     Ok(documents) => {
                         for document in documents {
                             let origin = Origin {
                                 file: path.to_string(),
                                 line: document.line,
-                                span: node.span,
+                                span: written.at,
                                 template: Some(span(document.line)),
                             };
                             let mut lowered = Vec::new();
@@ -40,20 +41,21 @@ impl<'a> Lowering<'a> {
     /// Turns the user's `patches` into kustomize's.
     pub(super) fn patches(&self, instance: &'a Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
         let late = self.late(instance);
-        for node in nodes(&instance.table, "patches") {
-            let value = late.fill_node(node, found);
-            let stage = value.get("stage").and_then(Value::as_str).and_then(Stage::from_name).unwrap_or(Stage::Release);
+        for written in &instance.said.patches {
+            let mut filled = |node: &Option<Node>| node.as_ref().map(|node| late.fill_node(node, found));
+            let (target, merge, json) = (filled(&written.target), filled(&written.merge), filled(&written.json));
+            let stage = Stage::from_name(&written.stage).unwrap_or(Stage::Release);
             let mut patch = Map::default();
-            if let Some(target) = value.get("target") {
+            if let Some(target) = &target {
                 patch.insert("target".into(), target.clone());
             }
-            let text = match (value.get("merge"), value.get("json")) {
-                (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, value.get("target"))),
+            let text = match (&merge, &json) {
+                (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, target.as_ref())),
                 (None, Some(json)) => crate::manifest::yaml::write(json),
                 _ => {
                     found.push(
                         Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`")
-                            .at(node.span, ""),
+                            .at(written.places.at, ""),
                     );
                     continue;
                 }

@@ -16,8 +16,8 @@ use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Item;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::resolve::{Engine, Instance, Target};
+use crate::settings::platform::Output;
 
 /// The codes that this module emits.
 pub static CODES: &[&Code] = &[&MISSING_ARCHIVE, &UNSTABLE_MANIFEST];
@@ -44,7 +44,7 @@ pub const ANNOTATION_BYTES: usize = 256 << 10;
 
 /// Says whether charts are rendered into the tree.
 pub fn is_wanted(target: &Target) -> bool {
-    target.table.table("platform").and_then(|table| table.text("output")) == Some("manifests")
+    target.ground().output == Output::Manifests
 }
 
 /// Puts what the charts of a target make into its units.
@@ -85,7 +85,7 @@ fn not_here(instance: &Instance, inflation: &Inflation, sight: &Sight) -> Diagno
             "run `lakegen lock`, then `lakegen fetch`",
         ),
     };
-    let at = instance.table.get("version").map_or(instance.span, |entry| entry.node.span);
+    let at = instance.at("version");
     Diagnostic::error(&MISSING_ARCHIVE, message).at(at, "").help(help)
 }
 

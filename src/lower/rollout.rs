@@ -4,16 +4,13 @@
 //! is synced by nobody, so every environment must have its step).
 
 use crate::diag::{Diagnostic, quoted_list};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Node};
+use crate::parse::INVALID_VALUE;
 use crate::resolve::{Engine, Platform, Target};
+use crate::settings::Text;
+use crate::settings::engines::Form;
 
-fn words(target: &Target) -> Option<&Node> {
-    target.table.table("argocd").and_then(|t| t.node("rollout"))
-}
-
-fn environments(target: &Target) -> Vec<&str> {
-    words(target).and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str).collect()
+fn environments(target: &Target) -> &[Text] {
+    &target.settings.argocd.rollout
 }
 
 /// Returns the step of a target, from 0; none where all targets come at once. What environments share on a cluster comes
@@ -30,22 +27,22 @@ pub fn step(platform: &Platform, target: &Target) -> Option<usize> {
 
 /// Reports steps that cannot be taken, and environments without a step.
 pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    let Some(target) = platform.targets.iter().find(|target| words(target).is_some()) else { return };
-    let Some(node) = words(target).filter(|_| platform.engine == Engine::ArgoCd) else { return };
+    let said = |target: &&Target| target.settings.argocd.places.has("rollout");
+    let Some(target) = platform.targets.iter().find(said).filter(|_| platform.engine == Engine::ArgoCd) else { return };
+    let at = |target: &Target| target.settings.argocd.places.value_of("rollout");
     let known: Vec<&str> = platform.targets.iter().filter(|t| !t.is_shared).map(|t| t.environment.as_str()).collect();
-    let form = target.table.table("argocd").and_then(|t| t.text("form"));
-    if form != Some("applicationset") {
+    if target.settings.argocd.form != Form::ApplicationSet {
         let message = "`rollout` orders the targets of ApplicationSets, and there are none";
         let help = "add `form = \"applicationset\"`, or remove `rollout`";
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, "").help(help));
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at(target), "").help(help));
     }
     let mut seen: Vec<&str> = Vec::new();
-    for (item, name) in node.as_list().unwrap_or_default().iter().filter_map(|item| Some((item, item.as_str()?))) {
-        if !known.contains(&name) {
-            found.push(crate::resolve::unknown_name("environment", name, item.span, known.iter().copied()));
-        } else if seen.contains(&name) {
+    for name in environments(target) {
+        if !known.contains(&name.as_str()) {
+            found.push(crate::resolve::unknown_name("environment", name, name.at, known.iter().copied()));
+        } else if seen.contains(&name.as_str()) {
             let message = format!("environment `{name}` has two steps in `rollout`");
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(item.span, ""));
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(name.at, ""));
         }
         seen.push(name);
     }
@@ -55,12 +52,12 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
         let names = quoted_list(left, "and");
         let message = format!("`rollout` leaves {names} out, and Argo CD would never sync it");
         let help = "name every environment; the last one of the list comes last";
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, "").help(help));
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at(target), "").help(help));
     }
     // A rollout is one order for all: a layer cannot have another.
     for other in platform.targets.iter().filter(|other| environments(other) != environments(target)) {
         let message = format!("`rollout` differs in `{}`, and ApplicationSets span all targets", other.name);
-        let at = words(other).map_or(node.span, |own| own.span);
+        let at = if said(&other) { at(other) } else { at(target) };
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help("say it once, under `[argocd]`"));
     }
 }

@@ -3,13 +3,14 @@
 use indexmap::IndexMap;
 
 use super::Lowering;
-use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, MISSING_KEY, Node, Table};
+use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
 use crate::resolve::scope::{Filled, Late};
 use crate::resolve::{Binding, Instance, Origin, SlotBinding};
+use crate::settings::secrets::Secret;
 
 /// Says whether a `when` holds: a bound slot, an option that is set, a table of the platform that is not empty.
 pub fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
@@ -18,12 +19,11 @@ pub fn holds(lowering: &Lowering<'_>, instance: &Instance, when: &str) -> bool {
         Some(("options", path)) => {
             let mut keys = path.split('.');
             let first = keys.next().unwrap_or("");
-            let def = instance.definition.options.get(first);
-            let node = instance.table.node(first).or_else(|| def.and_then(|d| d.default.as_ref()));
+            let node = instance.option(first);
             let node = keys.fold(node, |node, key| node.and_then(Node::as_table).and_then(|t| t.node(key)));
             node.is_some_and(|n| n.as_bool() != Some(false) && !n.to_value().is_empty() && n.as_str() != Some(""))
         }
-        _ => lowering.target.table.table(when).is_some_and(|t| !t.is_empty()),
+        _ => lowering.target.seen.get(when).is_some_and(|table| !table.is_empty()),
     }
 }
 
@@ -47,19 +47,19 @@ pub fn each_entries(
         return entries;
     }
     // An entry of an option that names no item has a property of its own name in this secret's item.
-    let (table, common) = match each.strip_prefix("options.") {
-        Some(option) => (instance.table.table(option), late.item),
-        None => (lowering.target.table.table(each), None),
+    let (table, common, at) = match each.strip_prefix("options.") {
+        Some(option) => (instance.arg(option).map(Node::to_value), late.item, instance.at(option)),
+        None => (lowering.target.seen.get(each).cloned(), None, instance.span),
     };
-    if let Some(table) = table {
+    if let Some(Value::Map(table)) = table {
         let nothing = Binding::bare("", "");
-        for (name, entry) in table {
-            let own = entry.node.as_table().and_then(|t| t.text("secret")).map(String::from);
+        for (name, entry) in &table {
+            let own = entry.get("secret").and_then(Value::as_str).map(String::from);
             let Some(item) = own.or_else(|| common.map(|item| format!("{item}#{name}"))) else { continue };
             let scope = Late { each: Some((name, &nothing)), item: Some(&item), ..*late };
             let keys =
                 keys.iter().map(|(key, text)| (key.clone(), text.replace("${each.secret}", "${item}"))).collect();
-            fill_each(&scope, &keys, entry.key, &mut entries, found);
+            fill_each(&scope, &keys, at, &mut entries, found);
         }
     }
     entries
@@ -70,12 +70,14 @@ pub fn each_entries(
 pub fn lacking_keys(
     secret: &str,
     def: &SecretDef,
-    given: &Table,
+    given: &Secret,
     component: &str,
     found: &mut Vec<Diagnostic>,
 ) -> bool {
-    let Some(entry) = given.get("keys") else { return false };
-    let keys = text_map(entry.node.as_table());
+    if !given.places.has("keys") {
+        return false;
+    }
+    let keys = &given.keys;
     let lacking: Vec<(&String, &String)> =
         def.keys.iter().filter(|(key, _)| !key.contains("${") && !keys.contains_key(*key)).collect();
     if lacking.is_empty() || def.each.is_some() {
@@ -85,7 +87,7 @@ pub fn lacking_keys(
     let paste: Vec<String> = lacking.iter().map(|(key, text)| format!("{key} = \"{text}\"")).collect();
     found.push(
         Diagnostic::error(&MISSING_KEY, format!("secret `{secret}` lacks {names}, which `{component}` reads"))
-            .at(entry.key, "these keys take the place of the catalogue's")
+            .at(given.places.key_of("keys"), "these keys take the place of the catalogue's")
             .help(format!("add `{}`", paste.join(", "))),
     );
     true
@@ -124,19 +126,20 @@ fn fill_each(
     }
 }
 
-pub fn user_secret(table: &Table, span: Span) -> SecretDef {
+/// Returns the definition of a Secret that only the user knows.
+pub fn user_secret(secret: &Secret) -> SecretDef {
     SecretDef {
         name: None,
         any_keys: false,
         keys: IndexMap::new(),
-        labels: text_map(table.table("labels")),
+        labels: secret.labels.iter().map(|(key, text)| (key.clone(), text.to_string())).collect(),
         when: None,
         each: None,
         precious: false,
         generate: vec![],
         hint: None,
-        kind: table.text("type").map(String::from),
+        kind: secret.r#type.as_ref().map(String::from),
         stage: Stage::Prepare,
-        span,
+        span: secret.places.key,
     }
 }

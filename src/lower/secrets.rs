@@ -17,16 +17,15 @@ use super::kept::Kept;
 use super::secret_keys::{by_identity, each_entries, holds, lacking_keys, user_secret};
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
-use crate::catalog::read::text_map;
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Table, string};
+use crate::parse::{INVALID_VALUE, Node, string};
 use crate::resolve::credentials::{SecretValue, item as convention};
-use crate::resolve::hosts::frame_of;
-use crate::resolve::scope::{EarlyName, Filled, Late, Piece, plain};
+use crate::resolve::scope::{Filled, Late, Piece, plain};
 use crate::resolve::{Instance, Origin};
+use crate::settings::Text;
+use crate::settings::secrets::Secret;
 
 /// The Secrets of one component, and what refers to them.
 #[derive(Clone, Debug, Default)]
@@ -106,17 +105,13 @@ impl Secrets {
     ) -> Own {
         let mut own = Own::default();
         self.items.claimed(instance);
-        let given = instance.table.table("secrets");
+        let given = &instance.said.secrets;
         for (key, def) in &instance.definition.secrets {
-            let table = given.and_then(|t| t.table(key));
-            self.defined(lowering, instance, key, def, table, unit, &mut own, found);
+            self.defined(lowering, instance, key, def, given.get(key), unit, &mut own, found);
         }
-        for (key, entry) in
-            given.into_iter().flatten().filter(|(key, _)| !instance.definition.secrets.contains_key(&***key))
-        {
-            let Some(table) = entry.node.as_table() else { continue };
-            let def = user_secret(table, entry.key);
-            self.defined(lowering, instance, key, &def, Some(table), unit, &mut own, found);
+        for (key, secret) in given.iter().filter(|(key, _)| !instance.definition.secrets.contains_key(*key)) {
+            let def = user_secret(secret);
+            self.defined(lowering, instance, key, &def, Some(secret), unit, &mut own, found);
         }
         self.environment(lowering, instance, unit, &mut own, found);
         self.mounted(lowering, instance, unit, &mut own, found);
@@ -134,32 +129,34 @@ impl Secrets {
         instance: &Instance,
         key: &str,
         def: &SecretDef,
-        given: Option<&Table>,
+        given: Option<&Secret>,
         unit: &mut Unit,
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
-        let given_keys = given.and_then(|t| t.table("keys")).map(|keys| text_map(Some(keys)));
-        let replaced = given_keys.is_some();
-        let mut keys = given_keys.unwrap_or_else(|| def.keys.clone());
+        let own_keys = given.filter(|secret| secret.places.has("keys")).map(|secret| &secret.keys);
+        let replaced = own_keys.is_some();
+        let texts = |keys: &IndexMap<String, Text>| -> IndexMap<String, String> {
+            keys.iter().map(|(key, text)| (key.clone(), text.to_string())).collect()
+        };
+        let mut keys = own_keys.map_or_else(|| def.keys.clone(), texts);
         if let Some(given) = given.filter(|given| lacking_keys(key, def, given, &instance.name, found)) {
             // Reported; with the catalogue's keys the templates go on as if nothing were missing.
-            keys = def.keys.iter().chain(&text_map(given.table("keys"))).map(|(k, v)| (k.clone(), v.clone())).collect();
+            keys = def.keys.clone().into_iter().chain(texts(&given.keys)).collect();
         }
         let idle = !replaced && by_identity(instance, &keys);
         if idle || !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
             own.absent.push(key.into());
             return;
         }
-        let usual = |found| {
-            let (names, sources) = (EarlyName::of(instance), lowering.known.sources);
-            convention(&frame_of(lowering.target), &lowering.target.store, &names, key, sources, found)
+        let item = match given.and_then(|secret| secret.item.as_ref()) {
+            Some(item) => item.to_string(),
+            None => convention(lowering.target, instance.early_name(), key, lowering.known.sources, found),
         };
-        let item = given.and_then(|t| t.text("item")).map_or_else(|| usual(found), String::from);
         if !def.generate.is_empty() && !def.precious && generated::is_on(lowering) {
             self.push(lowering, instance, &item, &def.generate, unit);
         }
-        let at = given.and_then(|t| t.values().next()).map_or(def.span, |e| e.key);
+        let at = given.map_or(def.span, |secret| secret.places.first());
         let late = Late { item: Some(&item), ..lowering.late_of(instance) };
         let entries = match def.each.as_deref() {
             Some(each) => each_entries(lowering, instance, each, &keys, &late, found),
@@ -169,12 +166,12 @@ impl Secrets {
             own.absent.push(key.into());
             return;
         }
-        let named = given.and_then(|t| t.node("item")).map(|node| node.span);
+        let named = given.and_then(|secret| secret.item.as_ref()).map(|item| item.at);
         match def.each {
             None => self.items.own(instance, key, &item, &keys, named),
             Some(_) => self.items.each(instance, key, &item, &entries, named),
         }
-        let name = given.and_then(|t| t.text("name")).or(def.name.as_deref()).map_or_else(
+        let name = given.and_then(|secret| secret.name.as_deref()).or(def.name.as_deref()).map_or_else(
             || format!("{}-{key}", instance.name),
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
@@ -232,33 +229,31 @@ impl Secrets {
         let names = own.names.clone();
         let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
         let mut entries = IndexMap::new();
-        let mut read = |table: Option<&Table>, prefix: &str, found: &mut Vec<Diagnostic>| -> Vec<Value> {
+        let mut read = |table: &IndexMap<String, Node>, prefix: &str, found: &mut Vec<Diagnostic>| -> Vec<Value> {
             table
-                .into_iter()
-                .flatten()
-                .map(|(variable, entry)| {
-                    let filled = match entry.node.as_str() {
-                        Some(text) => late.fill(text, entry.node.span, found),
-                        None => Filled(vec![Piece::Text(plain(&entry.node.to_value()))]),
+                .iter()
+                .map(|(variable, node)| {
+                    let filled = match node.as_str() {
+                        Some(text) => late.fill(text, node.span, found),
+                        None => Filled(vec![Piece::Text(plain(&node.to_value()))]),
                     };
                     if let Some(text) = filled.plain() {
-                        object([("name", Value::Str(variable.clone())), ("value", Value::from(text))])
+                        object([("name", Value::from(variable.as_str())), ("value", Value::from(text))])
                     } else {
                         let key = format!("{prefix}{variable}");
                         entries.insert(key.clone(), filled);
                         let reference = object([("name", Value::from(name.as_str())), ("key", Value::from(key))]);
                         object([
-                            ("name", Value::Str(variable.clone())),
+                            ("name", Value::from(variable.as_str())),
                             ("valueFrom", object([("secretKeyRef", reference)])),
                         ])
                     }
                 })
                 .collect()
         };
-        own.env = read(instance.table.table("env"), "", found);
-        for (pod, entry) in instance.table.table("pods").into_iter().flatten() {
-            let table = entry.node.as_table().and_then(|t| t.table("env"));
-            own.pod_env.insert(pod.to_string(), read(table, &format!("{pod}."), found));
+        own.env = read(&instance.said.env, "", found);
+        for (pod, table) in &instance.said.pods {
+            own.pod_env.insert(pod.clone(), read(&table.env, &format!("{pod}."), found));
         }
         self.extra(lowering, instance, name, entries, unit);
     }
@@ -272,17 +267,17 @@ impl Secrets {
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
-        let Some(files) = instance.table.table("files") else { return };
+        let files = &instance.said.files;
         let names = own.names.clone();
         let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
         let name = format!("{}-files", instance.name);
         let mut texts = Map::default();
         let mut secret = IndexMap::new();
         let mut used = BTreeSet::new();
-        for (path, entry) in files {
+        for (path, written) in files {
             let base = path.rsplit('/').next().unwrap_or(path);
             let key = if used.insert(base.to_string()) { base.to_string() } else { string::slug(path) };
-            let filled = late.fill(entry.node.as_str().unwrap_or_default(), entry.node.span, found);
+            let filled = late.fill(written, written.at, found);
             let volume = if let Some(text) = filled.plain() {
                 texts.insert(key.as_str().into(), Value::from(text));
                 "lakegen-files"
@@ -292,7 +287,7 @@ impl Secrets {
             };
             own.mounts.push(object([
                 ("name", Value::from(volume)),
-                ("mountPath", Value::Str(path.clone())),
+                ("mountPath", Value::from(path.as_str())),
                 ("subPath", Value::from(key)),
                 ("readOnly", Value::Bool(true)),
             ]));

@@ -7,7 +7,6 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, near, quoted_list};
-use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, MISSING_KEY, UNREADABLE_FILE};
 use crate::resolve::instances::option_text;
 use crate::resolve::{Instance, Platform, Target};
@@ -32,21 +31,22 @@ impl Source {
 }
 
 /// Returns the source of a component that is a folder of somebody's repository.
-pub fn of(platform: &Platform, target: &Target, instance: &Instance) -> Option<Source> {
+pub fn of(_platform: &Platform, target: &Target, instance: &Instance) -> Option<Source> {
     let source = instance.definition.source.as_ref()?;
     let fill = |text: &str| option_text(instance, text);
     let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
-    let entry =
-        repository.as_deref().filter(|name| target.table.table("repositories").is_some_and(|r| r.contains_key(*name)));
-    let known = entry.and_then(|name| target.table.table("repositories").and_then(|r| r.table(name)));
-    let url = known.and_then(|t| t.text("url")).map(String::from);
+    let repositories = &target.settings.repositories;
+    let entry = repository.as_deref().filter(|name| repositories.contains_key(*name));
+    let known = entry.and_then(|name| repositories.get(name));
+    let url = known.filter(|known| !known.url.is_empty()).map(|known| known.url.to_string());
+    let git = &target.settings.git;
     let revision = source.revision.as_deref().map(fill).filter(|t| !t.is_empty());
     Some(Source {
         entry: entry.map(String::from),
-        url: url.or_else(|| repository.clone()).unwrap_or_else(|| platform.git.url.clone()),
+        url: url.or_else(|| repository.clone()).unwrap_or_else(|| git.url.to_string()),
         revision: revision
-            .or_else(|| known.and_then(|t| t.text("branch")).map(String::from))
-            .unwrap_or_else(|| platform.git.branch.clone()),
+            .or_else(|| known.and_then(|known| known.branch.as_ref()).map(String::from))
+            .unwrap_or_else(|| git.branch.to_string()),
         path: fill(&source.path),
     })
 }
@@ -60,7 +60,8 @@ pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic
         let Some(source) = of(platform, target, instance) else { continue };
         if !source.is_oci() {
             // Another branch holds other files, and another repository is not at hand.
-            let here = source.url == platform.git.url && source.revision == platform.git.branch;
+            let here = target.settings.git.url == source.url.as_str()
+                && target.settings.git.branch == source.revision.as_str();
             if here && !source.path.is_empty() && !is_there(&source.path, files()) && said.insert(instance.span) {
                 found.push(not_there(instance, &source.path, files()));
             }
@@ -68,8 +69,8 @@ pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic
         }
         let own = instance.definition.source.as_ref().and_then(|s| s.revision.as_deref());
         let own = own.map(|text| option_text(instance, text)).unwrap_or_default();
-        let table = source.entry.as_deref().and_then(|name| target.table.table("repositories")?.table(name));
-        let given = !own.is_empty() || table.is_some_and(|t| t.contains_key("branch"));
+        let known = source.entry.as_deref().and_then(|name| target.settings.repositories.get(name));
+        let given = !own.is_empty() || known.is_some_and(|known| known.branch.is_some());
         if !given && said.insert(instance.span) {
             let message = format!("`{}` is read from an OCI artifact and says no version of it", instance.name);
             let help = "add `revision = \"1.4.2\"` (a tag) or `revision = \"sha256:…\"`";
@@ -95,10 +96,10 @@ fn is_there(path: &str, files: &[String]) -> bool {
 }
 
 fn not_there(instance: &Instance, path: &str, files: &[String]) -> Diagnostic {
-    let at = instance.table.values().find(|entry| entry.node.as_str() == Some(path));
+    let at = instance.written().find(|node| node.as_str() == Some(path));
     let message = format!("the repository has no folder `{path}`");
     let diagnostic = Diagnostic::error(&UNREADABLE_FILE, message)
-        .at(at.map_or(instance.span, |entry| entry.node.span), format!("`{}` is made of it", instance.name));
+        .at(at.map_or(instance.span, |node| node.span), format!("`{}` is made of it", instance.name));
     let folders: BTreeSet<&str> =
         files.iter().filter_map(|file| file.rsplit_once('/')).map(|(folder, _)| folder).collect();
     match near(path, folders) {

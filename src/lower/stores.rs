@@ -12,7 +12,6 @@ use super::external_secret::external_secrets_api;
 use super::{Lowering, TargetManifests, Unit, made, values};
 use crate::catalog::Stage;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
 
 /// Name of the unit.
 pub const UNIT: &str = "stores";
@@ -49,8 +48,8 @@ pub fn add(
     let objects = unit.stages.entry(Stage::Release).or_default();
     for namespace in namespaces {
         let mut account = made("v1", "ServiceAccount", namespace, ACCOUNT, [], store.span);
-        let identity = lowering.target.table.table("secrets").and_then(|t| t.text("identity"));
-        if let (Some(key), Some(role)) = (values::identity_key(&lowering.target.ground.cloud), identity) {
+        let identity = lowering.target.settings.secrets.identity.as_deref();
+        if let (Some(key), Some(role)) = (values::identity_key(&lowering.target.ground().cloud), identity) {
             account.object.value_mut().set(&["metadata", "annotations", key], Value::from(role));
         }
         objects.push(account);

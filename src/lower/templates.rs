@@ -18,7 +18,6 @@ use crate::catalog::{Catalogue, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
-use crate::parse::node::Lookup as _;
 use crate::parse::{INVALID_VALUE, string, text};
 use crate::resolve::Instance;
 
@@ -151,11 +150,18 @@ impl Refusal {
     /// Points at the deepest part of the path that the user wrote, or at the component.
     fn diagnostic(&self, instance: &Instance) -> Diagnostic {
         let mut span = instance.span;
-        let mut table = Some(&instance.table);
-        for key in &self.path {
-            let Some(node) = table.and_then(|t| t.node(key)) else { break };
+        let (first, rest) = self.path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let mut node = instance.arg(first);
+        if let Some(node) = node {
             span = node.span;
-            table = node.as_table();
+        }
+        for key in rest {
+            node = node
+                .and_then(crate::parse::Node::as_table)
+                .and_then(|table| table.get(key.as_str()))
+                .map(|entry| &entry.node);
+            let Some(node) = node else { break };
+            span = node.span;
         }
         Diagnostic::error(&INVALID_VALUE, self.message.clone()).at(span, "")
     }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::context::Context;
 use super::secrets::Own;
 use super::templates::object;
-use super::{BAD_OBJECT, Lowering, nodes};
+use super::{BAD_OBJECT, Lowering};
 use crate::catalog::Pod;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
-use crate::parse::node::Lookup;
-use crate::parse::{Table, text};
-use crate::resolve::instances::named;
+use crate::parse::text;
 use crate::resolve::scope::Late;
 use crate::resolve::{Instance, Origin, unknown_name};
+use crate::settings::component::{Identity, PodTable};
+use crate::settings::group::Placement;
 
 /// What lays something over the Helm values, in the order of being laid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +91,8 @@ pub fn stepwise(
         seen(&|| Step::Metrics, &values);
     }
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
-    for node in nodes(&instance.table, "values_files") {
-        for (path, source, text) in node.as_str().map(|p| lowering.files.get(p)).unwrap_or_default() {
+    for written in &instance.said.values_files {
+        for (path, source, text) in lowering.files.get(written) {
             match yaml::read_one(text) {
                 Ok(Value::Null) => {}
                 Ok(value) => {
@@ -102,18 +102,18 @@ pub fn stepwise(
                 Err(error) => {
                     let at = Span::new(source, 0, 0);
                     let message = format!("`{path}` is not YAML: {} (line {})", error.message, error.line);
-                    found.push(Diagnostic::error(&BAD_OBJECT, message).at(at, "").at(node.span, "used here"));
+                    found.push(Diagnostic::error(&BAD_OBJECT, message).at(at, "").at(written.at, "used here"));
                 }
             }
         }
     }
-    if let Some(node) = instance.table.node("values") {
+    if let Some(node) = &instance.said.values {
         values.merge(late.fill_node(node, found));
         seen(&|| Step::User, &values);
     }
     if let Some(images) = &lowering.images {
         images.values(instance, &mut values);
-        let at = lowering.target.table.get("images").map_or(instance.span, |e| e.key);
+        let at = lowering.target.settings.images.places.key;
         seen(&|| Step::Images(at), &values);
     }
     Some(values)
@@ -255,10 +255,11 @@ fn pod_facts(
     own: &Own,
     found: &mut Vec<Diagnostic>,
 ) -> PodFacts {
-    let given = instance.table.table("pods").and_then(|t| t.table(name));
-    let node = |key: &str| given.and_then(|t| t.node(key)).or_else(|| pod.default.node(key));
-    let replicas = node("replicas").map_or(Value::Null, crate::parse::Node::to_value);
-    let resources = resources(node("cpu").and_then(|n| n.as_str()), node("memory").and_then(|n| n.as_str()));
+    let nothing = PodTable::default();
+    let given = instance.said.pods.get(name).unwrap_or(&nothing);
+    let replicas = given.replicas.or(pod.default.replicas).map_or(Value::Null, Value::from);
+    let cpu = given.cpu.as_deref().or(pod.default.cpu.as_deref());
+    let resources = resources(cpu, given.memory.as_deref().or(pod.default.memory.as_deref()));
     let selector = selector(lowering, instance, pod, found);
     let mut facts = PodFacts {
         replicas,
@@ -268,20 +269,16 @@ fn pod_facts(
         affinity: Value::Map(Map::default()),
         spread: Value::List(vec![]),
         env: Value::List(own.env(name)),
-        identity: identity(lowering, instance),
+        identity: identity(lowering, instance, found),
         volumes: Value::List(own.volumes.clone()),
         mounts: Value::List(own.mounts.clone()),
     };
-    let places = given
-        .map(|t| nodes(t, "placement"))
-        .filter(|p| !p.is_empty())
-        .unwrap_or_else(|| nodes(&instance.table, "placement"));
+    let places = if given.placement.is_empty() { &instance.said.placement } else { &given.placement };
+    let known = &lowering.target.settings.placements;
     for place in places {
-        let Some(name) = place.as_str() else { continue };
-        let known = named(&lowering.target.table, "placements");
-        match known.get(name) {
-            Some(table) => place_on(table, &selector, &mut facts),
-            None => found.push(unknown_name("placement", name, place.span, known.keys().copied())),
+        match known.get(place.as_str()) {
+            Some(placement) => place_on(placement, &selector, &mut facts),
+            None => found.push(unknown_name("placement", place, place.at, known.keys().map(String::as_str))),
         }
     }
     facts
@@ -322,14 +319,14 @@ pub fn resources(cpu: Option<&str>, memory: Option<&str>) -> Value {
     )
 }
 
-fn place_on(table: &Table, selector: &Map, facts: &mut PodFacts) {
-    if let (Some(nodes), Value::Map(map)) = (table.table("nodes"), &mut facts.node_selector) {
-        map.extend(nodes.iter().map(|(key, entry)| (key.clone(), entry.node.to_value())));
+fn place_on(placement: &Placement, selector: &Map, facts: &mut PodFacts) {
+    if let Value::Map(map) = &mut facts.node_selector {
+        map.extend(placement.nodes.iter().map(|(key, text)| (Arc::from(key.as_str()), Value::from(text))));
     }
     if let Value::List(list) = &mut facts.tolerations {
-        list.extend(table.texts("tolerate").into_iter().map(toleration));
+        list.extend(placement.tolerate.iter().map(|written| toleration(written)));
     }
-    if let (Some(key), Value::List(list)) = (table.text("spread"), &mut facts.spread) {
+    if let (Some(key), Value::List(list)) = (&placement.spread, &mut facts.spread) {
         let labels = object([("matchLabels", Value::Map(selector.clone()))]);
         list.push(object([
             ("maxSkew", Value::from(1)),
@@ -371,17 +368,17 @@ pub fn identity_key(cloud: &str) -> Option<&'static str> {
 }
 
 /// Returns the annotations that bind service accounts to a cloud role.
-fn identity(lowering: &Lowering<'_>, instance: &Instance) -> Value {
-    let Some(key) = identity_key(&lowering.target.ground.cloud) else { return Value::Map(Map::default()) };
-    let template = lowering.target.table.table("platform").and_then(|p| p.text("identity"));
-    let fill = |text: &str| {
-        let late = lowering.late_of(instance);
-        late.fill(text, instance.span, &mut Vec::new()).plain().unwrap_or_default()
+fn identity(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
+    let Some(key) = identity_key(&lowering.target.ground().cloud) else { return Value::Map(Map::default()) };
+    let template = lowering.target.ground().identity.as_ref();
+    let mut convention = || {
+        let early = lowering.target.early().of(instance.early_name());
+        template.map(|text| early.text(text, lowering.known.sources, found))
     };
-    let role = match instance.table.node("identity").map(|n| &n.kind) {
-        Some(crate::parse::Kind::Str(role)) => Some(role.to_string()),
-        Some(crate::parse::Kind::Bool(true)) => template.map(fill),
-        _ => bound_role(instance, || template.map(fill)),
+    let role = match &instance.said.identity {
+        Identity::Role(role) => Some(role.to_string()),
+        Identity::Convention => convention(),
+        Identity::Off | Identity::Unsaid => bound_role(instance, convention),
     };
     Value::Map(role.into_iter().map(|role| (Arc::from(key), Value::from(role))).collect())
 }

@@ -214,6 +214,16 @@ fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
     diagnostic.note(format!("these keys exist: {}{more}", all[..shown].join(", ")))
 }
 
+/// Checks a text whose references are filled in: what is left of `${…}` is text.
+pub fn check_filled(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mut Vec<Diagnostic>) {
+    match (shape, &node.kind) {
+        (Shape::Enum(words), Kind::Str(text)) if !words.iter().any(|word| **word == **text) => {
+            found.push(not_a_word(name, node, text, words));
+        }
+        _ => check(name, node, shape, open, found),
+    }
+}
+
 /// Checks a value against a shape. `name` is the key it stands under.
 pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mut Vec<Diagnostic>) {
     let wrong = |expected: &str| {

@@ -2,14 +2,14 @@
 
 use indexmap::IndexMap;
 
-use super::hosts::frame_of;
+use super::early::EarlyName;
 use super::instances::Context;
 use super::providers::{Named, ambiguous, missing, mistyped, providers};
-use super::scope::{EarlyName, early_text};
 use super::{Bucket, Target, unknown_name};
 use crate::diag::{Diagnostic, Span};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Node, Table, text};
+use crate::parse::{INVALID_VALUE, text};
+use crate::settings::Text;
+use crate::settings::publish::BucketTable;
 
 /// The capability whose claims name buckets instead of providers.
 pub const BUCKET: &str = "bucket";
@@ -26,12 +26,11 @@ pub fn declared(
     if target.is_shared {
         return buckets;
     }
-    for (name, entry) in target.table.table("buckets").into_iter().flatten() {
-        let Some(table) = entry.node.as_table() else { continue };
-        let store = table.get("store").map(|e| &e.node);
-        if let Some(store) = store_of(index, targets, store, entry.key, name, found) {
-            let bucket = bucket(index, targets, name, table.clone(), store, entry.key, context, found);
-            buckets.insert(name.to_string(), bucket);
+    for (name, settings) in &target.settings.buckets {
+        let key = settings.places.key;
+        if let Some(store) = store_of(index, targets, settings.store.as_ref(), key, name, found) {
+            let bucket = bucket(&targets[index], name, settings.clone(), store, key, context, found);
+            buckets.insert(name.clone(), bucket);
         }
     }
     buckets
@@ -41,21 +40,20 @@ pub fn declared(
 pub fn store_of(
     index: usize,
     targets: &[Target],
-    named: Option<&Node>,
+    named: Option<&Text>,
     at: Span,
     bucket: &str,
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
     let all = providers(targets, index);
     let stores: Vec<&Named<'_>> = all.iter().filter(|p| p.provides(BUCKET)).collect();
-    if let Some(node) = named {
-        let name = node.as_str()?;
-        match all.iter().find(|p| p.name == name) {
-            Some(provider) if provider.provides(BUCKET) => return Some(name.into()),
+    if let Some(name) = named {
+        match all.iter().find(|p| *name == p.name) {
+            Some(provider) if provider.provides(BUCKET) => return Some(name.to_string()),
             Some(provider) => {
-                found.push(mistyped(node.span, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")));
+                found.push(mistyped(name.at, name, provider, &[BUCKET.into()], &format!("bucket `{bucket}`")));
             }
-            None => found.push(unknown_name("object store", name, node.span, stores.iter().map(|s| s.name))),
+            None => found.push(unknown_name("object store", name, name.at, stores.iter().map(|s| s.name))),
         }
         return None;
     }
@@ -78,24 +76,21 @@ pub fn store_of(
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is one fact of a bucket, and there are two callers")]
+/// Makes a bucket of what was said of it.
 pub fn bucket(
-    index: usize,
-    targets: &[Target],
+    target: &Target,
     name: &str,
-    table: Table,
+    settings: BucketTable,
     store: String,
     span: Span,
     context: &Context<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Bucket {
-    let frame = frame_of(&targets[index]);
-    let names = EarlyName { name, ..EarlyName::default() };
-    let (written, at) = match table.get("bucket") {
-        Some(entry) => (entry.node.as_str().unwrap_or_default().to_string(), entry.node.span),
-        None => (format!("{}-{name}", context.name), span),
+    let early = target.early().of(EarlyName { name, namespace: "", release: "" });
+    let (real, at) = match &settings.bucket {
+        Some(written) => (early.text(written, context.sources, found), written.at),
+        None => (format!("{}-{name}", target.ground().name), span),
     };
-    let real = early_text(&frame, Some(&names), &written, at, context.sources, found);
     if !text::bucket(&real) {
         found.push(
             Diagnostic::error(&INVALID_VALUE, format!("`{real}` cannot be a bucket's name"))
@@ -103,5 +98,6 @@ pub fn bucket(
                 .note("3 to 63 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"),
         );
     }
-    Bucket { name: name.into(), bucket: real, store, namespace: table.text("namespace").map(String::from), table, span }
+    let namespace = settings.namespace.as_ref().map(String::from);
+    Bucket { name: name.into(), bucket: real, store, namespace, settings, span }
 }

@@ -6,33 +6,18 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::hosts::frame_of;
+use super::early::EarlyName;
 use super::instances::{Context, Instance};
-use super::layers::Frame;
 use super::providers::Named;
-use super::scope::{EarlyName, Late, early_text};
-use super::{NO_SECRET_STORE, Store, Target};
+use super::scope::Late;
+use super::{NO_SECRET_STORE, Target};
 use crate::catalog::component::CredentialDef;
-use crate::catalog::read::text_map;
 use crate::catalog::{Capability, Slot};
 use crate::diag::{Diagnostic, Sources, Span, quoted_list};
-use crate::parse::node::Lookup;
-use crate::parse::{INVALID_VALUE, Node};
+use crate::parse::INVALID_VALUE;
+use crate::settings::Text;
 
-/// Who makes a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// An item of the platform's secret store.
-    Store,
-    /// Generated once in the cluster, in the provider's namespace.
-    Generate,
-    /// Made by the provider's operator.
-    Made,
-    /// A Secret kept by people.
-    File,
-    /// A cloud role: no Secret at all.
-    Identity,
-}
+pub use crate::settings::secrets::CredentialSource as Origin;
 
 /// A credential and its places.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,21 +97,18 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
     if secret_fields.is_empty() {
         return None;
     }
-    let own = sides.consumer.table.table("credentials").and_then(|t| t.node(sides.slot_name));
-    let external = sides.provider.external().and_then(|t| t.node("credentials"));
+    let own = sides.consumer.said.credentials.get(sides.slot_name);
+    let external = sides.provider.external().and_then(|external| external.words.credentials.as_ref());
     let def = sides.provider.offer(&sides.capability.name).and_then(|o| o.credential.as_ref());
-    let given = Given::read(own.or(external));
-    let source = given.source.as_deref().or(def.map(|d| d.source.as_str())).unwrap_or("store");
-    let origin = match source {
-        "generate" => Origin::Generate,
-        "made" => Origin::Made,
-        "file" => Origin::File,
-        "identity" => Origin::Identity,
-        _ if sides.target.store.kept_by_people() => Origin::File,
-        _ => Origin::Store,
+    let said = own.or(external).map(|given| given.0.clone());
+    let at = said.as_ref().map_or(sides.at, |table| table.places.at);
+    let given = said.unwrap_or_default();
+    let origin = match given.source.or(def.map(|d| d.source)).unwrap_or_default() {
+        Origin::Store if sides.target.store.kept_by_people() => Origin::File,
+        source => source,
     };
     if origin == Origin::Identity {
-        check_identity(sides, own.or(external).map_or(sides.at, |node| node.span), found);
+        check_identity(sides, at, found);
     }
     if origin == Origin::Store && !sides.target.store.readable() {
         let message = format!(
@@ -142,19 +124,21 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         Some(def) => def.keys.clone(),
         None => secret_fields.iter().map(|f| ((*f).clone(), (*f).clone())).collect(),
     };
-    keys.extend(given.keys);
-    let namespace =
-        given.namespace.unwrap_or_else(|| sides.provider.namespace().unwrap_or(&sides.consumer.namespace).to_string());
+    keys.extend(given.keys.iter().map(|(field, key)| (field.clone(), key.to_string())));
+    let text = |text: &Option<Text>| text.as_ref().map(String::from);
+    let namespace = text(&given.namespace)
+        .unwrap_or_else(|| sides.provider.namespace().unwrap_or(&sides.consumer.namespace).to_string());
     Some(Arc::new(Credential {
         origin,
         namespace,
-        secret: given.secret.unwrap_or_else(|| provider_text(sides, def.map(|d| d.secret.as_str()), context, found)),
+        secret: text(&given.secret)
+            .unwrap_or_else(|| provider_text(sides, def.map(|d| d.secret.as_str()), context, found)),
         text: provider_texts(sides, def.map(|d| &d.text), context, found),
         labels: def.map(|d| d.labels.clone()).unwrap_or_default(),
         kind: def.map_or("Opaque", |d: &CredentialDef| d.kind.as_str()).into(),
         item_by_user: given.item.is_some(),
-        item: given.item.unwrap_or_else(|| convention(sides, context.sources, found)),
-        role: given.role.unwrap_or_default(),
+        item: text(&given.item).unwrap_or_else(|| convention(sides, context.sources, found)),
+        role: text(&given.role).unwrap_or_default(),
         at_provider: def.is_some() && sides.provider.external().is_none(),
         keys,
     }))
@@ -176,7 +160,7 @@ fn check_identity(sides: &Sides<'_>, at: Span, found: &mut Vec<Diagnostic>) {
             format!("`{provider}` runs in the cluster and knows no cloud identities"),
             format!("remove `source = \"identity\"` of `{consumer}`"),
         )
-    } else if !matches!(sides.target.ground.cloud.as_str(), "aws" | "gcp" | "azure") {
+    } else if !matches!(sides.target.ground().cloud.as_str(), "aws" | "gcp" | "azure") {
         (
             format!(
                 "the credential of `{consumer}` for `{provider}` is a cloud identity, and the platform has no cloud"
@@ -189,36 +173,6 @@ fn check_identity(sides: &Sides<'_>, at: Span, found: &mut Vec<Diagnostic>) {
     found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
 }
 
-/// What a user says of a credential.
-#[derive(Default)]
-struct Given {
-    source: Option<String>,
-    item: Option<String>,
-    secret: Option<String>,
-    namespace: Option<String>,
-    role: Option<String>,
-    keys: IndexMap<String, String>,
-}
-
-impl Given {
-    fn read(node: Option<&Node>) -> Self {
-        let Some(node) = node else { return Self::default() };
-        if let Some(item) = node.as_str() {
-            return Self { source: Some("store".into()), item: Some(item.into()), ..Self::default() };
-        }
-        let Some(table) = node.as_table() else { return Self::default() };
-        let text = |key: &str| table.text(key).map(String::from);
-        Self {
-            source: text("source"),
-            item: text("item"),
-            secret: text("secret"),
-            namespace: text("namespace"),
-            role: text("role"),
-            keys: text_map(table.table("keys")),
-        }
-    }
-}
-
 /// Returns the item of a claim's credential by the platform's convention.
 ///
 /// A claim that the user named belongs to the provider (`postgres/warehouse`); every other one to its consumer,
@@ -226,32 +180,32 @@ impl Given {
 fn convention(sides: &Sides<'_>, sources: &Sources, found: &mut Vec<Diagnostic>) -> String {
     let role = super::wire::role(sides.claim);
     let (names, secret) = match (sides.named, sides.provider.instance()) {
-        (true, Some(provider)) => (EarlyName::of(provider), role),
+        (true, Some(provider)) => (provider.early_name(), role),
         (true, None) => {
             // What runs elsewhere lives in the namespace of its Service, or else in none: there its name stands for it.
             let name = sides.provider.name;
-            let service = sides.provider.external().and_then(|table| table.text("service"));
-            (EarlyName { name, namespace: service.unwrap_or(name), release: name, secret: "" }, role)
+            let service = sides.provider.external().and_then(|external| external.words.service.as_deref());
+            (EarlyName { name, namespace: service.unwrap_or(name), release: name }, role)
         }
-        (false, _) => (EarlyName::of(sides.consumer), sides.slot.credential.as_str()),
+        (false, _) => (sides.consumer.early_name(), sides.slot.credential.as_str()),
     };
     let secret = match sides.entry.filter(|_| !sides.named) {
         Some(entry) => format!("{secret}-{entry}"),
         None => secret.into(),
     };
-    item(&frame_of(sides.target), &sides.target.store, &names, &secret, sources, found)
+    item(sides.target, names, &secret, sources, found)
 }
 
 /// Returns the item that the convention gives a component's secret.
 pub fn item(
-    frame: &Frame,
-    store: &Store,
-    names: &EarlyName<'_>,
+    target: &Target,
+    component: EarlyName<'_>,
     secret: &str,
     sources: &Sources,
     found: &mut Vec<Diagnostic>,
 ) -> String {
-    early_text(frame, Some(&EarlyName { secret, ..*names }), &store.key, store.key_at, sources, found)
+    let here = [("secret.name", secret)];
+    target.early().of(component).with(&here).text(&target.store.key, sources, found)
 }
 
 fn provider_text(sides: &Sides<'_>, text: Option<&str>, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> String {

@@ -1,25 +1,67 @@
 //! `[external.*]`: what they say of themselves, against the capabilities that they provide.
 
+use indexmap::IndexMap;
+
 use super::buckets::BUCKET;
 use super::instances::Context;
-use super::{Target, unknown_name};
+use super::{SECRET_IN_VALUE, Target, unknown_name};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
-use crate::parse::INVALID_VALUE;
-use crate::parse::node::Lookup;
 use crate::parse::text::Format;
+use crate::parse::{Entry, INVALID_VALUE, Table};
+use crate::settings::secrets::Given;
+use crate::settings::{Described, Text, read};
+
+table! {
+    /// What every external may say, whatever it provides.
+    Words "an external" {
+        provides: Vec<Text> [crate::parse::shape::texts(Format::Name)], "Capabilities that it provides";
+        credentials: Option<Given> [Given::shape()], "Where its credentials come from";
+        service: Option<Text> [crate::parse::shape::Shape::Text(Format::Name)],
+            "Name of a Service that lakegen makes for it, in the namespace of the same name";
+        like: Option<Text> [crate::parse::shape::Shape::Text(Format::Name)], "Another external whose table is copied first";
+    }
+}
+
+/// Something that is used and not run here.
+#[derive(Clone, Debug)]
+pub struct External {
+    pub words: Words,
+    /// Fields of the capabilities that it provides; they are filled in when they are asked for.
+    pub fields: IndexMap<String, Entry>,
+    /// The key under which it was written.
+    pub span: Span,
+}
+
+impl External {
+    /// Reads the merged table of an external.
+    pub fn new(table: &Table, span: Span) -> Self {
+        let words = Words::keys();
+        let own = table.iter().filter(|(key, _)| !words.keys.contains_key(&***key));
+        Self {
+            fields: own.map(|(key, entry)| (key.to_string(), entry.clone())).collect(),
+            words: read(table),
+            span: table.values().next().map_or(span, |entry| entry.key),
+        }
+    }
+
+    /// Says whether it provides a capability.
+    pub fn provides(&self, capability: &str) -> bool {
+        self.words.provides.iter().any(|name| *name == capability)
+    }
+}
 
 /// Checks every external of a target.
 pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
-    for (name, table) in &target.external {
-        let at = |key: &str| table.get(key).map(|e| e.node.span);
-        if let Some(node) = table.node("service")
-            && let Err(what) = Format::Name.check(node.as_str().unwrap_or_default())
+    for (name, external) in &target.external {
+        let words = &external.words;
+        if let Some(service) = &words.service
+            && let Err(what) = Format::Name.check(service)
         {
             let message = format!("`service` of external `{name}` is not {what}");
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(service.at, ""));
         }
-        let Some(entry) = table.get("provides") else {
-            let span = table.values().next().map_or(Span::default(), |e| e.key);
+        if !words.places.has("provides") {
+            let span = external.span;
             found.push(
                 Diagnostic::error(
                     &crate::parse::MISSING_KEY,
@@ -29,30 +71,22 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
                 .help("add for example `provides = \"postgres\"`"),
             );
             continue;
-        };
+        }
+        let at = words.places.value_of("provides");
         let capabilities = &context.catalogue.capabilities;
-        for capability in table.texts("provides") {
-            let Some(known) = capabilities.get(capability) else {
-                found.push(unknown_name(
-                    "capability",
-                    capability,
-                    entry.node.span,
-                    capabilities.keys().map(String::as_str),
-                ));
+        for capability in &words.provides {
+            let Some(known) = capabilities.get(capability.as_str()) else {
+                found.push(unknown_name("capability", capability, at, capabilities.keys().map(String::as_str)));
                 continue;
             };
-            for (key, field) in
-                table.iter().filter(|(key, _)| !["provides", "credentials", "service", "like"].contains(&&***key))
-            {
-                if known.fields.get(&**key).is_some_and(|f| f.secret) {
+            for (key, field) in &external.fields {
+                if known.fields.get(key).is_some_and(|f| f.secret) {
                     let message =
                         format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
-                    found.push(
-                        Diagnostic::error(&crate::lower::SECRET_IN_VALUE, message).hidden().at(field.key, "").help(
-                            format!("put it into the secret store and name the item: `credentials = \"{name}/login\"`"),
-                        ),
-                    );
-                } else if !known.fields.contains_key(&**key) && table.texts("provides").len() == 1 {
+                    found.push(Diagnostic::error(&SECRET_IN_VALUE, message).hidden().at(field.key, "").help(format!(
+                        "put it into the secret store and name the item: `credentials = \"{name}/login\"`"
+                    )));
+                } else if !known.fields.contains_key(key) && words.provides.len() == 1 {
                     let diagnostic = Diagnostic::error(
                         &crate::parse::UNKNOWN_KEY,
                         format!("capability `{capability}` has no field `{key}`"),
@@ -70,20 +104,16 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
                 }
             }
             // Which bucket it is, each slot says.
-            let asked = known.fields.iter().filter(|(field, _)| capability != BUCKET || *field != "bucket");
+            let asked = known.fields.iter().filter(|(field, _)| *capability != BUCKET || *field != "bucket");
             for (field, def) in asked {
                 if !def.secret
                     && !def.optional
                     && def.default.is_none()
-                    && at(field).is_none()
+                    && !external.fields.contains_key(field)
                     && !known.claim.contains_key(field)
                 {
                     let message = format!("external `{name}` provides `{capability}` without its field `{field}`");
-                    found.push(
-                        Diagnostic::error(&crate::parse::MISSING_KEY, message)
-                            .at(entry.node.span, "")
-                            .note(def.doc.clone()),
-                    );
+                    found.push(Diagnostic::error(&crate::parse::MISSING_KEY, message).at(at, "").note(def.doc.clone()));
                 }
             }
         }

@@ -4,34 +4,34 @@ use indexmap::IndexMap;
 
 use super::instances::{Context, Instance};
 use super::layers::Frame;
-use super::scope::{EarlyName, Edged, early_text, early_with_edge};
 use super::{AMBIGUOUS_PROVIDER, Target, unknown_name};
 use crate::diag::Diagnostic;
 use crate::diag::Span;
-use crate::parse::node::Lookup;
 use crate::parse::text::Format;
-use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, Table};
+use crate::parse::{INVALID_VALUE, MISSING_KEY};
+use crate::settings::publish::EdgeTable;
+use crate::settings::{Places, Text};
 
 /// A way to publish hosts.
 #[derive(Clone, Debug)]
 pub struct Edge {
     pub name: String,
-    pub kind: String,
-    pub class: String,
+    pub kind: Text,
+    pub class: Text,
     /// Name of the Gateway.
     pub gateway: String,
-    pub namespace: String,
-    pub issuer: Option<String>,
+    pub namespace: Text,
+    pub issuer: Option<Text>,
     pub wildcard: bool,
-    pub secret: Option<String>,
+    pub secret: Option<Text>,
     /// Certificates that the cloud's load balancer keeps: a certificate map (GKE) or an ARN (AWS).
-    pub certmap: Option<String>,
+    pub certmap: Option<Text>,
     pub tls: bool,
-    pub annotations: IndexMap<String, String>,
-    pub address: Option<String>,
+    pub annotations: IndexMap<String, Text>,
+    pub address: Option<Text>,
     pub default: bool,
     pub span: Span,
-    template: Option<String>,
+    template: Option<Text>,
 }
 
 /// Hosts of one endpoint.
@@ -51,56 +51,42 @@ impl Published {
     }
 }
 
-/// Reads the edges of a frame.
-pub fn edges(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, Edge> {
-    let empty = Table::new();
-    let mut edges = IndexMap::new();
-    for (name, entry) in frame.table.table("edges").unwrap_or(&empty) {
-        let Some(table) = entry.node.as_table() else { continue };
-        let tls = table.node("tls");
-        let tls_table = tls.and_then(Node::as_table).unwrap_or(&empty);
-        // Each cluster may have a certificate of its own.
-        let certmap = tls_table.node("certmap").and_then(|node| {
-            let written = node.as_str()?;
-            Some(early_text(frame, None, written, node.span, context.sources, found))
-        });
-        let mut text = |key: &str| {
-            let node = table.node(key)?;
-            Some(early_text(frame, None, node.as_str()?, node.span, context.sources, found))
-        };
-        let class = text("class");
+/// Returns the edges of a frame.
+pub fn edges(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Edge> {
+    let edge = |(name, table): (&String, &EdgeTable)| {
+        let tls = &table.tls.table;
         let edge = Edge {
-            name: name.to_string(),
-            kind: table.text("kind").unwrap_or("ingress").into(),
-            gateway: text("name").unwrap_or_else(|| name.to_string()),
-            namespace: text("namespace").unwrap_or_default(),
-            address: text("address"),
-            class: class.unwrap_or_default(),
-            issuer: tls_table.text("issuer").map(String::from),
-            wildcard: tls_table.flag("wildcard").unwrap_or(false),
-            secret: tls_table.text("secret").map(String::from),
-            certmap,
-            tls: tls.is_some_and(|node| node.as_bool() != Some(false)),
-            annotations: crate::catalog::read::text_map(table.table("annotations")),
-            default: table.flag("default").unwrap_or(false),
-            template: table.text("hosts").map(String::from),
-            span: entry.key,
+            name: name.clone(),
+            kind: table.kind.clone(),
+            gateway: table.name.as_ref().map_or_else(|| name.clone(), String::from),
+            namespace: table.namespace.clone(),
+            address: table.address.clone(),
+            class: table.class.clone(),
+            issuer: tls.issuer.clone(),
+            wildcard: tls.wildcard,
+            secret: tls.secret.clone(),
+            certmap: tls.certmap.clone(),
+            tls: table.tls.on,
+            annotations: table.annotations.clone(),
+            default: table.default,
+            template: table.hosts.clone(),
+            span: table.places.key,
         };
-        check_tls(&edge, tls_table, found);
-        edges.insert(name.to_string(), edge);
-    }
-    edges
+        check_tls(&edge, &tls.places, found);
+        (name.clone(), edge)
+    };
+    frame.settings.edges.iter().map(edge).collect()
 }
 
 /// Reports words under `tls` that this kind of edge cannot keep.
-fn check_tls(edge: &Edge, tls: &Table, found: &mut Vec<Diagnostic>) {
+fn check_tls(edge: &Edge, tls: &Places, found: &mut Vec<Diagnostic>) {
     let mut say = |key: &str, message: String, help: &str| {
-        let at = tls.get(key).map_or(edge.span, |e| e.node.span);
+        let at = if tls.has(key) { tls.value_of(key) } else { edge.span };
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help.to_string()));
     };
     let kind = edge.kind.as_str();
     if kind == "gateway" && edge.class.is_empty() {
-        for key in ["issuer", "wildcard", "secret", "certmap"].into_iter().filter(|key| tls.contains_key(*key)) {
+        for key in ["issuer", "wildcard", "secret", "certmap"].into_iter().filter(|key| tls.has(key)) {
             let message =
                 format!("`{key}` is for the Gateway `{}` itself, which is taken as being there", edge.gateway);
             say(key, message, "add `class = \"…\"`, and lakegen makes the Gateway; or write `tls = true`");
@@ -148,22 +134,20 @@ pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagn
     let names: Vec<String> = target.instances.keys().cloned().collect();
     for name in names {
         let instance = &target.instances[&name];
-        let mut wanted: Vec<(String, Vec<Node>)> = Vec::new();
-        if let Some(node) = instance.table.node("host") {
-            wanted.push(("main".into(), nodes(node)));
+        let mut wanted: Vec<(String, Vec<Text>)> = Vec::new();
+        if !instance.said.host.is_empty() {
+            wanted.push(("main".into(), instance.said.host.clone()));
         }
-        for (endpoint, entry) in instance.table.table("hosts").into_iter().flatten() {
-            wanted.push((endpoint.to_string(), nodes(&entry.node)));
-        }
+        wanted.extend(instance.said.hosts.clone());
         let mut hosts = IndexMap::new();
-        for (endpoint, nodes) in wanted {
+        for (endpoint, written) in wanted {
             if !instance.definition.endpoints.contains_key(&endpoint) {
-                let at = nodes.first().map_or(instance.span, |n| n.span);
+                let at = written.first().map_or(instance.span, |text| text.at);
                 let message = format!("component `{}` has nothing to publish at a host", instance.definition.name);
                 found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, ""));
                 continue;
             }
-            if let Some(published) = published(target, instance, &nodes, context, found) {
+            if let Some(published) = published(target, instance, &written, context, found) {
                 hosts.insert(endpoint, published);
             }
         }
@@ -171,37 +155,30 @@ pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagn
     }
 }
 
-fn nodes(node: &Node) -> Vec<Node> {
-    match &node.kind {
-        Kind::List(list) => list.to_vec(),
-        _ => vec![node.clone()],
-    }
-}
-
 fn published(
     target: &Target,
     instance: &Instance,
-    nodes: &[Node],
+    hosts: &[Text],
     context: &Context<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Published> {
     let mut result: Option<Published> = None;
-    for node in nodes {
-        let written = node.as_str()?;
+    for written in hosts {
         let (edge_name, host) = match written.split_once(':') {
             Some((edge, host)) if target.edges.contains_key(edge) => (Some(edge), host),
             Some((edge, _)) => {
-                found.push(unknown_name("edge", edge, node.span, target.edges.keys().map(String::as_str)));
+                found.push(unknown_name("edge", edge, written.at, target.edges.keys().map(String::as_str)));
                 return None;
             }
-            None => (None, written),
+            None => (None, written.as_str()),
         };
-        let edge = edge(target, edge_name, node.span, found)?;
-        let name = full_name(target, instance, edge, host, node.span, context, found)?;
+        let edge = edge(target, edge_name, written.at, found)?;
+        let name = full_name(target, instance, edge, host, written.at, context, found)?;
         match &mut result {
             Some(published) => published.names.push(name),
             None => {
-                result = Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: node.span });
+                result =
+                    Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: written.at });
             }
         }
     }
@@ -244,41 +221,24 @@ fn full_name(
     context: &Context<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
-    let frame = frame_of(target);
-    let known = EarlyName::of(instance);
-    let host = early_text(&frame, Some(&known), host, at, context.sources, found);
-    let written = host.clone();
-    let domain = &target.ground.domain;
+    let written = host;
+    let domain = &target.ground().domain;
     let name = if host == "@" {
-        domain.clone()
+        domain.to_string()
     } else if host.contains('.') {
-        host
+        host.to_string()
     } else if let Some(template) = &edge.template {
-        early_with_edge(&frame, Some(&known), template, edge.span, &Edged { host: &host }, context.sources, found)
+        let here = [("edge.host", host)];
+        target.early().of(instance.early_name()).with(&here).text(template, context.sources, found)
     } else {
         format!("{host}.{domain}")
     };
     if let Err(what) = Format::Host.check(&name) {
-        if Format::Host.check(&written).is_err() {
+        if Format::Host.check(written).is_err() {
             return None; // The language says so already, with the user's own words.
         }
         found.push(Diagnostic::error(&INVALID_VALUE, format!("`{name}` is not {what}")).at(at, ""));
         return None;
     }
     Some(name)
-}
-
-/// Returns the early names of a target that is being resolved.
-pub fn frame_of(target: &Target) -> Frame {
-    Frame {
-        name: target.name.clone(),
-        environment: target.environment.clone(),
-        cluster: target.cluster.clone(),
-        table: Table::new(),
-        ground: target.ground.clone(),
-        vars: target.vars.clone(),
-        store: target.store.clone(),
-        shared: target.shared,
-        is_shared: target.is_shared,
-    }
 }

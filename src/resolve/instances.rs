@@ -1,30 +1,33 @@
 //! Components and jobs with their final tables and names.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use globset::Glob;
 use indexmap::IndexMap;
 
+use super::early::EarlyName;
+use super::externals::External;
+use super::fill::Filler;
 use super::hosts::{self, Published};
 use super::layers::Frame;
-use super::scope::{EarlyName, Known, early, early_text};
+use super::scope::Known;
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CIRCULAR_REFERENCE, Engine, Git, Target, unknown_name};
-use crate::catalog::component::{Tier, tier};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNTESTED_VERSION, unknown_name};
+use crate::catalog::component::Tier;
 use crate::catalog::read::chart;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
-use crate::parse::{Entry, Kind, MISSING_KEY, Node, Table, string};
+use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
+use crate::settings::component::{ChartTable, Common, JobWords};
+use crate::settings::engines::NotifyKind;
+use crate::settings::group::matches;
+use crate::settings::{Described, read};
 
 /// What all targets share while they are resolved.
 pub struct Context<'a> {
     pub catalogue: &'a Catalogue,
-    pub name: &'a str,
-    pub engine: Engine,
-    pub git: &'a Git,
     pub sources: &'a Sources,
 }
 
@@ -42,8 +45,14 @@ pub struct Instance {
     pub definition: Arc<Component>,
     /// Whether it comes from `[jobs]`.
     pub job: bool,
-    /// The merged table: defaults, like, own, environment, cluster.
-    pub table: Table,
+    /// What every component may say: defaults, like, own, environment and cluster laid over each other and filled in.
+    pub said: Common,
+    /// The same for jobs only.
+    pub words: JobWords,
+    /// The whole table: options and slots, whose names are the component's own, are read from it by those names.
+    pub(super) table: Table,
+    /// Components that its texts refer to.
+    pub refers: BTreeSet<String>,
     /// The key under which it was written.
     pub span: Span,
     pub tier: Tier,
@@ -60,7 +69,27 @@ pub struct Instance {
 impl Instance {
     /// Returns the span of one of its keys, or of itself.
     pub fn at(&self, key: &str) -> Span {
-        self.table.get(key).map_or(self.span, |entry| entry.node.span)
+        if self.said.places.has(key) { self.said.places.value_of(key) } else { self.span }
+    }
+
+    /// Returns an option or a slot as it was written, or as the catalogue has it.
+    pub fn option(&self, name: &str) -> Option<&Node> {
+        self.arg(name).or_else(|| self.definition.options.get(name).and_then(|option| option.default.as_ref()))
+    }
+
+    /// Returns an option or a slot as it was written.
+    pub fn arg(&self, name: &str) -> Option<&Node> {
+        self.table.get(name).map(|entry| &entry.node)
+    }
+
+    /// Returns everything that was written of it, key by key.
+    pub fn written(&self) -> impl Iterator<Item = &Node> {
+        self.table.values().map(|entry| &entry.node)
+    }
+
+    /// Returns its names for early references.
+    pub fn early_name(&self) -> EarlyName<'_> {
+        EarlyName { name: &self.name, namespace: &self.namespace, release: &self.release }
     }
 }
 
@@ -108,23 +137,28 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     }
     check_members(&frame, &instances, found);
     check_notify(&frame, found);
+    let declared = components.keys().chain(jobs.keys()).map(ToString::to_string);
+    let off = declared.filter(|name| !instances.contains_key(name)).collect();
     let external = externals(&frame, found);
-    let edges = hosts::edges(&frame, context, found);
+    let edges = hosts::edges(&frame, found);
     let mut target = Target {
         name: frame.name,
         environment: frame.environment,
         cluster: frame.cluster,
-        ground: frame.ground,
+        settings: frame.settings,
+        seen: frame.seen,
+        reached: frame.reached,
         vars: frame.vars,
         store: frame.store,
         instances,
+        off,
         external,
         buckets: IndexMap::new(),
         edges,
         claims: IndexMap::new(),
         shared: frame.shared,
         is_shared: frame.is_shared,
-        table: frame.table,
+        written: frame.table,
     };
     hosts::publish(&mut target, context, found);
     target
@@ -152,7 +186,7 @@ fn layered(
 }
 
 /// Returns the externals, each laid over the one that it is like.
-fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Table> {
+fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, External> {
     let empty = Table::new();
     let all = frame.table.table("external").unwrap_or(&empty);
     let mut externals = IndexMap::new();
@@ -161,7 +195,7 @@ fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Tab
         let mut table = Table::new();
         like("external", own, all, &mut table, &mut vec![name], found);
         table.shift_remove("like");
-        externals.insert(name.to_string(), table);
+        externals.insert(name.to_string(), External::new(&table, entry.key));
     }
     externals
 }
@@ -224,46 +258,65 @@ fn instance(
     found: &mut Vec<Diagnostic>,
 ) -> Instance {
     check_name(name, span, found);
+    let mut table = table;
     let sources = context.sources;
-    let alone = EarlyName { name, ..EarlyName::default() };
-    let namespace = match table.get("namespace") {
-        Some(entry) => {
-            checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found)
-        }
+    // Its own names first: everything else may use them.
+    let alone = frame.early().of(EarlyName { name, namespace: "", release: "" });
+    let (mut names, mut rest) = (Table::new(), Table::new());
+    for (key, entry) in std::mem::take(&mut table) {
+        let into = if matches!(&*key, "namespace" | "release") { &mut names } else { &mut rest };
+        into.insert(key, entry);
+    }
+    Filler { early: alone, sources, found }.fill(&mut names, &definition.keys);
+    let named: Common = read(&names);
+    let namespace = match &named.namespace {
+        Some(written) => checked(Format::Name, written.to_string(), written.at, found),
         None => match member_namespace(frame, name) {
             Some(namespace) => namespace,
-            None => definition.namespace.as_deref().map_or_else(
-                || name.to_string(),
-                |text| early_text(frame, Some(&alone), text, definition.span, sources, found),
-            ),
+            None => definition
+                .namespace
+                .as_deref()
+                .map_or_else(|| name.to_string(), |text| alone.fill(text, definition.span, sources, found)),
         },
     };
-    let release = match table.get("release") {
-        Some(entry) => {
-            checked(Format::Name, early(frame, Some(&alone), &entry.node, sources, found), entry.node.span, found)
-        }
+    let release = match &named.release {
+        Some(written) => checked(Format::Name, written.to_string(), written.at, found),
         None => name.to_string(),
     };
     if release.len() > 53 {
         let message = format!("the release name `{release}` is longer than the 53 characters that Helm takes");
         found.push(Diagnostic::error(&BAD_NAME, message).at(span, ""));
     }
-    check_needs(name, &table, &definition, span, found);
-    let chart = chart_of(&table, &definition, frame, found, span);
-    let known = EarlyName { name, namespace: &namespace, release: &release, secret: "" };
+    let early = frame.early().of(EarlyName { name, namespace: &namespace, release: &release });
+    let mut filler = Filler { early, sources, found };
+    filler.fill(&mut rest, &definition.keys);
+    let words: JobWords = if job {
+        filler.fill(&mut rest, &JobWords::keys());
+        read(&rest)
+    } else {
+        JobWords::default()
+    };
+    rest.extend(names);
+    check_needs(name, &rest, &definition, span, found);
+    let said: Common = read(&rest);
+    let chart = chart_of(&said, &definition, frame, found, span);
     let rule = chart.as_ref().map_or("${release}", |c| c.fullname.as_str());
-    let fullname = early_text(frame, Some(&known), rule, definition.span, sources, found);
-    let tier = table.text("tier").and_then(tier).unwrap_or(definition.tier);
+    let fullname = early.fill(rule, definition.span, sources, found);
     let mut apis = definition.apis.clone();
-    apis.extend(table.texts("apis").into_iter().map(String::from));
+    apis.extend(said.apis.iter().map(String::from));
+    let mut refers = BTreeSet::new();
+    references(&rest, &mut refers);
     Instance {
         name: name.into(),
         job,
         span,
-        tier,
+        tier: said.tier.unwrap_or(definition.tier),
         crds: definition.crds.clone(),
         definition,
-        table,
+        said,
+        words,
+        table: rest,
+        refers,
         namespace,
         release,
         fullname,
@@ -336,70 +389,49 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
 }
 
 fn member_namespace(frame: &Frame, name: &str) -> Option<String> {
-    let namespaces = frame.table.table("namespaces")?;
-    namespaces
-        .iter()
-        .find(|(_, entry)| {
-            let members = entry.node.as_table().map(|t| t.texts("members")).unwrap_or_default();
-            members.iter().any(|m| Glob::new(m).is_ok_and(|g| g.compile_matcher().is_match(name)))
-        })
-        .map(|(namespace, _)| namespace.to_string())
+    let mut namespaces = frame.settings.namespaces.iter();
+    namespaces.find(|(_, namespace)| matches(&namespace.members, name)).map(|(namespace, _)| namespace.clone())
 }
 
 /// Reports members of namespaces and projects that match nothing.
 fn check_members(frame: &Frame, instances: &IndexMap<String, Instance>, found: &mut Vec<Diagnostic>) {
-    for key in ["namespaces", "projects"] {
-        for (_, entry) in frame.table.table(key).into_iter().flatten() {
-            let Some(members) = entry.node.as_table().and_then(|t| t.get("members")) else { continue };
-            let nodes: Vec<&Node> = match &members.node.kind {
-                Kind::List(list) => list.iter().collect(),
-                _ => vec![&members.node],
-            };
-            for node in nodes {
-                let Some(text) = node.as_str() else { continue };
-                // A plain name of a component that is off here is fine; a name that is nowhere is a mistake.
-                let everywhere =
-                    ["components", "jobs"].iter().filter_map(|k| frame.table.table(k)).flat_map(Table::keys);
-                let known: Vec<&str> = everywhere.map(|k| &**k).collect();
-                let matches = Glob::new(text).is_ok_and(|g| {
-                    let g = g.compile_matcher();
-                    known.iter().any(|name| g.is_match(name)) || instances.keys().any(|name| g.is_match(name))
-                });
-                if !matches {
-                    found.push(unknown_name("component or job", text, node.span, known));
-                }
-            }
+    let namespaces = frame.settings.namespaces.values().flat_map(|namespace| &namespace.members);
+    let projects = frame.settings.projects.values().flat_map(|project| &project.members);
+    // A plain name of a component that is off here is fine; a name that is nowhere is a mistake.
+    let everywhere = ["components", "jobs"].iter().filter_map(|k| frame.table.table(k)).flat_map(Table::keys);
+    let known: Vec<&str> = everywhere.map(|k| &**k).collect();
+    for member in namespaces.chain(projects) {
+        let one = std::slice::from_ref(member);
+        if !known.iter().any(|name| matches(one, name)) && !instances.keys().any(|name| matches(one, name)) {
+            found.push(unknown_name("component or job", member, member.at, known.iter().copied()));
         }
     }
 }
 
 /// Reports notifications that nobody could send: their services take a token only.
 fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
-    for (name, entry) in frame.table.table("notify").into_iter().flatten() {
-        let Some(table) = entry.node.as_table() else { continue };
-        let kind = table.text("kind").unwrap_or("webhook");
-        if matches!(kind, "slack" | "github") && !table.contains_key("secret") {
-            let message = format!("notification `{name}` has no `secret`, and {kind} takes a token");
+    for (name, notify) in &frame.settings.notify {
+        if matches!(notify.kind, NotifyKind::Slack | NotifyKind::Github) && notify.secret.is_none() {
+            let message = format!("notification `{name}` has no `secret`, and {} takes a token", notify.kind.name());
             let help = format!("add `secret = \"notify/{name}#token\"`, an item of the secret store");
-            found.push(Diagnostic::error(&MISSING_KEY, message).at(entry.key, "").help(help));
+            found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
         }
     }
 }
 
 /// Returns the chart in use: the catalogue's, another one of the user's, with the version that counts.
 fn chart_of(
-    table: &Table,
+    said: &Common,
     definition: &Component,
     frame: &Frame,
     found: &mut Vec<Diagnostic>,
     span: Span,
 ) -> Option<Chart> {
     let mut result = definition.chart.clone();
-    if let Some(entry) = table.get("chart")
-        && let Some(own) = entry.node.as_table().filter(|own| !own.is_empty())
-    {
+    if let Some(own) = said.chart.as_ref().filter(|own| own.places.any()) {
         let given = chart(own);
-        let base = result.get_or_insert_with(|| Chart { fullname: "${release}".into(), ..chart(&Table::new()) });
+        let base =
+            result.get_or_insert_with(|| Chart { fullname: "${release}".into(), ..chart(&ChartTable::default()) });
         for (from, to) in [
             (&given.repository, &mut base.repository),
             (&given.name, &mut base.name),
@@ -409,15 +441,14 @@ fn chart_of(
                 to.clone_from(from);
             }
         }
-        if own.contains_key("fullname") {
+        if own.fullname.is_some() {
             base.fullname = given.fullname;
         }
         base.skip_crds |= given.skip_crds;
     }
     let result = result.as_mut()?;
-    let pinned = frame.table.table("versions").and_then(|v| v.text(&definition.name));
-    if let Some(version) = table.text("version").or(pinned) {
-        result.version = version.into();
+    if let Some(version) = said.version.as_ref().or(frame.settings.versions.get(&definition.name)) {
+        result.version = version.to_string();
     }
     for (value, key) in [
         (&result.repository, "repository = \"https://…\"` or `oci = \"oci://…\""),
@@ -428,16 +459,16 @@ fn chart_of(
             let message = format!("the chart lacks `{}`", key.split(' ').next().unwrap_or(""));
             found.push(
                 Diagnostic::error(&MISSING_KEY, message)
-                    .at(table.get("chart").map_or(span, |e| e.key), "")
+                    .at(said.chart.as_ref().map_or(span, |chart| chart.places.key), "")
                     .help(format!("add `{key}` to `chart`")),
             );
         }
     }
-    check_supported(result, table, definition, found, span);
+    check_supported(result, said, definition, found, span);
     Some(result.clone())
 }
 
-fn check_supported(chart: &Chart, table: &Table, definition: &Component, found: &mut Vec<Diagnostic>, span: Span) {
+fn check_supported(chart: &Chart, said: &Common, definition: &Component, found: &mut Vec<Diagnostic>, span: Span) {
     let Some(own) = definition.chart.as_ref().filter(|c| !c.supports.is_empty() && c.name == chart.name) else {
         return;
     };
@@ -446,9 +477,9 @@ fn check_supported(chart: &Chart, table: &Table, definition: &Component, found: 
             "version `{}` of chart `{}` is outside of what `{}` knows: {}",
             chart.version, chart.name, definition.name, own.supports
         );
-        let at = table.get("version").map_or(span, |e| e.node.span);
+        let at = said.version.as_ref().map_or(span, |version| version.at);
         found.push(
-            Diagnostic::warning(&crate::lower::UNTESTED_VERSION, message)
+            Diagnostic::warning(&UNTESTED_VERSION, message)
                 .at(at, "")
                 .note(format!("the catalogue's own version is `{}`", own.version)),
         );
@@ -485,6 +516,28 @@ fn pad(version: &str) -> (Vec<u64>, bool) {
     (numbers, release)
 }
 
+/// Gathers the components that late references name.
+fn references(table: &Table, named: &mut BTreeSet<String>) {
+    fn node(value: &Node, named: &mut BTreeSet<String>) {
+        match &value.kind {
+            Kind::Str(text) if text.contains("${components.") => {
+                for part in string::split(text) {
+                    if let string::Part::Reference(reference) = part
+                        && let [root, name, ..] = &reference.path[..]
+                        && root == "components"
+                    {
+                        named.insert(name.clone());
+                    }
+                }
+            }
+            Kind::List(list) => list.iter().for_each(|n| node(n, named)),
+            Kind::Table(table) => references(table, named),
+            _ => {}
+        }
+    }
+    table.values().for_each(|entry| node(&entry.node, named));
+}
+
 /// Fills `${options.…}` of a component into a text: for sources, which need nothing else.
 pub fn option_text(instance: &Instance, text: &str) -> String {
     let mut out = String::new();
@@ -495,23 +548,12 @@ pub fn option_text(instance: &Instance, text: &str) -> String {
                 if let [root, name] = &reference.path[..]
                     && root == "options"
                 {
-                    let default = instance.definition.options.get(name).and_then(|o| o.default.as_ref());
-                    out.push_str(instance.table.node(name).or(default).and_then(Node::as_str).unwrap_or(""));
+                    out.push_str(instance.option(name).and_then(Node::as_str).unwrap_or(""));
                 }
             }
         }
     }
     out
-}
-
-/// Returns the tables of `[placements]`, `[projects]` and the like by name.
-pub fn named<'a>(table: &'a Table, key: &str) -> BTreeMap<&'a str, &'a Table> {
-    table
-        .table(key)
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, e): (&Arc<str>, &Entry)| Some((&**name, e.node.as_table()?)))
-        .collect()
 }
 
 #[cfg(test)]

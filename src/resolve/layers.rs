@@ -6,13 +6,18 @@ use std::sync::Arc;
 use globset::Glob;
 use indexmap::IndexMap;
 
-use super::scope::{early, early_text};
-use super::{CIRCULAR_REFERENCE, Engine, Git, Ground, NEWER_EDITION, Store, unknown_name};
+use super::early::Early;
+use super::fill::Filler;
+use super::{CIRCULAR_REFERENCE, Ground, NEWER_EDITION, Store, unknown_name};
 use crate::catalog::{Catalogue, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, merge, unset};
+use crate::parse::shape::Keys;
 use crate::parse::{Entry, INVALID_VALUE, Kind, MISSING_KEY, Node, Syntax, Table, UNREADABLE_FILE, string};
+use crate::settings::platform::Cluster;
+use crate::settings::secrets::StoreScope;
+use crate::settings::{Described, Settings, Text, read};
 use crate::world::World;
 
 /// A target before its components are known.
@@ -21,13 +26,37 @@ pub struct Frame {
     pub name: String,
     pub environment: String,
     pub cluster: String,
+    /// The merged layers as they were written: components, jobs and `defaults` are taken from here.
     pub table: Table,
-    pub ground: Arc<Ground>,
+    /// Everything else, filled in.
+    pub settings: Arc<Settings>,
+    /// The tables that templates see as they were written, filled in.
+    pub seen: Seen,
+    pub reached: Cluster,
     pub vars: Arc<Map>,
     pub store: Arc<Store>,
     pub shared: Option<usize>,
     pub is_shared: bool,
 }
+
+impl Frame {
+    /// Returns what early references may name here.
+    pub fn early(&self) -> Early<'_> {
+        Early {
+            ground: &self.settings.platform,
+            names: [&self.environment, &self.cluster, &self.name],
+            vars: &self.vars,
+            component: None,
+            here: &[],
+        }
+    }
+}
+
+/// The tables that templates see as users write them.
+pub const SEEN: &[&str] = &["argocd", "edges", "projects", "notify", "repositories", "images", "secrets"];
+
+/// Their values, by name.
+pub type Seen = Arc<BTreeMap<&'static str, Value>>;
 
 const NOT_LAYERED: &[&str] = &["lakegen", "include", "environments", "clusters"];
 
@@ -45,6 +74,8 @@ pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut
             *users.entry(cluster.as_str()).or_default() += 1;
         }
     }
+    let keys = super::language::layer();
+    let layers = Layers { world, syntax, base: &base, keys: &keys, sources };
     let mut frames: Vec<Frame> = Vec::new();
     let mut shared: IndexMap<String, usize> = IndexMap::new();
     for (name, table, on) in &environments {
@@ -55,12 +86,12 @@ pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut
                 found.push(unknown_name("cluster", cluster, at, clusters.keys().map(|k| &**k)));
             }
             if users[cluster.as_str()] > 1 && !shared.contains_key(cluster) {
-                let frame = frame(world, syntax, &base, None, own, (cluster, cluster, cluster), sources, found);
+                let frame = layers.frame(None, own, (cluster, cluster, cluster), found);
                 shared.insert(cluster.clone(), frames.len());
                 frames.push(Frame { is_shared: true, ..frame });
             }
             let target = if on.len() > 1 { format!("{name}-{cluster}") } else { name.clone() };
-            let frame = frame(world, syntax, &base, *table, own, (&target, name, cluster), sources, found);
+            let frame = layers.frame(*table, own, (&target, name, cluster), found);
             frames.push(Frame { shared: shared.get(cluster).copied(), ..frame });
         }
     }
@@ -98,53 +129,134 @@ fn environments(root: &Table) -> Vec<(String, Option<&Table>, Vec<String>)> {
         .collect()
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is one input of the merge, and there is one caller")]
-fn frame(
-    world: &dyn World,
-    syntax: &Syntax,
-    base: &Table,
-    environment: Option<&Table>,
-    cluster: Option<&Table>,
-    (name, environment_name, cluster_name): (&str, &str, &str),
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> Frame {
-    let mut table = base.clone();
-    if let Some(over) = environment {
-        for path in over.node("unset").and_then(Node::as_list).unwrap_or(&[]) {
-            remove(&mut table, path, found);
+/// What all targets are merged from.
+struct Layers<'a> {
+    world: &'a dyn World,
+    syntax: &'a Syntax,
+    base: &'a Table,
+    keys: &'a Keys,
+    sources: &'a Sources,
+}
+
+impl Layers<'_> {
+    fn frame(
+        &self,
+        environment: Option<&Table>,
+        cluster: Option<&Table>,
+        names: (&str, &str, &str),
+        found: &mut Vec<Diagnostic>,
+    ) -> Frame {
+        let mut table = self.base.clone();
+        if let Some(over) = environment {
+            for path in over.node("unset").and_then(Node::as_list).unwrap_or(&[]) {
+                remove(&mut table, path, found);
+            }
+            let mut over = over.clone();
+            over.retain(|key, _| !["clusters", "enable", "disable", "unset"].contains(&&**key));
+            unset_members(&mut table, &mut over, found);
+            merge(&mut table, &over);
         }
-        let mut over = over.clone();
-        over.retain(|key, _| !["clusters", "enable", "disable", "unset"].contains(&&**key));
-        unset_members(&mut table, &mut over, found);
-        merge(&mut table, &over);
+        if let Some(over) = cluster {
+            let mut over = over.clone();
+            over.retain(|key, _| !["server", "name", "kubernetes", "vars_from"].contains(&&**key));
+            unset_members(&mut table, &mut over, found);
+            merge(&mut table, &over);
+            cluster_facts(self.world, &mut table, cluster, found);
+        }
+        if let Some(over) = environment {
+            switch(&mut table, over, cluster, found);
+        }
+        self.filled(table, cluster, names, found)
     }
-    if let Some(over) = cluster {
-        let mut over = over.clone();
-        over.retain(|key, _| !["server", "name", "kubernetes", "vars_from"].contains(&&**key));
-        unset_members(&mut table, &mut over, found);
-        merge(&mut table, &over);
-        cluster_facts(world, &mut table, cluster, found);
+
+    /// Fills in the merged tables and reads them.
+    fn filled(
+        &self,
+        table: Table,
+        cluster: Option<&Table>,
+        (name, environment, cluster_name): (&str, &str, &str),
+        found: &mut Vec<Diagnostic>,
+    ) -> Frame {
+        let raw = platform_of(&table);
+        let mut frame = Frame {
+            name: name.into(),
+            environment: environment.into(),
+            cluster: cluster_name.into(),
+            settings: Arc::new(Settings { platform: raw, ..Settings::default() }),
+            seen: Seen::default(),
+            reached: Cluster::default(),
+            vars: Arc::default(),
+            store: Arc::default(),
+            table,
+            shared: None,
+            is_shared: false,
+        };
+        frame.vars = Arc::new(vars(&frame, self.sources, found));
+        // The platform's own words may use variables, and everything else may use the platform's.
+        let mut tables = frame.table.clone();
+        let mut own = Table::new();
+        if let Some(entry) = tables.get("platform") {
+            own.insert("platform".into(), entry.clone());
+            let mut filler = Filler { early: frame.early(), sources: self.sources, found };
+            filler.fill(&mut own, self.keys);
+            tables.extend(own);
+            frame.settings = Arc::new(Settings { platform: platform_of(&tables), ..Settings::default() });
+        }
+        let mut reached = cluster.cloned().unwrap_or_default();
+        let mut filler = Filler { early: frame.early(), sources: self.sources, found };
+        filler.fill(&mut tables, self.keys);
+        filler.fill(&mut reached, &Cluster::keys());
+        let seen =
+            SEEN.iter().map(|key| (*key, tables.node(key).map_or_else(|| Value::Map(Map::default()), Node::to_value)));
+        frame.seen = Arc::new(seen.collect());
+        frame.reached = read(&reached);
+        let mut settings: Settings = read(&tables);
+        settings.platform = platform_of(&tables);
+        let path = settings.git.path.trim_matches('/').trim_start_matches("./");
+        settings.git.path = Text::new(if path == "." { "" } else { path }, settings.git.path.at);
+        frame.settings = Arc::new(settings);
+        self.ground_rules(&frame, found);
+        frame.store = Arc::new(store(&frame));
+        frame
     }
-    if let Some(over) = environment {
-        switch(&mut table, over, "enable", true, found);
-        switch(&mut table, over, "disable", false, found);
+
+    /// Reports what every platform must say.
+    fn ground_rules(&self, frame: &Frame, found: &mut Vec<Diagnostic>) {
+        let (platform, git, file) = (&frame.settings.platform, &frame.settings.git, self.syntax.file);
+        let mut missing = |key: &str, at: Span, help: &str| {
+            found.push(Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing")).at(at, "").help(help));
+        };
+        if !platform.places.has("name") {
+            missing("platform.name", file, "add `name = \"lake\"` under `[platform]`");
+        }
+        if !git.places.has("url") {
+            missing("git.url", file, "add `url = \"https://git.example.com/acme/platform.git\"` under `[git]`");
+        }
+        let numbers = platform.kubernetes.split('.');
+        if numbers.clone().count() < 2 || !numbers.clone().all(|n| n.parse::<u32>().is_ok()) {
+            let message = format!("`{}` is not a Kubernetes version, for example `1.33`", platform.kubernetes);
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(platform.kubernetes.at, ""));
+        }
+        if platform.places.has("name") && !platform.places.has("domain") && uses_hosts(&frame.table) {
+            found.push(
+                Diagnostic::error(&MISSING_KEY, "`platform.domain` is missing, and components have hosts below it")
+                    .at(platform.places.key_of("name"), "")
+                    .help("add `domain = \"example.com\"` under `[platform]`"),
+            );
+        }
     }
-    let ground = ground(&table, syntax.file, found);
-    let mut frame = Frame {
-        name: name.into(),
-        environment: environment_name.into(),
-        cluster: cluster_name.into(),
-        ground: Arc::new(ground),
-        vars: Arc::default(),
-        store: Arc::default(),
-        table,
-        shared: None,
-        is_shared: false,
-    };
-    frame.vars = Arc::new(vars(&frame, sources, found));
-    frame.store = Arc::new(store(&frame));
-    frame
+}
+
+/// Reads `[platform]`, with what stands for a name that is missing.
+fn platform_of(tables: &Table) -> Ground {
+    let empty = Table::new();
+    let mut ground: Ground = read(tables.table("platform").unwrap_or(&empty));
+    if ground.name.is_empty() {
+        ground.name = "platform".into();
+    }
+    let version = Text::new(ground.kubernetes.trim_start_matches('v'), ground.kubernetes.at);
+    ground.kubernetes = version;
+    ground
 }
 
 /// Takes in what only the cluster's own table says: its Kubernetes version and variables from a file.
@@ -234,101 +346,53 @@ fn inner_mut(node: &mut Node) -> Option<&mut Table> {
     }
 }
 
-/// Switches the components that the patterns of `key` name on or off.
-fn switch(table: &mut Table, environment: &Table, key: &str, on: bool, found: &mut Vec<Diagnostic>) {
-    let Some(entry) = environment.get(key) else { return };
-    let patterns: Vec<&Node> = match &entry.node.kind {
-        Kind::List(list) => list.iter().collect(),
-        _ => vec![&entry.node],
+/// Switches components on and off as an environment's `enable` and `disable` say. What is called by its name wins over a pattern,
+/// and so does an `enabled` of the layers that differ here.
+fn switch(table: &mut Table, environment: &Table, cluster: Option<&Table>, found: &mut Vec<Diagnostic>) {
+    let said = |layer: Option<&Table>, name: &str| {
+        layer.and_then(|t| t.table("components")?.table(name)?.flag("enabled")).is_some()
     };
+    let jobs: Vec<Arc<str>> = table.table("jobs").into_iter().flat_map(|t| t.keys().cloned()).collect();
     let Some(Kind::Table(components)) = table.get_mut("components").map(|e| &mut e.node.kind) else { return };
     let components = Arc::make_mut(components);
-    for pattern in patterns {
-        let Some(text) = pattern.as_str() else { continue };
-        let Ok(glob) = Glob::new(text) else { continue };
-        let matcher = glob.compile_matcher();
-        let mut any = false;
-        for (name, component) in components.iter_mut() {
-            if matcher.is_match(&**name)
-                && let Kind::Table(inner) = &mut component.node.kind
-            {
-                any = true;
-                let flag = Entry { key: pattern.span, node: Node { kind: Kind::Bool(on), span: pattern.span } };
-                Arc::make_mut(inner).insert("enabled".into(), flag);
+    for by_pattern in [true, false] {
+        for (key, on) in [("enable", true), ("disable", false)] {
+            let Some(entry) = environment.get(key) else { continue };
+            let patterns: Vec<&Node> = match &entry.node.kind {
+                Kind::List(list) => list.iter().collect(),
+                _ => vec![&entry.node],
+            };
+            for pattern in patterns {
+                let Some(text) = pattern.as_str().filter(|text| text.contains(['*', '?', '[', '{']) == by_pattern)
+                else {
+                    continue;
+                };
+                let Ok(glob) = Glob::new(text) else { continue };
+                let matcher = glob.compile_matcher();
+                let mut any = false;
+                for (name, component) in components.iter_mut().filter(|(name, _)| matcher.is_match(&***name)) {
+                    any = true;
+                    if by_pattern && (said(Some(environment), name) || said(cluster, name)) {
+                        continue;
+                    }
+                    if let Kind::Table(inner) = &mut component.node.kind {
+                        let flag = Entry { key: pattern.span, node: Node { kind: Kind::Bool(on), span: pattern.span } };
+                        Arc::make_mut(inner).insert("enabled".into(), flag);
+                    }
+                }
+                if any {
+                    continue;
+                }
+                found.push(if jobs.iter().any(|job| matcher.is_match(&**job)) {
+                    let message = format!("`{text}` is a job, and `{key}` switches components");
+                    Diagnostic::error(&super::UNKNOWN_NAME, message)
+                        .at(pattern.span, "")
+                        .help(format!("write `jobs.{text}.enabled = {on}` below the environment"))
+                } else {
+                    unknown_name("component", text, pattern.span, components.keys().map(|k| &**k))
+                });
             }
         }
-        if !any {
-            found.push(unknown_name("component", text, pattern.span, components.keys().map(|k| &**k)));
-        }
-    }
-}
-
-/// Reads name, engine and repository, which are the same for all targets.
-pub fn ground_rules(
-    frame: &Frame,
-    file: Span,
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> (String, Engine, Git) {
-    let table = &frame.table;
-    let empty = Table::new();
-    let platform = table.table("platform").unwrap_or(&empty);
-    let git = table.table("git").unwrap_or(&empty);
-    let mut need = |present: bool, key: &str, example: &str| {
-        if !present {
-            found.push(
-                Diagnostic::error(&MISSING_KEY, format!("`{key}` is missing"))
-                    .at(file, "")
-                    .help(format!("add {example}")),
-            );
-        }
-    };
-    need(platform.contains_key("name"), "platform.name", "`name = \"lake\"` under `[platform]`");
-    need(git.contains_key("url"), "git.url", "`url = \"https://git.example.com/acme/platform.git\"` under `[git]`");
-    let engine = if platform.text("engine") == Some("flux") { Engine::Flux } else { Engine::ArgoCd };
-    let mut filled = |key: &str| {
-        let node = git.node(key)?;
-        Some(early_text(frame, None, node.as_str()?, node.span, sources, found))
-    };
-    let path = filled("path").unwrap_or_else(|| "gitops".into());
-    let path = path.trim_matches('/').trim_start_matches("./");
-    let git = Git {
-        url: filled("url").unwrap_or_default(),
-        branch: filled("branch").unwrap_or_else(|| "main".into()),
-        path: if path == "." { String::new() } else { path.into() },
-        secret: filled("secret"),
-    };
-    (platform.text("name").unwrap_or("platform").into(), engine, git)
-}
-
-fn ground(table: &Table, file: Span, found: &mut Vec<Diagnostic>) -> Ground {
-    let empty = Table::new();
-    let platform = table.table("platform").unwrap_or(&empty);
-    if let Some(entry) = platform.get("kubernetes")
-        && let Some(text) = entry.node.as_str()
-    {
-        let ok =
-            text.split('.').count() >= 2 && text.trim_start_matches('v').split('.').all(|n| n.parse::<u32>().is_ok());
-        if !ok {
-            let message = format!("`{text}` is not a Kubernetes version, for example `1.33`");
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(entry.node.span, ""));
-        }
-    }
-    if platform.contains_key("name") && !platform.contains_key("domain") && uses_hosts(table) {
-        found.push(
-            Diagnostic::error(&MISSING_KEY, "`platform.domain` is missing, and components have hosts below it")
-                .at(platform.get("name").map_or(file, |e| e.key), "")
-                .help("add `domain = \"example.com\"` under `[platform]`"),
-        );
-    }
-    Ground {
-        name: platform.text("name").unwrap_or("platform").into(),
-        engine: platform.text("engine").unwrap_or("argocd").into(),
-        domain: platform.text("domain").unwrap_or_default().into(),
-        kubernetes: platform.text("kubernetes").unwrap_or("1.33").trim_start_matches('v').into(),
-        cloud: platform.text("cloud").unwrap_or("none").into(),
-        apis: platform.texts("apis").into_iter().map(String::from).collect(),
-        labels: crate::catalog::read::text_map(platform.table("labels")),
     }
 }
 
@@ -385,31 +449,31 @@ fn var(
     }
     path.pop();
     if !done.contains_key(name) {
-        let known = Frame { vars: Arc::new(done.clone()), ..frame.clone() };
-        let filled = early(&known, None, &entry.node, sources, found);
+        let early = Early { vars: done, ..frame.early() };
+        let filled = early.node(&entry.node, sources, found);
         done.insert(name.clone(), Value::from(filled));
     }
 }
 
 fn store(frame: &Frame) -> Store {
-    let Some(entry) = frame.table.get("secrets") else { return Store::default() };
-    let Some(table) = entry.node.as_table() else { return Store::default() };
-    let provider = table.text("provider").unwrap_or_default().to_string();
+    let secrets = &frame.settings.secrets;
+    if !secrets.places.any() {
+        return Store::default();
+    }
     // Names of these stores' items may hold no slash (GCP: Secret Manager, resource names; Azure: Key Vault, object names).
-    let convention = match provider.as_str() {
+    let convention = match secrets.provider.as_str() {
         "gcp" | "azure" | "kubernetes" => "${component.name}-${secret.name}",
         _ => "${component.name}/${secret.name}",
     };
-    let component = table.text("at").filter(|at| frame.table.table("components").is_some_and(|c| c.contains_key(*at)));
+    let known = |at: &&Text| frame.table.table("components").is_some_and(|c| c.contains_key(at.as_str()));
     Store {
-        name: table.text("name").unwrap_or(&provider).into(),
-        key: table.text("key").unwrap_or(convention).into(),
-        key_at: table.node("key").map_or(entry.key, |node| node.span),
-        refresh: table.text("refresh").unwrap_or("1h").into(),
-        component: component.map(String::from),
-        namespaced: table.text("scope") == Some("namespace"),
-        provider,
-        span: entry.key,
+        provider: secrets.provider.to_string(),
+        name: secrets.name.as_ref().unwrap_or(&secrets.provider).to_string(),
+        key: secrets.key.clone().unwrap_or_else(|| Text::new(convention, secrets.places.key)),
+        refresh: secrets.refresh.to_string(),
+        component: secrets.at.as_ref().filter(known).map(String::from),
+        namespaced: secrets.scope == StoreScope::Namespace,
+        span: secrets.places.key,
     }
 }
 
@@ -427,6 +491,7 @@ pub fn share_apis(frames: &mut [Frame], catalogue: &Catalogue) {
                 apis.extend(component.apis.iter().cloned());
             }
         }
-        Arc::make_mut(&mut frames[index].ground).apis.extend(apis);
+        let settings = Arc::make_mut(&mut frames[index].settings);
+        settings.platform.apis.extend(apis.iter().map(|api: &String| Text::from(api.as_str())));
     }
 }

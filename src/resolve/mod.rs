@@ -15,14 +15,19 @@ pub mod wire; //     slots bound to providers, claims gathered
 pub mod offers; //    what a binding gives
 pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
-pub mod scope; //    `${…}` filled in
+pub mod early; //    `${…}` filled in with what is known before anything is bound
+mod fill; //         the same in whole tables
+pub mod scope; //    `${…}` filled in with everything
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use crate::settings::platform::{Engine, Git, Ground};
 pub use credentials::{Credential, Origin};
+pub use early::{Early, EarlyName};
+pub use externals::External;
 pub use hosts::{Edge, Published};
 pub use instances::Instance;
 pub use providers::Provider;
@@ -32,7 +37,12 @@ use crate::catalog::{self, Catalogue};
 use crate::code;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, Warned};
 use crate::manifest::value::Map;
-use crate::parse::{Syntax, Table};
+use crate::parse::{Node, Syntax};
+use crate::settings::engines::Sync;
+use crate::settings::group::{Project, matches};
+use crate::settings::platform::Cluster;
+use crate::settings::publish::BucketTable;
+use crate::settings::{Settings, Text};
 use crate::world::World;
 
 /// The codes that this stage emits.
@@ -48,6 +58,8 @@ pub static CODES: &[&Code] = &[
     &NO_SECRET_STORE,
     &BAD_NAME,
     &NEWER_EDITION,
+    &SECRET_IN_VALUE,
+    &UNTESTED_VERSION,
 ];
 
 code!(
@@ -139,58 +151,32 @@ code!(
     "lakegen = \"1\""
 );
 
-/// GitOps engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    ArgoCd,
-    Flux,
-}
-
-impl Engine {
-    /// Returns the name, which is the folder's name too.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ArgoCd => "argocd",
-            Self::Flux => "flux",
-        }
-    }
-}
+code!(
+    SECRET_IN_VALUE,
+    "secret-in-value",
+    "a secret stands where everybody can read it",
+    "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
+    "env.DB_URL = \"postgres://app:hunter2@db/app\"",
+    "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\""
+);
+code!(
+    UNTESTED_VERSION,
+    "untested-version",
+    "a chart version lies outside of what the component's templates know",
+    "values may have been renamed there, and Helm ignores values that a chart does not read",
+    "components.trino.version = \"2.0.0\"",
+    "components.trino.version = \"1.42.2\""
+);
 
 /// The whole platform, ready to be lowered.
 #[derive(Clone, Debug)]
 pub struct Platform {
     pub name: String,
     pub engine: Engine,
+    /// The repository as the first target knows it: where the tree is written.
     pub git: Git,
     pub targets: Vec<Target>,
-    /// `[policy]` of the base: levels per rule, exceptions.
-    pub policy: Table,
-    /// `[clusters]`: how each is reached.
-    pub clusters: Table,
     pub catalogue: Catalogue,
-}
-
-/// The repository that the engine reads.
-#[derive(Clone, Debug, Default)]
-pub struct Git {
-    pub url: String,
-    pub branch: String,
-    /// Folder of the tree, without slashes at its ends; empty for the repository's root.
-    pub path: String,
-    pub secret: Option<String>,
-}
-
-/// The ground rules of a target.
-#[derive(Clone, Debug, Default)]
-pub struct Ground {
-    pub name: String,
-    pub engine: String,
-    pub domain: String,
-    pub kubernetes: String,
-    pub cloud: String,
-    /// API group/versions that the cluster has already.
-    pub apis: Vec<String>,
-    pub labels: IndexMap<String, String>,
 }
 
 /// The platform's secret store, as `[secrets]` says.
@@ -200,9 +186,7 @@ pub struct Store {
     /// Name of the ClusterSecretStore.
     pub name: String,
     /// Convention for items; a string with references.
-    pub key: String,
-    /// Where the convention was written, or else the table.
-    pub key_at: Span,
+    pub key: Text,
     pub refresh: String,
     /// Component that runs the store, when it is one of the platform.
     pub component: Option<String>,
@@ -231,8 +215,9 @@ pub struct Bucket {
     pub bucket: String,
     /// Provider of its store, by name.
     pub store: String,
+    /// Namespace of its claim, when it has one of its own.
     pub namespace: Option<String>,
-    pub table: Table,
+    pub settings: BucketTable,
     pub span: Span,
 }
 
@@ -242,17 +227,24 @@ pub struct Target {
     pub name: String,
     pub environment: String,
     pub cluster: String,
-    /// The whole merged table of this target.
-    pub table: Table,
-    pub ground: Arc<Ground>,
+    /// What its layers say, filled in.
+    pub settings: Arc<Settings>,
+    /// The tables that templates see as they were written, filled in.
+    pub seen: layers::Seen,
+    /// How its cluster is reached, as `[clusters]` says.
+    pub reached: Cluster,
     pub vars: Arc<Map>,
     pub store: Arc<Store>,
     pub instances: IndexMap<String, Instance>,
-    pub external: IndexMap<String, Table>,
+    /// Components and jobs that the file has and this target has not.
+    pub off: BTreeSet<String>,
+    pub external: IndexMap<String, External>,
     pub buckets: IndexMap<String, Bucket>,
     pub edges: IndexMap<String, Edge>,
     /// Claims by provider and capability.
     pub claims: IndexMap<String, IndexMap<String, Vec<Claim>>>,
+    /// The merged layers as they were written.
+    written: crate::parse::Table,
     /// Index of the target that holds what the cluster's environments share.
     pub shared: Option<usize>,
     /// Whether this target itself is the shared part of a cluster.
@@ -260,10 +252,69 @@ pub struct Target {
 }
 
 impl Target {
+    /// Returns the ground rules.
+    pub fn ground(&self) -> &Ground {
+        &self.settings.platform
+    }
+
+    /// Returns everything that was written for this target: the table at the top, the component or job where it is one, the node.
+    pub fn written(&self) -> impl Iterator<Item = (&str, &str, &Node)> {
+        self.written.iter().flat_map(|(table, entry)| {
+            let members = entry.node.as_table().filter(|_| matches!(&**table, "components" | "jobs"));
+            let whole = members.is_none().then_some((&**table, "", &entry.node));
+            let each = members.into_iter().flatten().map(|(name, entry)| (&**table, &**name, &entry.node));
+            whole.into_iter().chain(each)
+        })
+    }
+
+    /// Returns the name that `[argocd] names` gives a unit's Application.
+    pub fn application_name(
+        &self,
+        template: &Text,
+        unit: &str,
+        sources: &Sources,
+        found: &mut Vec<Diagnostic>,
+    ) -> String {
+        let name = EarlyName { name: unit, namespace: "", release: "" };
+        self.early().of(name).text(template, sources, found)
+    }
+
+    /// Returns how a component is synced: what it says itself, then its project, then the platform.
+    pub fn sync(&self, instance: &Instance) -> Sync {
+        let own = &instance.said.sync;
+        if self.ground().engine == Engine::Flux {
+            return own.clone();
+        }
+        let below = &self.settings.argocd.sync;
+        match self.project(&instance.name) {
+            Some((_, project)) => own.or(&project.sync.or(below)),
+            None => own.or(below),
+        }
+    }
+
+    /// Returns the project of `[projects]` that a component is a member of.
+    pub fn project(&self, component: &str) -> Option<(&str, &Project)> {
+        let mut projects = self.settings.projects.iter();
+        let found = projects.find(|(_, project)| matches(&project.members, component));
+        found.map(|(name, project)| (name.as_str(), project))
+    }
+
+    /// Returns what early references may name here.
+    pub fn early(&self) -> Early<'_> {
+        Early {
+            ground: self.ground(),
+            names: [&self.environment, &self.cluster, &self.name],
+            vars: &self.vars,
+            component: None,
+            here: &[],
+        }
+    }
+
     /// Returns the API version served for each group here: by a component, or by the cluster already.
     pub fn apis(&self) -> BTreeMap<String, String> {
         let mut apis = BTreeMap::new();
-        for api in self.instances.values().flat_map(|i| &i.apis).chain(&self.ground.apis) {
+        let own = self.instances.values().flat_map(|i| &i.apis).map(String::as_str);
+        for api in own.chain(self.ground().apis.iter().map(Text::as_str)) {
             if let Some((group, rest)) = api.split_once('/') {
                 let version = rest.split('/').next().unwrap_or(rest);
                 apis.entry(group.to_string()).or_insert_with(|| format!("{group}/{version}"));
@@ -284,12 +335,11 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
         return Warned { output: None, diagnostics: found };
     }
     let mut frames = layers::frames(world, syntax, sources, &mut found);
-    let Some(base) = frames.first() else { return Warned { output: None, diagnostics: found } };
-    let (name, engine, git) = layers::ground_rules(base, syntax.file, sources, &mut found);
-    let policy = base.table.get("policy").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
-    let clusters = syntax.root.get("clusters").and_then(|e| e.node.as_table()).cloned().unwrap_or_default();
+    let Some(first) = frames.first() else { return Warned { output: None, diagnostics: found } };
+    let (name, git) = (first.settings.platform.name.to_string(), first.settings.git.clone());
+    let engine = first.settings.platform.engine;
     let mut targets: Vec<Target> = Vec::new();
-    let context = instances::Context { catalogue: &catalogue, name: &name, engine, git: &git, sources };
+    let context = instances::Context { catalogue: &catalogue, sources };
     layers::share_apis(&mut frames, &catalogue);
     for frame in frames {
         let target = instances::target(frame, &context, &mut found);
@@ -300,7 +350,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     }
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
-    let platform = Platform { name, engine, git, targets, policy, clusters, catalogue };
+    let platform = Platform { name, engine, git, targets, catalogue };
     Warned { output: Some(platform), diagnostics: found }
 }
 

@@ -7,7 +7,7 @@ use super::scope::{Filled, Late, Piece, plain};
 use super::wire::Binding;
 use crate::diag::{Diagnostic, near, quoted_list};
 use crate::parse::BAD_REFERENCE;
-use crate::parse::node::Lookup;
+use crate::settings::Text;
 
 /// Returns a field of what a binding is bound to.
 ///
@@ -56,10 +56,11 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
             let filled = scope.fill(template, instance.definition.span, &mut found);
             found.into_iter().next().map_or(Ok(filled), Err)
         }
-        Provider::External(table) if field == "host" && table.contains_key("service") => {
-            text(format!("{}.{}.svc", provider.name, table.text("service").unwrap_or_default()))
+        Provider::External(external) if field == "host" && external.words.service.is_some() => {
+            let namespace = external.words.service.as_ref().map_or("", Text::as_str);
+            text(format!("{}.{namespace}.svc", provider.name))
         }
-        Provider::External(table) => match table.node(field) {
+        Provider::External(external) => match external.fields.get(field).map(|entry| &entry.node) {
             Some(node) => {
                 let mut found = Vec::new();
                 let scope = Late { claim: Some(&binding.claim), depth: late.depth + 1, instance: None, ..*late };

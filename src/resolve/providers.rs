@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::externals::External;
 use super::instances::Instance;
 use super::{AMBIGUOUS_PROVIDER, MISSING_PROVIDER, MISTYPED_WIRING, Target};
 use crate::catalog::{self, Offer};
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::parse::Table;
-use crate::parse::node::Lookup;
+use crate::settings::Text;
 
 /// Something that can be bound: a component or an external.
 pub enum Provider<'a> {
     Instance(&'a Instance),
-    External(&'a Table),
+    External(&'a External),
 }
 
 /// A provider with its name.
@@ -27,9 +27,8 @@ impl<'a> Named<'a> {
         Self { name: &instance.name, span: instance.span, provider: Provider::Instance(instance) }
     }
 
-    fn outside(name: &'a str, table: &'a Table) -> Self {
-        let span = table.values().next().map_or(Span::default(), |e| e.key);
-        Self { name, span, provider: Provider::External(table) }
+    fn outside(name: &'a str, external: &'a External) -> Self {
+        Self { name, span: external.span, provider: Provider::External(external) }
     }
 
     /// Returns the component, when it is one.
@@ -40,10 +39,10 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Returns the external's table, when it is one.
-    pub fn external(&self) -> Option<&'a Table> {
+    /// Returns the external, when it is one.
+    pub fn external(&self) -> Option<&'a External> {
         match self.provider {
-            Provider::External(table) => Some(table),
+            Provider::External(external) => Some(external),
             Provider::Instance(_) => None,
         }
     }
@@ -62,14 +61,14 @@ impl<'a> Named<'a> {
     pub fn provides(&self, capability: &str) -> bool {
         match self.provider {
             Provider::Instance(instance) => instance.definition.provides.contains_key(capability),
-            Provider::External(table) => table.texts("provides").contains(&capability),
+            Provider::External(external) => external.provides(capability),
         }
     }
 
     fn offers(&self) -> String {
         match self.provider {
             Provider::Instance(instance) => instance.definition.offered(),
-            Provider::External(table) => quoted_list(table.texts("provides"), "and"),
+            Provider::External(external) => quoted_list(external.words.provides.iter().map(Text::as_str), "and"),
         }
     }
 }
@@ -81,7 +80,7 @@ pub fn providers(targets: &[Target], index: usize) -> Vec<Named<'_>> {
     let instances = target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     instances
         .map(Named::component)
-        .chain(target.external.iter().map(|(name, table)| Named::outside(name, table)))
+        .chain(target.external.iter().map(|(name, external)| Named::outside(name, external)))
         .collect()
 }
 
@@ -90,7 +89,7 @@ pub fn provider<'a>(targets: &'a [Target], index: usize, name: &str) -> Option<N
     let target = &targets[index];
     let shared = || target.shared.and_then(|i| targets[i].instances.get(name));
     let component = target.instances.get(name).or_else(shared).map(Named::component);
-    component.or_else(|| target.external.get_key_value(name).map(|(name, table)| Named::outside(name, table)))
+    component.or_else(|| target.external.get_key_value(name).map(|(name, external)| Named::outside(name, external)))
 }
 
 /// Who offers what in a target: capability → names, in order.
@@ -102,7 +101,7 @@ pub fn offers(targets: &[Target], index: usize) -> Offers {
     for provider in providers(targets, index) {
         let capabilities: Vec<String> = match provider.provider {
             Provider::Instance(instance) => instance.definition.provides.keys().cloned().collect(),
-            Provider::External(table) => table.texts("provides").into_iter().map(String::from).collect(),
+            Provider::External(external) => external.words.provides.iter().map(String::from).collect(),
         };
         for capability in capabilities {
             offers.entry(capability).or_default().push(provider.name.to_string());

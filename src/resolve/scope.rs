@@ -1,189 +1,22 @@
-//! `${…}` filled in, in two phases.
-//!
-//! **Early** names are known before anything is bound: they may stand in names, hosts, namespaces and conventions.
-//! **Late** ones (bindings, secrets, hosts, options) may only stand in values. A secret field never becomes text:
-//! [`Filled`] keeps it as a piece that only a Secret can carry.
+//! `${…}` with **late** names filled in: bindings, secrets, hosts, options, besides everything that is known early
+//! ([`super::early`]). They may only stand in values. A secret field never becomes text: [`Filled`] keeps it as a piece that
+//! only a Secret can carry.
 
 use indexmap::IndexMap;
 
+use super::Target;
 use super::credentials::SecretValue;
+use super::early::{filtered, located};
 use super::instances::Instance;
-use super::layers::Frame;
 use super::offers;
 use super::wire::{Binding, SlotBinding};
-use super::{LATE_REFERENCE, Target};
 use crate::catalog::{Capability, Catalogue};
 use crate::diag::{Diagnostic, Sources, Span, near, quoted_list};
-use crate::manifest::value::{Map, Value};
+use crate::manifest::value::Value;
 use crate::parse::string::{self, Part, Reference};
 use crate::parse::{BAD_REFERENCE, Kind, Node};
 
-/// The names of a component that are known early.
-#[derive(Clone, Copy, Default)]
-pub struct EarlyName<'a> {
-    pub name: &'a str,
-    /// Empty while it is not known yet.
-    pub namespace: &'a str,
-    /// Empty while it is not known yet.
-    pub release: &'a str,
-    /// The secret whose item is looked for; empty where none is meant.
-    pub secret: &'a str,
-}
-
-impl<'a> EarlyName<'a> {
-    /// Returns the names of a component whose namespace and release are known.
-    pub fn of(instance: &'a Instance) -> Self {
-        Self { name: &instance.name, namespace: &instance.namespace, release: &instance.release, secret: "" }
-    }
-}
-
-/// The host that an edge's template is about.
-pub struct Edged<'a> {
-    pub host: &'a str,
-}
-
-/// Fills in the early names of a string that a user wrote.
-pub fn early(
-    frame: &Frame,
-    component: Option<&EarlyName<'_>>,
-    node: &Node,
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> String {
-    match node.as_str() {
-        Some(text) => early_text(frame, component, text, node.span, sources, found),
-        None => String::new(),
-    }
-}
-
-/// Fills in the early names of a string written at `at`.
-pub fn early_text(
-    frame: &Frame,
-    component: Option<&EarlyName<'_>>,
-    text: &str,
-    at: Span,
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> String {
-    fill_early(frame, component, None, text, at, sources, found)
-}
-
-/// As [`early_text`], with `${edge.host}`.
-pub fn early_with_edge(
-    frame: &Frame,
-    component: Option<&EarlyName<'_>>,
-    text: &str,
-    at: Span,
-    edge: &Edged<'_>,
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> String {
-    fill_early(frame, component, Some(edge), text, at, sources, found)
-}
-
-fn fill_early(
-    frame: &Frame,
-    component: Option<&EarlyName<'_>>,
-    edge: Option<&Edged<'_>>,
-    text: &str,
-    at: Span,
-    sources: &Sources,
-    found: &mut Vec<Diagnostic>,
-) -> String {
-    if !text.contains("${") {
-        return text.to_string();
-    }
-    let mut out = String::new();
-    for part in string::split(text) {
-        match part {
-            Part::Text(text) => out.push_str(&text),
-            Part::Reference(reference) => match early_value(frame, component, edge, &reference) {
-                Ok(value) => match filtered(&value, &reference) {
-                    Ok(value) => out.push_str(&value),
-                    Err(diagnostic) => found.push(located(diagnostic, &reference, at, sources)),
-                },
-                Err(diagnostic) => found.push(located(diagnostic, &reference, at, sources)),
-            },
-        }
-    }
-    out
-}
-
-fn located(diagnostic: Diagnostic, reference: &Reference, at: Span, sources: &Sources) -> Diagnostic {
-    diagnostic.at(string::span_of(reference, at, sources.text(at.source)), "")
-}
-
-fn filtered(value: &str, reference: &Reference) -> Result<String, Diagnostic> {
-    reference.filters.iter().try_fold(value.to_string(), |text, name| {
-        string::filter(name, &text).ok_or_else(|| {
-            let all = quoted_list(string::FILTERS.iter().copied(), "and");
-            Diagnostic::error(&BAD_REFERENCE, format!("there is no filter `{name}`"))
-                .note(format!("the filters are {all}"))
-        })
-    })
-}
-
-fn early_value(
-    frame: &Frame,
-    component: Option<&EarlyName<'_>>,
-    edge: Option<&Edged<'_>>,
-    reference: &Reference,
-) -> Result<String, Diagnostic> {
-    let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
-    let known = |text: &str| Ok(text.to_string());
-    match (&path[..], component) {
-        (["component", "name"], Some(c)) => known(c.name),
-        (["component", "namespace"] | ["namespace"], Some(c)) if !c.namespace.is_empty() => known(c.namespace),
-        (["component", "release"] | ["release"], Some(c)) if !c.release.is_empty() => known(c.release),
-        (["secret", "name"], Some(c)) if !c.secret.is_empty() => known(c.secret),
-        (["edge", "host"], _) if edge.is_some() => known(edge.map_or("", |e| e.host)),
-        _ => common(&path, &frame.ground, [&frame.environment, &frame.cluster, &frame.name], &frame.vars)
-            .unwrap_or_else(|| Err(not_early(&path))),
-    }
-}
-
-/// Resolves the names that are known in both phases; `None` when the root is another one.
-fn common(
-    path: &[&str],
-    ground: &super::Ground,
-    [environment, cluster, target]: [&String; 3],
-    vars: &Map,
-) -> Option<Result<String, Diagnostic>> {
-    let known = |text: &str| Some(Ok(text.to_string()));
-    match path {
-        ["platform", "name"] => known(&ground.name),
-        ["platform", "domain"] => known(&ground.domain),
-        ["platform", "kubernetes"] => known(&ground.kubernetes),
-        ["platform", "engine"] => known(&ground.engine),
-        ["platform", "cloud"] => known(&ground.cloud),
-        ["environment", "name"] => known(environment),
-        ["cluster", "name"] => known(cluster),
-        ["target", "name"] => known(target),
-        ["vars", name] => match vars.get(*name) {
-            Some(value) => known(&plain(value)),
-            None => Some(Err(no_such("variable", name, vars.keys().map(|k| &**k)))),
-        },
-        ["platform" | "environment" | "cluster" | "target" | "vars", rest @ ..] => {
-            let fields: &[&str] =
-                if path[0] == "platform" { &["name", "domain", "kubernetes", "engine", "cloud"] } else { &["name"] };
-            Some(Err(no_such(&format!("field of `{}`", path[0]), &rest.join("."), fields.iter().copied())))
-        }
-        _ => None,
-    }
-}
-
-fn not_early(path: &[&str]) -> Diagnostic {
-    let written = path.join(".");
-    match path.first() {
-        Some(&("requires" | "secrets" | "options" | "hosts" | "components" | "buckets" | "fullname" | "version" | "claim" | "item" | "each")) => {
-            Diagnostic::error(&LATE_REFERENCE, format!("`{written}` is not known yet where this name is needed"))
-                .note("names, hosts and namespaces may use `vars`, `platform`, `environment`, `cluster`, `target` and `component.name`")
-        }
-        _ => Diagnostic::error(&BAD_REFERENCE, format!("`{written}` names nothing here")),
-    }
-}
-
-fn no_such<'a>(what: &str, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+pub(super) fn no_such<'a>(what: &str, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("there is no {what} `{name}`"));
     let close = near(name, candidates.iter().copied());
@@ -335,9 +168,7 @@ impl<'a> Late<'a> {
                 format!("`{}` refers to itself through other components", reference.written()),
             ));
         }
-        if let Some(found) =
-            common(&path, &target.ground, [&target.environment, &target.cluster, &target.name], &target.vars)
-        {
+        if let Some(found) = target.early().common(&path) {
             return found.map(|value| Filled(vec![Piece::Text(value)]));
         }
         match (&path[..], self.instance) {
@@ -377,8 +208,7 @@ impl<'a> Late<'a> {
     fn option(&self, instance: &'a Instance, path: &[&str]) -> Result<Filled, Diagnostic> {
         let [first, rest @ ..] = path else { return Err(no_such("option", "", [])) };
         let defs = &instance.definition.options;
-        let node =
-            instance.table.get(*first).map(|e| &e.node).or_else(|| defs.get(*first).and_then(|d| d.default.as_ref()));
+        let node = instance.option(first);
         if !defs.contains_key(*first) {
             return Err(no_such("option", first, defs.keys().map(String::as_str)));
         }
@@ -491,7 +321,7 @@ impl<'a> Late<'a> {
 
 /// Reports a secret where only text may stand.
 pub fn secret_here(at: Span) -> Diagnostic {
-    Diagnostic::error(&crate::lower::SECRET_IN_VALUE, "a secret would become part of a plain value here")
+    Diagnostic::error(&super::SECRET_IN_VALUE, "a secret would become part of a plain value here")
         .at(at, "")
         .help("use it in `env`, `files` or `secrets` of the component: there a Secret can carry it")
 }

@@ -7,15 +7,15 @@ use indexmap::IndexMap;
 use super::buckets::{self, BUCKET};
 use super::credentials::{self, Credential, Sides};
 use super::externals;
-use super::hosts::frame_of;
 use super::instances::{Context, Instance};
 use super::providers::{Named, Offers, add_one, ambiguous, missing, mistyped, offers, provider};
-use super::scope::{EarlyName, early_text, plain};
+use super::scope::plain;
 use super::{Bucket, MISSING_PROVIDER, MISTYPED_WIRING, Target, unknown_name};
 use crate::catalog::{Capability, Slot, SlotShape};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, Kind, Node, Table};
+use crate::settings::publish::BucketTable;
 
 /// A slot bound to a provider.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     fn bind(&self, own: &mut Vec<Bucket>, found: &mut Vec<Diagnostic>) -> Option<SlotBinding> {
-        let node = self.consumer.table.node(self.slot_name);
+        let node = self.consumer.arg(self.slot_name);
         if let Some(node) = node {
             match &node.kind {
                 Kind::Bool(false) if !self.slot.optional => {
@@ -306,8 +306,7 @@ impl<'a> Binder<'a> {
         at: Span,
         found: &mut Vec<Diagnostic>,
     ) -> IndexMap<String, String> {
-        let frame = frame_of(&self.targets[self.index]);
-        let names = EarlyName::of(self.consumer);
+        let early = self.targets[self.index].early().of(self.consumer.early_name());
         let mut claim: IndexMap<String, String> = IndexMap::new();
         for (index, (field, def)) in capability.claim.iter().enumerate() {
             let own = table.and_then(|t| t.node(field));
@@ -316,10 +315,14 @@ impl<'a> Binder<'a> {
                 (None, Some(shorthand)) if index == 0 => (shorthand.to_string(), at),
                 _ => (self.slot.claim.get(field).or(def.default.as_ref()).cloned().unwrap_or_default(), at),
             };
-            let text =
-                claim.iter().fold(text, |text, (known, value)| text.replace(&format!("${{claim.{known}}}"), value));
-            let text = entry.map_or(text.clone(), |name| text.replace("${each.name}", name));
-            let value = early_text(&frame, Some(&names), &text, span, self.context.sources, found);
+            // Fields that stand before it are known, and so is the entry of a map of slots.
+            let known: Vec<(String, &str)> = claim
+                .iter()
+                .map(|(field, value)| (format!("claim.{field}"), value.as_str()))
+                .chain(entry.map(|name| ("each.name".to_string(), name)))
+                .collect();
+            let here: Vec<(&str, &str)> = known.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let value = early.with(&here).fill(&text, span, self.context.sources, found);
             // Databases and roles are SQL names: the default made of a component's name turns its dashes over.
             let value =
                 if own.is_none() && shorthand.is_none() && def.pattern.as_ref().is_some_and(|p| !p.contains('-')) {
@@ -369,7 +372,7 @@ impl<'a> Binder<'a> {
             let name = node.as_str()?;
             match target.buckets.get(name) {
                 Some(bucket) => buckets.push(bucket),
-                None if target.table.table("buckets").is_some_and(|b| b.contains_key(name)) => return None, // Its store was not found: reported there.
+                None if target.settings.buckets.contains_key(name) => return None, // Its store was not found: reported there.
                 None => {
                     let diagnostic = unknown_name("bucket", name, node.span, target.buckets.keys().map(String::as_str));
                     found.push(diagnostic.help(format!("add `[buckets.{name}]`")));
@@ -381,7 +384,7 @@ impl<'a> Binder<'a> {
         if buckets.is_empty() {
             let name = format!("{}-{}", self.consumer.name, self.slot_name);
             let store = buckets::store_of(self.index, self.targets, None, at, &name, found)?;
-            made = buckets::bucket(self.index, self.targets, &name, Table::new(), store, at, self.context, found);
+            made = buckets::bucket(target, &name, BucketTable::default(), store, at, self.context, found);
             own.push(made.clone());
             buckets.push(&made);
         }

@@ -116,6 +116,23 @@ table! {
 }
 
 words! {
+    /// The layers of a platform, in the order in which they come up.
+    Tier {
+        Engine = "engine",
+        Operator = "operator",
+        Secrets = "secrets",
+        Network = "network",
+        Storage = "storage",
+        Data = "data",
+        Identity = "identity",
+        Stream = "stream",
+        Catalog = "catalog",
+        Compute = "compute",
+        App = "app",
+    }
+}
+
+words! {
     /// When a job runs.
     When {
         Sync = "sync",
@@ -135,7 +152,7 @@ table! {
         release: Option<Text> [NAME], "Helm release name (default: the instance's name)";
         version: Option<Text> [VERSION], "Chart version (default: the catalogue's)";
         chart: Option<ChartTable> [ChartTable::shape()], "Another chart or chart repository than the catalogue's";
-        tier: Option<Text> [words(&crate::catalog::component::TIERS.map(|(name, _)| name))],
+        tier: Option<Tier> [words(Tier::WORDS)],
             "Layer of the platform, which decides the order of coming up";
         after: Vec<Text> [texts(Format::Reference)], "Components that must be up first, beyond what the wiring says";
         host: Vec<Text> [texts(Format::Host)], "Host of the main endpoint: a name below the domain, a whole name, or `@`";

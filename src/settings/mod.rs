@@ -17,7 +17,7 @@ pub mod policy; //    levels of the checks, and exceptions
 pub mod root; //      all tables of a target
 
 pub use root::Settings;
-pub use text::{Places, Read, Text};
+pub use text::{Places, Read, Text, read};
 
 use crate::parse::shape::{Keys, Shape, TEXT, either};
 use crate::parse::text::Format;

@@ -27,7 +27,7 @@ pub trait Read: Sized {
 /// A text and its place. Two texts are equal when they read the same.
 #[derive(Clone, Default)]
 pub struct Text {
-    text: Arc<str>,
+    content: Arc<str>,
     /// The string.
     pub at: Span,
     /// The key that it stands under; the string itself in a list.
@@ -37,42 +37,42 @@ pub struct Text {
 impl Text {
     /// Returns a text that stands at a place.
     pub fn new(text: impl Into<Arc<str>>, at: Span) -> Self {
-        Self { text: text.into(), at, key: at }
+        Self { content: text.into(), at, key: at }
     }
 
     /// Returns the text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.content
     }
 
     /// Returns it as a node.
     pub fn node(&self) -> Node {
-        Node { kind: Kind::Str(self.text.clone()), span: self.at }
+        Node { kind: Kind::Str(self.content.clone()), span: self.at }
     }
 }
 
 impl Deref for Text {
     type Target = str;
     fn deref(&self) -> &str {
-        &self.text
+        &self.content
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
+        self.content.fmt(f)
     }
 }
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
+        self.content.fmt(f)
     }
 }
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.content == other.content
     }
 }
 
@@ -80,13 +80,13 @@ impl Eq for Text {}
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        &*self.text == other
+        &*self.content == other
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        &*self.text == *other
+        &*self.content == *other
     }
 }
 
@@ -98,7 +98,7 @@ impl From<&str> for Text {
 
 impl From<&Text> for Value {
     fn from(text: &Text) -> Self {
-        Value::Str(text.text.clone())
+        Value::Str(text.content.clone())
     }
 }
 
@@ -146,6 +146,11 @@ impl Places {
         self.find(key).is_some()
     }
 
+    /// Returns the place of the first key, or of the table.
+    pub fn first(&self) -> Span {
+        self.given.first().map_or(self.key, |(_, at, _)| *at)
+    }
+
     /// Returns the place of a key, or of the table.
     pub fn key_of(&self, key: &str) -> Span {
         self.find(key).map_or(self.key, |(_, at, _)| *at)
@@ -172,7 +177,7 @@ impl Read for i64 {
 impl Read for Text {
     fn read(node: &Node) -> Option<Self> {
         match &node.kind {
-            Kind::Str(text) => Some(Self { text: text.clone(), at: node.span, key: node.span }),
+            Kind::Str(text) => Some(Self { content: text.clone(), at: node.span, key: node.span }),
             _ => None,
         }
     }
@@ -222,7 +227,7 @@ impl<T: Read> Read for IndexMap<String, T> {
 }
 
 /// Reads a field of a table, or what stands for it when nobody wrote it.
-pub(super) fn field<T: Read + Default>(table: &Table, key: &str, default: Option<Value>) -> T {
+pub fn field<T: Read + Default>(table: &Table, key: &str, default: Option<Value>) -> T {
     let written = table.get(key).and_then(|entry| {
         let mut value = T::read(&entry.node)?;
         value.under(entry.key);
@@ -244,7 +249,12 @@ fn node(value: &Value) -> Node {
     Node { kind, span: Span::default() }
 }
 
+/// Reads a table into a struct.
+pub fn read<T: Read + Default>(table: &Table) -> T {
+    T::read(&Node { kind: Kind::Table(Arc::new(table.clone())), span: Span::default() }).unwrap_or_default()
+}
+
 /// Returns the node of a table that nobody wrote.
-pub(super) fn empty_table() -> Node {
+pub fn empty_table() -> Node {
     Node { kind: Kind::Table(Arc::default()), span: Span::default() }
 }

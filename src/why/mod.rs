@@ -244,11 +244,11 @@ impl Question<'_> {
                     "resources" => &["cpu", "memory"],
                     _ => &[],
                 };
-                let given = instance.table.table("pods").and_then(|t| t.table(pod));
-                let default = instance.definition.pods.get(pod).map(|pod| &pod.default);
-                let unset = keys.iter().filter(|key| given.is_none_or(|given| !given.contains_key(**key)));
-                let nodes = unset.filter_map(|key| default?.node(key));
-                nodes.fold(answer, |answer, node| place(answer, node.span, "the catalogue's default"))
+                let given = instance.said.pods.get(pod).map(|pod| &pod.places);
+                let default = instance.definition.pods.get(pod).map(|pod| &pod.default.places);
+                let unset = keys.iter().filter(|key| given.is_none_or(|given| !given.has(key)));
+                let spans = unset.filter_map(|key| default.filter(|d| d.has(key)).map(|d| d.value_of(key)));
+                spans.fold(answer, |answer, span| place(answer, span, "the catalogue's default"))
             }
             Step::Metrics => place(answer, instance.definition.span, "in `[metrics]` of this component"),
             Step::File(file, _) => {
@@ -259,7 +259,7 @@ impl Question<'_> {
                 let line = yaml::read(text).ok().and_then(|all| all.first()?.lines.line(&keys)).unwrap_or(1);
                 place(answer, line_span(id, text, line), "in this file")
             }
-            Step::User => match nested(instance.table.table("values"), path) {
+            Step::User => match nested(instance.said.values.as_ref().and_then(Node::as_table), path) {
                 Some(node) => place(answer, node.span, "the user's `values`"),
                 None => answer,
             },
@@ -578,7 +578,7 @@ fn defaults(mut answer: Diagnostic, instance: &Instance, text: &str, line: usize
     for after in line.split("options.").skip(1) {
         let name: String = after.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
         let default = instance.definition.options.get(&name).and_then(|option| option.default.as_ref());
-        if let Some(node) = default.filter(|_| !instance.table.contains_key(name.as_str())) {
+        if let Some(node) = default.filter(|_| instance.arg(&name).is_none()) {
             answer = place(answer, node.span, &format!("the catalogue's default of `{name}`"));
         }
     }

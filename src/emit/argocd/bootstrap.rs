@@ -6,22 +6,22 @@ use crate::emit::Writer;
 use crate::emit::layout::{Paths, kustomization};
 use crate::lower::templates::object;
 use crate::manifest::value::Value;
-use crate::parse::node::Lookup;
 use crate::resolve::Instance;
+use crate::settings::engines::Bootstrap;
 
 impl Applications<'_> {
     /// Writes what a person applies once: the root Application, and the projects that it needs.
     pub(in crate::emit) fn bootstrap(&self, of: &str, projects: bool, writer: &mut Writer) {
         let folder = format!("bootstrap/{of}");
-        let level = self.settings().and_then(|t| t.text("bootstrap")).unwrap_or("full");
-        if level == "external" {
+        let level = self.settings().bootstrap;
+        if level == Bootstrap::External {
             return;
         }
-        let existing = self.settings().and_then(|t| t.text("project")).map(String::from);
+        let existing = self.settings().project.as_ref().map(String::from);
         let project = existing.unwrap_or_else(|| self.project_name(&self.platform.name));
         let source = object([
-            ("repoURL", Value::from(self.platform.git.url.as_str())),
-            ("targetRevision", Value::from(self.platform.git.branch.as_str())),
+            ("repoURL", Value::from(self.target.settings.git.url.as_str())),
+            ("targetRevision", Value::from(self.target.settings.git.branch.as_str())),
             ("path", Value::from(self.in_repository(&format!("argocd/{of}")))),
         ]);
         let name = self.project_name(&self.platform.name);
@@ -71,7 +71,7 @@ impl Applications<'_> {
     }
 
     /// Writes the commands of the first roll-out.
-    fn steps(&self, level: &str, folder: &str) -> String {
+    fn steps(&self, level: Bootstrap, folder: &str) -> String {
         let mut text = format!(
             "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
             self.platform.name, self.target.name
@@ -102,7 +102,7 @@ impl Applications<'_> {
             ));
             step += 1;
         };
-        if let (Some(argocd), "full") = (argocd, level)
+        if let (Some(argocd), Bootstrap::Full) = (argocd, level)
             && let Some(chart) = &argocd.chart
         {
             if let Some(path) = self
@@ -139,12 +139,12 @@ impl Applications<'_> {
             };
             add("Install Argo CD; from then on it keeps itself.", &command);
         }
-        if self.platform.git.secret.is_some() {
+        if self.target.settings.git.secret.is_some() {
             // The name is that of the Secret that External Secrets takes over later, so that there is only one.
             let namespace = self.namespace();
             let command = format!(
                 "read -rsp 'token: ' token && printf %s \"$token\" | kubectl create secret generic repository-platform \\\n  --namespace {namespace} --from-literal=type=git --from-literal=url={} \\\n  --from-literal=username=<user> --from-file=password=/dev/stdin\nkubectl label secret repository-platform --namespace {namespace} argocd.argoproj.io/secret-type=repository",
-                self.platform.git.url
+                self.target.settings.git.url
             );
             add("Let Argo CD read the private repository until External Secrets brings the credentials.", &command);
         }

@@ -7,22 +7,21 @@ mod bootstrap; // what is applied by hand once
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use globset::Glob;
-
 use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
+use crate::diag::Sources;
 use crate::lower::order::{Place, UnitId};
 use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
 use crate::lower::{Manifests, TargetManifests, demand, namespaces, source, sync};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
-use crate::parse::{Node, Table};
-use crate::resolve::instances::named;
 use crate::resolve::scope::plain;
 use crate::resolve::{Engine, Instance, Platform, Target};
+use crate::settings::Text;
+use crate::settings::engines::{ArgoCd, Event, Form, NotifyKind, Sync};
+use crate::settings::group::{Project, matches};
 
 /// Address of the cluster that Argo CD itself runs on.
 const HERE: &str = "https://kubernetes.default.svc";
@@ -93,11 +92,11 @@ impl<'a> Applications<'a> {
 
     /// Says whether ApplicationSets take the place of Applications.
     fn in_sets(&self) -> bool {
-        self.settings().and_then(|t| t.text("form")) == Some("applicationset")
+        self.settings().form == Form::ApplicationSet
     }
 
-    fn settings(&self) -> Option<&'a Table> {
-        self.target.table.table("argocd")
+    fn settings(&self) -> &'a ArgoCd {
+        &self.target.settings.argocd
     }
 
     /// Returns Argo CD's namespace: as said, or where its component lives, or the default.
@@ -107,7 +106,7 @@ impl<'a> Applications<'a> {
         let mut instances =
             std::iter::once(self.target).chain(shared).chain(elsewhere).flat_map(|t| t.instances.values());
         let own = instances.find(|i| i.definition.name == "argocd").map(|i| i.namespace.clone());
-        self.settings().and_then(|t| t.text("namespace")).map(String::from).or(own).unwrap_or_else(|| "argocd".into())
+        self.settings().namespace.as_ref().map(String::from).or(own).unwrap_or_else(|| "argocd".into())
     }
 
     fn instance(&self, unit: &UnitId) -> Option<&'a Instance> {
@@ -116,7 +115,7 @@ impl<'a> Applications<'a> {
 
     /// Returns a path of the tree as it stands in the repository.
     fn in_repository(&self, path: &str) -> String {
-        let root = &self.platform.git.path;
+        let root = &self.target.settings.git.path;
         if root.is_empty() { path.to_string() } else { format!("{root}/{path}") }
     }
 
@@ -154,7 +153,7 @@ impl<'a> Applications<'a> {
         if !ignored.is_empty() {
             spec.insert("ignoreDifferences".into(), Value::List(ignored));
         }
-        if let Some(history) = instance.and_then(|i| self.sync(i, "revision_history")).and_then(Node::as_int) {
+        if let Some(history) = self.sync(instance).revision_history {
             spec.insert("revisionHistoryLimit".into(), Value::from(history));
         }
         object([
@@ -167,17 +166,8 @@ impl<'a> Applications<'a> {
 
     fn name(&self, unit: &UnitId) -> String {
         let name = unit.name();
-        match self.settings().and_then(|t| t.text("names")) {
-            Some(template) => {
-                let values = [
-                    ("${component.name}", name.as_str()),
-                    ("${environment.name}", &self.target.environment),
-                    ("${cluster.name}", &self.target.cluster),
-                    ("${target.name}", &self.target.name),
-                    ("${platform.name}", &self.platform.name),
-                ];
-                values.iter().fold(template.to_string(), |text, (from, to)| text.replace(from, to))
-            }
+        match &self.settings().names {
+            Some(template) => self.target.application_name(template, &name, &Sources::default(), &mut Vec::new()),
             None if self.crowded() => format!("{}-{name}", self.target.name),
             None => name,
         }
@@ -199,19 +189,17 @@ impl<'a> Applications<'a> {
     }
 
     pub(super) fn hub(&self) -> bool {
-        self.settings().and_then(|t| t.flag("hub")).unwrap_or(false)
+        self.settings().hub
     }
 
     /// Returns the destination cluster: where Argo CD runs, or, from a hub, the one that `[clusters]` names.
     fn server(&self) -> (&'static str, String) {
-        match self.platform.clusters.table(&self.target.cluster) {
-            Some(table) if self.hub() => match (table.text("server"), table.text("name")) {
-                (Some(server), _) => ("server", server.to_string()),
-                (_, Some(name)) => ("name", name.to_string()),
-                _ => ("name", self.target.cluster.clone()),
-            },
-            _ if self.hub() => ("name", self.target.cluster.clone()),
-            _ => ("server", HERE.to_string()),
+        let reached = &self.target.reached;
+        match (&reached.server, &reached.name) {
+            _ if !self.hub() => ("server", HERE.to_string()),
+            (Some(server), _) => ("server", server.to_string()),
+            (None, Some(name)) => ("name", name.to_string()),
+            (None, None) => ("name", self.target.cluster.clone()),
         }
     }
 
@@ -245,8 +233,8 @@ impl<'a> Applications<'a> {
             sources.push(self.chart(chart, if main { instance.release.clone() } else { unit.name() }, values));
             if !values.is_empty() {
                 sources.push(object([
-                    ("repoURL", Value::from(self.platform.git.url.as_str())),
-                    ("targetRevision", Value::from(self.platform.git.branch.as_str())),
+                    ("repoURL", Value::from(self.target.settings.git.url.as_str())),
+                    ("targetRevision", Value::from(self.target.settings.git.branch.as_str())),
                     ("ref", Value::from("values")),
                 ]));
             }
@@ -287,8 +275,8 @@ impl<'a> Applications<'a> {
     /// Returns the source of a stage's folder. Objects of `prepare` come before the chart's within the same sync.
     fn folder(&self, path: &str, stage: Stage) -> Value {
         let mut map = Map::from_iter([
-            (Arc::from("repoURL"), Value::from(self.platform.git.url.as_str())),
-            (Arc::from("targetRevision"), Value::from(self.platform.git.branch.as_str())),
+            (Arc::from("repoURL"), Value::from(self.target.settings.git.url.as_str())),
+            (Arc::from("targetRevision"), Value::from(self.target.settings.git.branch.as_str())),
             (Arc::from("path"), Value::from(self.in_repository(path))),
         ]);
         if stage == Stage::Prepare {
@@ -308,21 +296,19 @@ impl<'a> Applications<'a> {
         ]))
     }
 
-    /// Returns a `sync` setting: the component's, its project's, or the platform's.
-    fn sync<'b>(&'b self, instance: &'b Instance, key: &str) -> Option<&'b Node> {
-        sync::setting(self.target, instance, key)
+    /// Returns how a component is synced; units without a component take what lakegen says.
+    fn sync(&self, instance: Option<&Instance>) -> Sync {
+        instance.map(|instance| self.target.sync(instance)).unwrap_or_default()
     }
 
     fn sync_policy(&self, unit: &UnitId, instance: Option<&Instance>) -> Value {
-        let flag = |key: &str, default: bool| {
-            instance.and_then(|i| self.sync(i, key)).and_then(Node::as_bool).unwrap_or(default)
-        };
+        let sync = self.sync(instance);
         let mut policy = Map::default();
-        if flag("automated", true) {
-            let prune = unit.component != namespaces::UNIT && flag("prune", true);
+        if sync.automated.unwrap_or(true) {
+            let prune = unit.component != namespaces::UNIT && sync.prune.unwrap_or(true);
             policy.insert(
                 "automated".into(),
-                object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(flag("self_heal", true)))]),
+                object([("prune", Value::Bool(prune)), ("selfHeal", Value::Bool(sync.self_heal.unwrap_or(true)))]),
             );
         }
         let mut options = Vec::new();
@@ -332,8 +318,7 @@ impl<'a> Applications<'a> {
         if !self.ignored(instance).is_empty() {
             options.push("RespectIgnoreDifferences=true".to_string());
         }
-        let further = instance.and_then(|i| self.sync(i, "options")).and_then(Node::as_list).unwrap_or(&[]);
-        options.extend(further.iter().filter_map(Node::as_str).map(String::from));
+        options.extend(sync.options.iter().flatten().map(String::from));
         if !options.is_empty() {
             policy.insert("syncOptions".into(), Value::from(options));
         }
@@ -342,22 +327,19 @@ impl<'a> Applications<'a> {
     }
 
     fn retry(&self, instance: Option<&Instance>) -> Value {
-        let table = instance.and_then(|i| self.sync(i, "retry")).and_then(Node::as_table);
-        let text = |key: &str, default: &str| Value::from(table.and_then(|t| t.text(key)).unwrap_or(default));
-        let number = |key: &str, default: i64| {
-            Value::from(table.and_then(|t| t.node(key)).and_then(Node::as_int).unwrap_or(default))
-        };
+        let retry = self.sync(instance).retry.unwrap_or_default();
+        let text = |text: &Option<Text>, default: &str| Value::from(text.as_deref().unwrap_or(default));
         object([
             // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
-            ("limit", number("limit", 10)),
+            ("limit", Value::from(retry.limit.unwrap_or(10))),
             // A commit that repairs a failing sync is taken up at the next try (Application CRD of argo-cd v3.4).
             ("refresh", Value::Bool(true)),
             (
                 "backoff",
                 object([
-                    ("duration", text("delay", "15s")),
-                    ("factor", number("factor", 2)),
-                    ("maxDuration", text("max_delay", "5m")),
+                    ("duration", text(&retry.delay, "15s")),
+                    ("factor", Value::from(retry.factor.unwrap_or(2))),
+                    ("maxDuration", text(&retry.max_delay, "5m")),
                 ]),
             ),
         ])
@@ -369,7 +351,7 @@ impl<'a> Applications<'a> {
             return false;
         }
         let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
-        instance.and_then(|i| self.sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
+        self.sync(instance).cascade.unwrap_or(!data)
     }
 
     fn ignored(&self, instance: Option<&Instance>) -> Vec<Value> {
@@ -389,18 +371,16 @@ impl<'a> Applications<'a> {
             }
             ignored.push(Value::Map(map));
         }
-        for own in self.sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]) {
-            let Some(table) = own.as_table() else { continue };
+        for own in self.sync(Some(instance)).ignore.iter().flatten() {
             let mut map = Map::default();
-            for (from, to) in [
-                ("group", "group"),
-                ("kind", "kind"),
-                ("name", "name"),
-                ("pointers", "jsonPointers"),
-                ("jq", "jqPathExpressions"),
-            ] {
-                if let Some(node) = table.node(from) {
-                    map.insert(to.into(), node.to_value());
+            for (key, text) in [("group", &own.group), ("kind", &own.kind), ("name", &own.name)] {
+                if let Some(text) = text {
+                    map.insert(key.into(), Value::from(text));
+                }
+            }
+            for (key, list) in [("jsonPointers", &own.pointers), ("jqPathExpressions", &own.jq)] {
+                if !list.is_empty() {
+                    map.insert(key.into(), Value::List(list.iter().map(Value::from).collect()));
                 }
             }
             ignored.push(Value::Map(map));
@@ -412,21 +392,18 @@ impl<'a> Applications<'a> {
     /// (argo-cd v3.4 docs/operator-manual/notifications/subscriptions.md).
     fn subscriptions(&self, component: &str) -> Vec<(Arc<str>, Value)> {
         let mut all: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (name, table) in named(&self.target.table, "notify") {
-            let members = table.texts("members");
-            if !members.is_empty() && !matches(&members, component) {
+        for (name, notify) in &self.target.settings.notify {
+            if !notify.members.is_empty() && !matches(&notify.members, component) {
                 continue;
             }
-            let kind = table.text("kind").unwrap_or("webhook");
-            let service = if matches!(kind, "slack" | "email") { kind.to_string() } else { name.to_string() };
-            let to = table.text("channel").unwrap_or("");
-            let events = table.texts("on");
-            let events = if events.is_empty() { vec!["failed", "degraded"] } else { events };
-            for event in events {
+            let own = matches!(notify.kind, NotifyKind::Slack | NotifyKind::Email);
+            let service = if own { notify.kind.name() } else { name };
+            let to = notify.channel.as_deref().unwrap_or("");
+            for event in &notify.on {
                 let trigger = match event {
-                    "failed" => "on-sync-failed",
-                    "degraded" => "on-health-degraded",
-                    _ => "on-deployed",
+                    Event::Failed => "on-sync-failed",
+                    Event::Degraded => "on-health-degraded",
+                    Event::Deployed => "on-deployed",
                 };
                 let key = format!("notifications.argoproj.io/subscribe.{trigger}.{service}");
                 let recipients: &mut Vec<&str> = all.entry(key).or_default();
@@ -439,21 +416,17 @@ impl<'a> Applications<'a> {
         all.into_iter().map(|(key, to)| (Arc::from(key), Value::from(to.join(";")))).collect()
     }
 
-    fn user_project(&self, component: &str) -> Option<(&'a str, &'a Table)> {
-        sync::project(self.target, component)
-    }
-
     fn project_of(&self, component: &str) -> String {
-        if let Some(existing) = self.settings().and_then(|t| t.text("project")) {
-            return existing.into();
+        if let Some(existing) = &self.settings().project {
+            return existing.to_string();
         }
-        self.project_name(self.user_project(component).map_or(self.platform.name.as_str(), |(name, _)| name))
+        self.project_name(self.target.project(component).map_or(self.platform.name.as_str(), |(name, _)| name))
     }
 
     /// Returns the AppProjects by name; none when an existing one is used.
     pub(super) fn projects(&self) -> BTreeMap<String, Value> {
         let mut projects = BTreeMap::new();
-        if self.settings().and_then(|t| t.text("project")).is_some() {
+        if self.settings().project.is_some() {
             return projects;
         }
         let mut members: BTreeMap<String, Vec<&UnitId>> = BTreeMap::new();
@@ -461,17 +434,17 @@ impl<'a> Applications<'a> {
         for unit in self.lowered.order.units.keys() {
             members.entry(self.project_of(&unit.component)).or_default().push(unit);
         }
-        let tables = named(&self.target.table, "projects");
         for (name, units) in members {
-            let own = tables.iter().find(|(key, _)| self.project_name(key) == name).map(|(_, table)| *table);
+            let mut projects_said = self.target.settings.projects.iter();
+            let own = projects_said.find(|(key, _)| self.project_name(key) == name).map(|(_, own)| own);
             projects.insert(name.clone(), self.project(&name, own, &units));
         }
         projects
     }
 
-    fn project(&self, name: &str, own: Option<&Table>, units: &[&UnitId]) -> Value {
+    fn project(&self, name: &str, own: Option<&Project>, units: &[&UnitId]) -> Value {
         let is_default = name == self.project_name(&self.platform.name);
-        let mut repositories = BTreeSet::from([self.platform.git.url.clone()]);
+        let mut repositories = BTreeSet::from([self.target.settings.git.url.to_string()]);
         let mut spaces = BTreeSet::new();
         let mut kinds_used = BTreeSet::new();
         if is_default {
@@ -504,7 +477,7 @@ impl<'a> Applications<'a> {
                 repositories.insert(source);
             }
         }
-        spaces.extend(own.map(|t| t.texts("namespaces")).unwrap_or_default().into_iter().map(String::from));
+        spaces.extend(own.iter().flat_map(|own| &own.namespaces).map(String::from));
         let (key, server) = self.server();
         let destinations = spaces
             .into_iter()
@@ -514,7 +487,7 @@ impl<'a> Applications<'a> {
         let root = (is_default && self.hub())
             .then(|| object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))]));
         let description = own
-            .and_then(|t| t.text("description"))
+            .and_then(|own| own.description.as_ref())
             .map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
         let mut spec = Map::from_iter([
             (Arc::from("description"), Value::from(description)),
@@ -525,7 +498,7 @@ impl<'a> Applications<'a> {
                 Value::List(cluster_kinds(own, &kinds_used, is_rendered(self.target))),
             ),
         ]);
-        if own.and_then(|t| t.flag("orphaned")) == Some(true) {
+        if own.is_some_and(|own| own.orphaned) {
             spec.insert("orphanedResources".into(), object([("warn", Value::Bool(true))]));
         }
         let roles = roles(name, own);
@@ -547,21 +520,17 @@ impl<'a> Applications<'a> {
     }
 }
 
-fn matches(patterns: &[&str], name: &str) -> bool {
-    patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(name)))
-}
-
 /// Returns the cluster-scoped kinds that a project may write.
 ///
 /// Charts bring kinds that are not known before they are rendered, so without `allow` every kind is allowed; with
 /// `output = "manifests"` all that is applied is known, and nothing else is allowed.
-fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>, rendered: bool) -> Vec<Value> {
+fn cluster_kinds(own: Option<&Project>, used: &BTreeSet<(String, String)>, rendered: bool) -> Vec<Value> {
     let entry = |group: &str, kind: &str| object([("group", Value::from(group)), ("kind", Value::from(kind))]);
-    match own.and_then(|t| t.node("allow")).and_then(Node::as_list) {
+    match own.and_then(|own| own.allow.as_ref()) {
         None if rendered => used.iter().map(|(group, kind)| entry(group, kind)).collect(),
         None => vec![entry("*", "*")],
         Some(list) => {
-            let written = list.iter().filter_map(Node::as_str).map(|text| text.rsplit_once('/').unwrap_or(("", text)));
+            let written = list.iter().map(|text| text.rsplit_once('/').unwrap_or(("", text.as_str())));
             let all: BTreeSet<(&str, &str)> =
                 written.chain(used.iter().map(|(g, k)| (g.as_str(), k.as_str()))).collect();
             all.into_iter().map(|(group, kind)| entry(group, kind)).collect()
@@ -570,17 +539,14 @@ fn cluster_kinds(own: Option<&Table>, used: &BTreeSet<(String, String)>, rendere
 }
 
 /// Turns `roles` into policies of the project (argo-cd v3.4 docs/user-guide/projects.md, Project Roles).
-fn roles(project: &str, own: Option<&Table>) -> Vec<Value> {
+fn roles(project: &str, own: Option<&Project>) -> Vec<Value> {
     let mut all = Vec::new();
-    for (role, entry) in own.and_then(|t| t.table("roles")).into_iter().flatten() {
-        let Some(table) = entry.node.as_table() else { continue };
+    for (role, said) in own.iter().flat_map(|own| &own.roles) {
         let subject = format!("proj:{project}:{role}");
-        let can = table.texts("can");
-        let can = if can.is_empty() { vec!["view"] } else { can };
         let line = |action: &str| format!("p, {subject}, applications, {action}, {project}/*, allow");
         let mut policies = vec![line("get")];
-        for word in can {
-            match word {
+        for word in &said.can {
+            match word.as_str() {
                 "view" => {}
                 "admin" => policies.push(line("*")),
                 word if word.starts_with("p,") => policies.push(word.to_string()),
@@ -588,9 +554,9 @@ fn roles(project: &str, own: Option<&Table>) -> Vec<Value> {
             }
         }
         all.push(object([
-            ("name", Value::Str(role.clone())),
+            ("name", Value::from(role.as_str())),
             ("policies", Value::from(policies)),
-            ("groups", Value::from(table.texts("groups"))),
+            ("groups", Value::List(said.groups.iter().map(Value::from).collect())),
         ]));
     }
     all

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::super::Writer;
 use super::super::layout::kustomization;
 use super::sources::git_url;
-use super::{Flux, INTERVAL, RETRY, TIMEOUT};
+use super::{Flux, duration, go_duration};
 use crate::lower::flux::{NAMESPACE, is_ssh, root};
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
+use crate::settings::engines::Install;
 
 /// Version of Flux that the facts here are of, and that is installed when `[flux]` names none.
 const VERSION: &str = "2.9.4";
@@ -18,13 +18,8 @@ const VERSION: &str = "2.9.4";
 const OPERATOR: &str = "0.58.1";
 
 impl Flux<'_> {
-    /// Returns how Flux gets into the cluster.
-    pub fn install(&self) -> &str {
-        self.settings().and_then(|t| t.text("install")).unwrap_or("bootstrap")
-    }
-
     fn version(&self) -> &str {
-        self.settings().and_then(|t| t.text("version")).unwrap_or(VERSION).trim_start_matches('v')
+        self.settings().version.as_deref().unwrap_or(VERSION).trim_start_matches('v')
     }
 
     /// Says whether this target's folder is the one that the installation of Flux syncs: one per cluster.
@@ -36,17 +31,17 @@ impl Flux<'_> {
     pub fn bootstrap(&self, writer: &mut Writer) {
         let folder = format!("bootstrap/{}", self.target.name);
         let name = root(self.platform, self.target);
-        let git = &self.platform.git;
+        let git = &self.target.settings.git;
         let source = self.git_repository(&name, &git.url, &git.branch, self.own_secret());
         let mut files = vec!["source.yaml".to_string(), "root.yaml".to_string()];
         writer.yaml(format!("{folder}/source.yaml"), &source);
         writer.yaml(format!("{folder}/root.yaml"), &self.root_kustomization(&name));
-        if self.install() == "operator" && self.leads() {
+        if self.settings().install == Install::Operator && self.leads() {
             writer.yaml(format!("{folder}/flux.yaml"), &self.flux_instance(&folder));
             files.insert(0, "flux.yaml".into());
         }
         // `flux bootstrap` puts a folder of its own beside these, and reads all files where no kustomization says which.
-        if self.install() != "bootstrap" {
+        if self.settings().install != Install::Bootstrap {
             writer.yaml(format!("{folder}/kustomization.yaml"), &kustomization(files, vec![], vec![]));
         }
         writer.file(format!("{folder}/README.md"), self.readme(&folder));
@@ -61,9 +56,9 @@ impl Flux<'_> {
                 Value::List(vec![object([("name", Value::from(root(self.platform, shared)))])]),
             );
         }
-        spec.insert("interval".into(), self.duration("interval", INTERVAL));
-        spec.insert("retryInterval".into(), self.duration("retry", RETRY));
-        spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
+        spec.insert("interval".into(), duration(&self.settings().interval));
+        spec.insert("retryInterval".into(), duration(&self.settings().retry));
+        spec.insert("timeout".into(), duration(&self.settings().timeout));
         spec.insert("path".into(), Value::from(self.in_repository(&format!("flux/{}", self.target.name))));
         spec.insert("sourceRef".into(), object([("kind", Value::from("GitRepository")), ("name", Value::from(name))]));
         spec.insert("prune".into(), Value::Bool(true));
@@ -82,7 +77,7 @@ impl Flux<'_> {
 
     /// Returns what the Flux Operator keeps (fluxoperator.dev/docs/crd/fluxinstance, v1).
     fn flux_instance(&self, folder: &str) -> Value {
-        let git = &self.platform.git;
+        let git = &self.target.settings.git;
         let mut sync = Map::from_iter([
             (Arc::from("kind"), Value::from("GitRepository")),
             ("url".into(), Value::from(git_url(&git.url))),
@@ -92,7 +87,7 @@ impl Flux<'_> {
         if let Some(secret) = self.own_secret() {
             sync.insert("pullSecret".into(), Value::from(secret));
         }
-        let platform = match self.target.ground.cloud.as_str() {
+        let platform = match self.target.ground().cloud.as_str() {
             "none" | "" => "kubernetes",
             cloud => cloud,
         };
@@ -128,7 +123,7 @@ impl Flux<'_> {
 
     /// Writes the commands of the first roll-out.
     fn readme(&self, folder: &str) -> String {
-        let git = &self.platform.git;
+        let git = &self.target.settings.git;
         let (name, version) = (root(self.platform, self.target), self.version());
         let place = self.in_repository(folder).trim_start_matches("./").to_string();
         let mut text = format!(
@@ -148,7 +143,7 @@ impl Flux<'_> {
             step += 1;
         };
         let url = git_url(&git.url);
-        if self.install() == "operator" && self.leads() {
+        if self.settings().install == Install::Operator && self.leads() {
             // The operator installs the versions of Flux that its own image carries.
             let (what, pin) = match version {
                 VERSION => ("Install the Flux Operator.".to_string(), format!("--version {OPERATOR} ")),
@@ -161,7 +156,7 @@ impl Flux<'_> {
                 ),
             );
         }
-        if self.install() == "bootstrap" && self.leads() {
+        if self.settings().install == Install::Bootstrap && self.leads() {
             add(
                 "Install Flux. It commits its own files beside these and follows this folder; it needs the right to push once.",
                 &format!(
@@ -180,13 +175,13 @@ impl Flux<'_> {
                 &format!("flux create secret git {secret} --namespace {NAMESPACE} \\\n  --url {url} {credentials}"),
             );
         }
-        if let Some(name) = self.settings().and_then(|t| t.table("decrypt")).and_then(|t| t.text("secret")) {
+        if let Some(name) = self.settings().decrypt.as_ref().and_then(|decrypt| decrypt.secret.as_ref()) {
             add(
                 "Bring the key with which files are decrypted.",
                 &format!("kubectl -n {NAMESPACE} create secret generic {name} --from-file age.agekey=<file>"),
             );
         }
-        if self.install() == "bootstrap" && self.leads() {
+        if self.settings().install == Install::Bootstrap && self.leads() {
             add(
                 "Fetch what Flux committed, and see the platform come up.",
                 &format!(
@@ -195,7 +190,7 @@ impl Flux<'_> {
                 ),
             );
         } else {
-            let how = if self.install() == "bootstrap" {
+            let how = if self.settings().install == Install::Bootstrap {
                 format!("kubectl apply --server-side -f {place}/source.yaml -f {place}/root.yaml")
             } else {
                 format!("kubectl apply --server-side -k {place}")
@@ -210,12 +205,9 @@ impl Flux<'_> {
             "\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): a Kustomization waits for those that it depends on, and tries\n\
              again every {} until each step is done. `flux tree kustomization {name}` shows what is there,\n\
              `flux reconcile kustomization {name} --with-source` asks for a new look at once.\n",
-            match self.duration("retry", RETRY) {
-                Value::Str(text) => text.to_string(),
-                _ => RETRY.into(),
-            }
+            go_duration(&self.settings().retry)
         ));
-        if self.settings().is_some_and(|t| t.contains_key("webhook")) {
+        if self.settings().webhook.is_some() {
             text.push_str(&format!(
                 "\nPush events: publish the Service `webhook-receiver` of `{NAMESPACE}` (port 80), and register the address that\n\
                  `kubectl -n {NAMESPACE} get receiver {name}` shows at the Git server, with the token as its secret.\n"

@@ -23,16 +23,9 @@ use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, pointer, source};
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
-use crate::parse::{Node, Table, text};
+use crate::parse::text;
 use crate::resolve::{Engine, Instance, Platform, Target};
-
-/// How often Flux compares, when `[flux]` does not say: the cluster may differ that long from git unseen.
-const INTERVAL: &str = "10m";
-/// How soon it tries again: short, because a first roll-out waits for many things in turn.
-const RETRY: &str = "1m";
-/// How long it waits for a unit: a first roll-out pulls large images and makes volumes.
-const TIMEOUT: &str = "15m";
+use crate::settings::engines;
 
 /// Kinds whose `status.observedGeneration` is a string, which Flux takes for no status (fluxcd/flux2#4632;
 /// argo-rollouts 2.41.0, CRD of Rollout).
@@ -127,8 +120,8 @@ impl<'a> Flux<'a> {
         names
     }
 
-    fn settings(&self) -> Option<&'a Table> {
-        self.target.table.table("flux")
+    fn settings(&self) -> &'a engines::Flux {
+        &self.target.settings.flux
     }
 
     fn instance(&self, unit: &UnitId) -> Option<&'a Instance> {
@@ -137,7 +130,7 @@ impl<'a> Flux<'a> {
 
     /// Returns a path of the tree as Flux writes it: relative to the repository's root.
     fn in_repository(&self, path: &str) -> String {
-        let root = &self.platform.git.path;
+        let root = &self.target.settings.git.path;
         if root.is_empty() { format!("./{path}") } else { format!("./{root}/{path}") }
     }
 
@@ -278,32 +271,25 @@ impl<'a> Flux<'a> {
         ])
     }
 
-    /// Returns a duration of `[flux]`, as Go writes durations.
-    fn duration(&self, key: &str, default: &str) -> Value {
-        Value::from(go_duration(self.settings().and_then(|t| t.text(key)).unwrap_or(default)))
-    }
-
     fn kustomization(&self, unit: &UnitId, step: &Step) -> Value {
         let instance = self.instance(unit);
-        let flag =
-            |key: &str, default: bool| instance.and_then(|i| sync(i, key)).and_then(Node::as_bool).unwrap_or(default);
+        let settings = self.settings();
+        let nothing = engines::Sync::default();
+        let sync = instance.map_or(&nothing, |instance| &instance.said.sync);
         let mut spec = Map::default();
         if !step.after.is_empty() {
             let names = step.after.iter().map(|n| object([("name", Value::from(n.as_str()))]));
             spec.insert("dependsOn".into(), Value::List(names.collect()));
         }
-        spec.insert("interval".into(), self.duration("interval", INTERVAL));
-        let delay = instance.and_then(|i| sync(i, "retry")).and_then(Node::as_table).and_then(|t| t.text("delay"));
-        spec.insert(
-            "retryInterval".into(),
-            delay.map_or_else(|| self.duration("retry", RETRY), |d| Value::from(go_duration(d))),
-        );
-        spec.insert("timeout".into(), self.duration("timeout", TIMEOUT));
+        spec.insert("interval".into(), duration(&settings.interval));
+        let delay = sync.retry.as_ref().and_then(|retry| retry.delay.as_ref());
+        spec.insert("retryInterval".into(), duration(delay.unwrap_or(&settings.retry)));
+        spec.insert("timeout".into(), duration(&settings.timeout));
         spec.insert("path".into(), Value::from(step.path.as_str()));
         let source = object([("kind", Value::from(step.source.0)), ("name", Value::from(step.source.1.as_str()))]);
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
-        spec.insert("prune".into(), Value::Bool(!is_namespaces && flag("prune", true)));
+        spec.insert("prune".into(), Value::Bool(!is_namespaces && sync.prune.unwrap_or(true)));
         if !is_namespaces && !cascades(unit, instance) {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
@@ -318,7 +304,7 @@ impl<'a> Flux<'a> {
         if let (What::Source, Some(instance)) = (step.what, instance) {
             spec.insert("targetNamespace".into(), Value::from(instance.namespace.as_str()));
         }
-        if !flag("automated", true) {
+        if !sync.automated.unwrap_or(true) {
             spec.insert("suspend".into(), Value::Bool(true));
         }
         if let What::Folder(stage, _) = step.what {
@@ -410,9 +396,9 @@ impl<'a> Flux<'a> {
 
     /// Returns how files encrypted with SOPS are read (fluxcd.io/flux/components/kustomize/kustomizations, Decryption).
     fn decryption(&self) -> Option<Value> {
-        let table = self.settings()?.table("decrypt")?;
+        let decrypt = self.settings().decrypt.as_ref()?;
         let mut map = Map::from_iter([(Arc::from("provider"), Value::from("sops"))]);
-        if let Some(name) = table.text("secret") {
+        if let Some(name) = &decrypt.secret {
             map.insert("secretRef".into(), object([("name", Value::from(name))]));
         }
         Some(Value::Map(map))
@@ -454,11 +440,6 @@ fn check(api: &str, kind: &str, namespace: &str, name: &str) -> Value {
     Value::Map(map)
 }
 
-/// Returns a `sync` setting of a component.
-fn sync<'b>(instance: &'b Instance, key: &str) -> Option<&'b Node> {
-    instance.table.table("sync").and_then(|t| t.node(key))
-}
-
 /// Returns what an operator fills in. Flux compares only the fields that a manifest has, so a path that cannot be said as a
 /// pointer matters only where the manifest has the field too.
 fn filled_rule(filled: &Filled) -> Option<Value> {
@@ -468,13 +449,13 @@ fn filled_rule(filled: &Filled) -> Option<Value> {
 
 /// Returns what the user wants to be ignored.
 fn own_ignored(instance: &Instance) -> Vec<Value> {
-    let list = sync(instance, "ignore").and_then(Node::as_list).unwrap_or(&[]);
-    list.iter()
-        .filter_map(Node::as_table)
-        .filter_map(|t| {
-            let pointers = t.texts("pointers").into_iter().map(String::from);
-            let pointers = pointers.chain(t.texts("jq").into_iter().filter_map(pointer::of_jq)).collect();
-            ignore_rule(t.text("group").unwrap_or(""), t.text("kind").unwrap_or(""), t.text("name"), pointers)
+    let rules = instance.said.sync.ignore.iter().flatten();
+    rules
+        .filter_map(|rule| {
+            let pointers = rule.pointers.iter().map(String::from);
+            let pointers = pointers.chain(rule.jq.iter().filter_map(|path| pointer::of_jq(path))).collect();
+            let (group, kind) = (rule.group.as_deref().unwrap_or(""), rule.kind.as_deref().unwrap_or(""));
+            ignore_rule(group, kind, rule.name.as_deref(), pointers)
         })
         .collect()
 }
@@ -493,6 +474,11 @@ fn ignore_rule(group: &str, kind: &str, name: Option<&str>, pointers: Vec<String
     Some(object([("paths", Value::from(pointers)), ("target", Value::Map(target))]))
 }
 
+/// Returns a duration as Flux's fields take it.
+fn duration(written: &str) -> Value {
+    Value::from(go_duration(written))
+}
+
 /// Writes a duration as Go reads it: there are no days and weeks.
 fn go_duration(duration: &str) -> String {
     if !duration.contains(['d', 'w']) {
@@ -507,5 +493,5 @@ fn cascades(unit: &UnitId, instance: Option<&Instance>) -> bool {
         return false;
     }
     let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
-    instance.and_then(|i| sync(i, "cascade")).and_then(Node::as_bool).unwrap_or(!data)
+    instance.and_then(|i| i.said.sync.cascade).unwrap_or(!data)
 }

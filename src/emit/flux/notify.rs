@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use globset::Glob;
-
 use super::super::Writer;
 use super::super::layout::kustomization;
 use super::Flux;
@@ -11,9 +9,8 @@ use crate::lower::flux::{name, root, secret};
 use crate::lower::order::UnitId;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::Table;
-use crate::parse::node::Lookup;
-use crate::resolve::instances::named;
+use crate::settings::engines::{Event, Notify, NotifyKind, Webhook};
+use crate::settings::group::matches;
 
 const API: &str = "notification.toolkit.fluxcd.io/v1beta3";
 
@@ -25,13 +22,13 @@ impl Flux<'_> {
             writer.yaml(format!("{folder}/{file}"), value);
             files.push(file);
         };
-        for (entry, table) in named(&self.target.table, "notify") {
+        for (entry, table) in &self.target.settings.notify {
             if let Some(provider) = self.provider(entry, table) {
                 add(format!("provider-{entry}.yaml"), &provider);
                 add(format!("alert-{entry}.yaml"), &self.alert(entry, table));
             }
         }
-        if let Some(webhook) = self.settings().and_then(|t| t.table("webhook")) {
+        if let Some(webhook) = &self.settings().webhook {
             add("receiver.yaml".into(), &self.receiver(webhook));
         }
         if files.is_empty() {
@@ -43,27 +40,27 @@ impl Flux<'_> {
     }
 
     /// Returns who is told (fluxcd.io/flux/components/notification/providers).
-    fn provider(&self, entry: &str, table: &Table) -> Option<Value> {
-        let url = table.text("url");
-        let (kind, address) = match table.text("kind").unwrap_or("webhook") {
+    fn provider(&self, entry: &str, notify: &Notify) -> Option<Value> {
+        let url = notify.url.as_deref();
+        let (kind, address) = match notify.kind {
             // With a bot's token Slack's API takes the message, and the channel is said.
-            "slack" => ("slack", Some(url.unwrap_or("https://slack.com/api/chat.postMessage").to_string())),
-            "teams" => ("msteams", url.map(String::from)),
+            NotifyKind::Slack => ("slack", Some(url.unwrap_or("https://slack.com/api/chat.postMessage").to_string())),
+            NotifyKind::Teams => ("msteams", url.map(String::from)),
             // The status goes to the commit in the repository that Flux reads.
-            "github" => {
-                ("github", Some(super::sources::git_url(&self.platform.git.url).trim_end_matches(".git").into()))
+            NotifyKind::Github => {
+                ("github", Some(super::sources::git_url(&self.target.settings.git.url).trim_end_matches(".git").into()))
             }
-            "webhook" => ("generic", url.map(String::from)),
-            _ => return None,
+            NotifyKind::Webhook => ("generic", url.map(String::from)),
+            NotifyKind::Email => return None,
         };
         let mut spec = Map::from_iter([(Arc::from("type"), Value::from(kind))]);
-        if let Some(channel) = table.text("channel") {
+        if let Some(channel) = &notify.channel {
             spec.insert("channel".into(), Value::from(channel));
         }
         if let Some(address) = address {
             spec.insert("address".into(), Value::from(address));
         }
-        if table.contains_key("secret") {
+        if notify.secret.is_some() {
             spec.insert("secretRef".into(), object([("name", Value::from(secret::notify(self.target, entry)))]));
         }
         Some(self.notification(API, "Provider", &name(self.target, entry), spec))
@@ -78,11 +75,10 @@ impl Flux<'_> {
         ])
     }
 
-    fn alert(&self, entry: &str, table: &Table) -> Value {
-        let members = table.texts("members");
-        let events = table.texts("on");
+    fn alert(&self, entry: &str, notify: &Notify) -> Value {
+        let members = &notify.members;
         // What is deployed is an event of level `info`, which says what failed too.
-        let severity = if events.contains(&"deployed") { "info" } else { "error" };
+        let severity = if notify.on.contains(&Event::Deployed) { "info" } else { "error" };
         let mut sources = Vec::new();
         let mut source = |kind: &str, name: String, labels: bool| {
             let mut map = Map::from_iter([(Arc::from("kind"), Value::from(kind)), ("name".into(), Value::from(name))]);
@@ -99,7 +95,7 @@ impl Flux<'_> {
             source("GitRepository", root(self.platform, self.target), false);
         } else {
             for (unit, place) in &self.lowered.order.units {
-                if !matches(&members, &unit.component) {
+                if !matches(members, &unit.component) {
                     continue;
                 }
                 for step in self.steps(unit, place, &mut super::sources::Sources::default()) {
@@ -120,15 +116,15 @@ impl Flux<'_> {
     }
 
     /// Returns what takes push events (fluxcd.io/flux/components/notification/receivers).
-    fn receiver(&self, webhook: &Table) -> Value {
-        let kind = webhook.text("kind").unwrap_or("github");
+    fn receiver(&self, webhook: &Webhook) -> Value {
+        let kind = webhook.kind.as_str();
         let events = match kind {
             "github" => Some(vec!["ping", "push"]),
             "gitlab" => Some(vec!["Push Hook", "Tag Push Hook"]),
             "bitbucket" => Some(vec!["repo:refs_changed"]),
             _ => None,
         };
-        let token = webhook.text("existing").map_or_else(|| secret::webhook(self.target), String::from);
+        let token = webhook.existing.as_ref().map_or_else(|| secret::webhook(self.target), String::from);
         let own =
             object([("kind", Value::from("GitRepository")), ("name", Value::from(root(self.platform, self.target)))]);
         let mut spec = Map::from_iter([(Arc::from("type"), Value::from(kind))]);
@@ -139,8 +135,4 @@ impl Flux<'_> {
         spec.insert("resources".into(), Value::List(vec![own]));
         self.notification("notification.toolkit.fluxcd.io/v1", "Receiver", &root(self.platform, self.target), spec)
     }
-}
-
-fn matches(patterns: &[&str], name: &str) -> bool {
-    patterns.iter().any(|p| Glob::new(p).is_ok_and(|g| g.compile_matcher().is_match(name)))
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::super::Writer;
 use super::super::layout::{kustomization, values_name};
-use super::{Flux, INTERVAL, RETRY, Step, TIMEOUT, What, filled_rule, own_ignored, sources, sync};
+use super::{Flux, Step, What, duration, filled_rule, own_ignored, sources};
 use crate::catalog::{Chart, Stage};
 use crate::lower::flux::{NAMESPACE, name};
 use crate::lower::order::{Portion, UnitId};
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::Node;
 use crate::resolve::Instance;
 
 /// Returns what kustomize must know to follow the ConfigMaps' names: it knows its own kinds' references only, and these names
@@ -87,9 +86,9 @@ impl Flux<'_> {
         maps: &[String],
         sources: &mut sources::Sources,
     ) -> Map {
-        let timeout = self.duration("timeout", TIMEOUT);
+        let timeout = duration(&self.settings().timeout);
         let mut spec =
-            Map::from_iter([(Arc::from("interval"), self.duration("interval", INTERVAL)), ("timeout".into(), timeout)]);
+            Map::from_iter([(Arc::from("interval"), duration(&self.settings().interval)), ("timeout".into(), timeout)]);
         let release_name = if unit.part == Portion::Main { instance.release.clone() } else { unit.name() };
         for (key, text) in [
             ("releaseName", release_name.as_str()),
@@ -105,7 +104,7 @@ impl Flux<'_> {
         // Trying again upgrades in place; remediation of a failed installation would uninstall, and data with it
         // (fluxcd.io/flux/components/helm/helmreleases, "Retry on failure strategy").
         let strategy =
-            object([("name", Value::from("RetryOnFailure")), ("retryInterval", self.duration("retry", RETRY))]);
+            object([("name", Value::from("RetryOnFailure")), ("retryInterval", duration(&self.settings().retry))]);
         spec.insert(
             "install".into(),
             object([
@@ -115,7 +114,7 @@ impl Flux<'_> {
             ]),
         );
         spec.insert("upgrade".into(), object([("crds", Value::from(crds)), ("strategy", strategy)]));
-        let heals = sync(instance, "self_heal").and_then(Node::as_bool).unwrap_or(true);
+        let heals = instance.said.sync.self_heal.unwrap_or(true);
         let mut drift = Map::from_iter([(Arc::from("mode"), Value::from(if heals { "enabled" } else { "warn" }))]);
         let filled = instance.definition.operator_filled.iter();
         let ignored: Vec<Value> = filled.filter_map(filled_rule).chain(own_ignored(instance)).collect();
@@ -123,7 +122,7 @@ impl Flux<'_> {
             drift.insert("ignore".into(), Value::List(ignored));
         }
         spec.insert("driftDetection".into(), Value::Map(drift));
-        if let Some(history) = sync(instance, "revision_history").and_then(Node::as_int) {
+        if let Some(history) = instance.said.sync.revision_history {
             spec.insert("maxHistory".into(), Value::from(history));
         }
         if !maps.is_empty() {

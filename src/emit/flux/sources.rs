@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use super::super::Writer;
 use super::super::layout::kustomization;
-use super::{Flux, INTERVAL};
+use super::{Flux, duration};
 use crate::catalog::Chart;
 use crate::lower::flux::{is_ssh, name, root, secret};
 use crate::lower::order::UnitId;
 use crate::lower::source::Source;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
 use crate::parse::string::{digest, slug};
-use crate::resolve::instances::named;
+use crate::settings::engines::Install;
 
 /// How often a Git server is asked for new commits.
 const POLL: &str = "1m";
@@ -56,15 +55,15 @@ impl Flux<'_> {
     /// Returns the Secret of the `[repositories]` entry that an address stands in.
     fn credentials(&self, url: &str) -> Option<String> {
         let same = |other: &str| url.trim_end_matches('/') == other.trim_end_matches('/');
-        let entries = named(&self.target.table, "repositories");
-        let (entry, _) = entries.iter().find(|(_, t)| t.contains_key("secret") && t.text("url").is_some_and(same))?;
+        let mut entries = self.target.settings.repositories.iter();
+        let (entry, _) = entries.find(|(_, repository)| repository.secret.is_some() && same(&repository.url))?;
         Some(secret::repository(self.target, entry))
     }
 
     fn source(&self, api: &str, kind: &str, name: &str, mut spec: Map, secret: Option<String>) -> Value {
         // A commit should not wait for the comparison with the cluster; where a webhook tells of it, nobody need ask.
-        let asks = kind == "GitRepository" && !self.settings().is_some_and(|t| t.contains_key("webhook"));
-        spec.insert("interval".into(), if asks { Value::from(POLL) } else { self.duration("interval", INTERVAL) });
+        let asks = kind == "GitRepository" && self.settings().webhook.is_none();
+        spec.insert("interval".into(), if asks { Value::from(POLL) } else { duration(&self.settings().interval) });
         if let Some(secret) = secret {
             spec.insert("secretRef".into(), object([("name", Value::from(secret))]));
         }
@@ -116,8 +115,8 @@ impl Flux<'_> {
 
     /// Returns kind and name of the source of a component that is a folder, and adds it unless it is the platform's own.
     pub fn folder_source(&self, source: &Source, sources: &mut Sources) -> (&'static str, String) {
-        let git = &self.platform.git;
-        if source.url == git.url && source.revision == git.branch {
+        let git = &self.target.settings.git;
+        if git.url == source.url.as_str() && git.branch == source.revision.as_str() {
             return (GIT, root(self.platform, self.target));
         }
         if source.is_oci() {
@@ -128,7 +127,7 @@ impl Flux<'_> {
         let base = slug(&format!("{place}-{}", source.revision));
         let base = sources.free("git", base, &git_url(&source.url));
         let source_name = name(self.target, &base);
-        let secret = if source.url == git.url { self.own_secret() } else { self.credentials(&source.url) };
+        let secret = if git.url == source.url.as_str() { self.own_secret() } else { self.credentials(&source.url) };
         let value = self.git_repository(&source_name, &source.url, &source.revision, secret);
         sources.0.insert(format!("git-{base}"), value);
         (GIT, source_name)
@@ -164,9 +163,9 @@ impl Flux<'_> {
 
     /// Returns the Secret with which Flux reads the platform's repository.
     pub fn own_secret(&self) -> Option<String> {
-        let git = &self.platform.git;
+        let git = &self.target.settings.git;
         // `flux bootstrap` leaves the deploy key that it made in this Secret (flux bootstrap git, `--secret-name`).
-        let made = is_ssh(&git.url) && self.install() == "bootstrap";
+        let made = is_ssh(&git.url) && self.settings().install == Install::Bootstrap;
         match &git.secret {
             Some(_) => Some(secret::git(self.platform, self.target)),
             None => made.then(|| "flux-system".to_string()),

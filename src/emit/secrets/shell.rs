@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{Item, List};
 use crate::lower::kept::Kept;
-use crate::parse::node::Lookup;
+use crate::settings::Text;
 
 /// Returns the script for some targets; empty when there is nothing to make.
 pub fn commands(lists: &[List<'_>]) -> String {
@@ -75,7 +75,7 @@ fn comment(text: &str) -> String {
 }
 
 fn store_setting<'a>(list: &'a List<'_>, key: &str) -> Option<&'a str> {
-    list.target.table.table("secrets").and_then(|t| t.text(key))
+    list.target.seen.get("secrets")?.get(key)?.as_str()
 }
 
 /// Returns what a provider's program wants to know first.
@@ -243,7 +243,6 @@ fn jq(program: &str) -> String {
 
 /// Returns the call of SOPS with the recipients that the platform names; without any, `.sops.yaml` says who.
 fn sops(list: &List<'_>, file: &str) -> String {
-    let settings = list.target.table.table("secrets").and_then(|t| t.table("sops"));
     let flags = [
         ("age", "age"),
         ("pgp", "pgp"),
@@ -254,7 +253,9 @@ fn sops(list: &List<'_>, file: &str) -> String {
     ]
     .into_iter()
     .filter_map(|(key, flag)| {
-        let all = settings?.texts(key).join(",");
+        let recipients = list.target.settings.secrets.sops.recipients();
+        let of = recipients.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, all)| all);
+        let all = of.iter().map(Text::as_str).collect::<Vec<_>>().join(",");
         (!all.is_empty()).then(|| format!(" --{flag}={}", quote(&all)))
     });
     format!(
@@ -349,11 +350,8 @@ mod tests {
             ),
             ("provider = \"none\"", "kubectl create -f -"),
         ] {
-            let mut found = Vec::new();
-            let id = crate::diag::Sources::default().add("", "");
-            let table = crate::parse::toml::parse(id, &format!("[secrets]\n{settings}\n"), &mut found);
-            let provider = table.table("secrets").and_then(|t| t.text("provider")).unwrap_or("").to_string();
-            let target = target(table);
+            let target = target(settings);
+            let provider = target.settings.secrets.provider.to_string();
             let readers = ["one".to_string()];
             let item = Item {
                 name: "it's $(x)",
@@ -382,15 +380,14 @@ mod tests {
         }
     }
 
-    fn target(table: crate::parse::Table) -> crate::resolve::Target {
+    fn target(settings: &str) -> crate::resolve::Target {
         let mut out = crate::diag::Sources::default();
-        let world: crate::world::memory::MemoryWorld =
-            [("p", "[platform]\nname = \"t\"\n[git]\nurl = \"https://g.example.com/a.git\"\n".as_bytes())]
-                .into_iter()
-                .collect();
+        let text =
+            format!("[platform]\nname = \"t\"\n[git]\nurl = \"https://g.example.com/a.git\"\n[secrets]\n{settings}\n");
+        let world: crate::world::memory::MemoryWorld = [("p", text.as_bytes())].into_iter().collect();
         let syntax = crate::parse::parse(&world, "p", &mut out);
         let platform = crate::resolve::resolve(&world, &syntax.output, &mut out).output.expect("a platform");
-        crate::resolve::Target { table, name: "t".into(), ..platform.targets[0].clone() }
+        platform.targets[0].clone()
     }
 
     /// Lets the shell read the script without running it, where there is one.

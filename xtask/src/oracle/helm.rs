@@ -193,7 +193,7 @@ fn full(
         if !chart.is_dir() {
             continue;
         }
-        let mut more = vec!["--skip-tests", "--kube-version", &release.target.ground.kubernetes];
+        let mut more = vec!["--skip-tests", "--kube-version", &release.target.ground().kubernetes];
         let apis: Vec<&String> = release.target.instances.values().flat_map(|i| &i.apis).collect();
         for api in &apis {
             more.extend(["--api-versions", api.as_str()]);

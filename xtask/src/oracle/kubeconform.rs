@@ -59,7 +59,7 @@ pub fn objects(
     let mut wrong = Vec::new();
     let mut by_version: BTreeMap<&str, Vec<(&Target, &Value)>> = BTreeMap::new();
     for (target, value) in objects {
-        by_version.entry(&target.ground.kubernetes).or_default().push((target, value));
+        by_version.entry(&target.ground().kubernetes).or_default().push((target, value));
     }
     for (version, objects) in by_version {
         let mut schemas = Schemas::new(&options.shared.join("data"), version)?;
