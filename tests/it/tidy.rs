@@ -20,12 +20,13 @@ const STAGES: &[(&str, &[&str])] = &[
     ("manifest", &["manifest"]),
     ("chart", &["chart", "manifest"]),
     ("parse", &["parse"]),
-    ("catalog", &["parse", "catalog"]),
+    ("settings", &["parse", "settings"]),
+    ("catalog", &["parse", "settings", "catalog"]),
     ("lock", &["parse", "catalog", "lock"]),
-    ("resolve", &["parse", "catalog", "resolve"]),
-    ("lower", &["parse", "catalog", "lock", "resolve", "helm", "lower"]),
-    ("check", &["parse", "catalog", "lock", "resolve", "helm", "lower", "check"]),
-    ("emit", &["parse", "catalog", "resolve", "helm", "lower", "emit"]),
+    ("resolve", &["parse", "settings", "catalog", "resolve"]),
+    ("lower", &["parse", "settings", "catalog", "lock", "resolve", "helm", "lower"]),
+    ("check", &["parse", "settings", "catalog", "lock", "resolve", "helm", "lower", "check"]),
+    ("emit", &["parse", "settings", "catalog", "resolve", "helm", "lower", "emit"]),
     ("sink", &["world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
     (
@@ -41,7 +42,7 @@ const STAGES: &[(&str, &[&str])] = &[
 ];
 /// Those that stand on the ground too; the others have no need to.
 const ON_GROUND: &[&str] =
-    &["parse", "catalog", "lock", "resolve", "lower", "check", "emit", "upgrade", "why", "edit", "fetch"];
+    &["parse", "settings", "catalog", "lock", "resolve", "lower", "check", "emit", "upgrade", "why", "edit", "fetch"];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 800;
