@@ -1,10 +1,10 @@
-//! `duplicate-host`: two things published at one address of one cluster.
+//! `duplicate-host`: two things published at one address of one cluster, or one address in two environments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Findings};
 use crate::code;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Span, quoted_list};
 
 code!(
     DUPLICATE_HOST,
@@ -23,8 +23,48 @@ struct Holder<'a> {
     span: Span,
 }
 
-/// Checks that each host and path of a cluster has one holder.
+/// Checks that each host and path of a cluster has one holder, and that environments keep their hosts to themselves.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
+    within_clusters(context, findings);
+    between_environments(context, findings);
+}
+
+/// One name cannot lead to two clusters. Clusters of one environment may answer at one host together.
+fn between_environments(context: &Context<'_>, findings: &mut Findings) {
+    let mut hosts: BTreeMap<&str, Vec<(usize, &str, Span)>> = BTreeMap::new();
+    for (index, target) in context.platform.targets.iter().enumerate() {
+        for (name, instance) in &target.instances {
+            for published in instance.hosts.values() {
+                for host in &published.names {
+                    hosts.entry(host).or_default().push((index, name, published.span));
+                }
+            }
+        }
+    }
+    // A component with several hosts has one mistake: its first host stands for all of them.
+    let mut said: BTreeSet<(&str, Vec<&str>)> = BTreeSet::new();
+    for (host, holders) in hosts {
+        let target = |index: usize| &context.platform.targets[index];
+        let (first, component, span) = holders[0];
+        let others = holders.iter().filter(|(index, ..)| {
+            target(*index).environment != target(first).environment && target(*index).cluster != target(first).cluster
+        });
+        let mut environments: Vec<&str> = others.map(|(index, ..)| target(*index).environment.as_str()).collect();
+        environments.insert(0, &target(first).environment);
+        environments.dedup();
+        if environments.len() < 2 || !said.insert((component, environments.clone())) {
+            continue;
+        }
+        let list = quoted_list(environments.iter().copied(), "and");
+        let message = format!("`{host}` is published in {list}, which run on different clusters");
+        let diagnostic = Diagnostic::warning(&DUPLICATE_HOST, message).at(span, "published here").help(
+            "give each environment its own `platform.domain`, or name it in the host: `host = \"${environment.name}-…\"`",
+        );
+        findings.component(first, component, diagnostic);
+    }
+}
+
+fn within_clusters(context: &Context<'_>, findings: &mut Findings) {
     let mut holders: BTreeMap<(&str, &str, &str), Holder<'_>> = BTreeMap::new();
     for (index, target) in context.platform.targets.iter().enumerate() {
         for instance in target.instances.values() {

@@ -31,7 +31,10 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
         let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
         let Some(service) = late.fill(&def.service, instance.definition.span, found).plain() else { continue };
         let names = (name.as_str(), service.as_str());
-        objects.extend(route(instance, names, def, published, edge, &late, found));
+        for (index, published) in one_by_one(published, edge).iter().enumerate() {
+            let name = if index == 0 { name.clone() } else { format!("{name}-{}", index + 1) };
+            objects.extend(route(instance, (&name, &service), def, published, edge, &late, found));
+        }
         objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
         let (trust, note) = backend_tls::beside(instance, names, def, published, edge, &late, found);
         objects.extend(trust);
@@ -44,6 +47,18 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     objects.extend(dashboards(lowering, instance, found));
     if !objects.is_empty() {
         unit.stages.entry(Stage::Release).or_default().extend(objects);
+    }
+}
+
+/// Returns what each route publishes: most kinds take several hosts; a Route has one (OpenShift, route.openshift.io/v1
+/// `spec.host`), and so has a machine of Tailscale (tailscale.com/kb/1439).
+fn one_by_one(published: &Published, edge: &Edge) -> Vec<Published> {
+    match edge.kind.as_str() {
+        "route" | "tailscale" => {
+            let one = |name: &String| Published { names: vec![name.clone()], ..published.clone() };
+            published.names.iter().map(one).collect()
+        }
+        _ => vec![published.clone()],
     }
 }
 
@@ -117,7 +132,7 @@ fn ingress(
     if !class.is_empty() {
         spec.insert("ingressClassName".into(), Value::from(class));
     }
-    spec.insert("rules".into(), Value::List(rules.take(if tailscale { 1 } else { usize::MAX }).collect()));
+    spec.insert("rules".into(), Value::List(rules.collect()));
     if tailscale {
         let machine = published.names.first().and_then(|host| host.split('.').next()).unwrap_or(name);
         spec.insert("tls".into(), Value::List(vec![object([("hosts", Value::from(vec![machine]))])]));
