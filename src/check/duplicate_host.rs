@@ -1,6 +1,6 @@
 //! `duplicate-host`: two things published at one address of one cluster, or one address in two environments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Context, Findings};
 use crate::code;
@@ -29,6 +29,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     between_environments(context, findings);
 }
 
+type Names<'a> = Vec<&'a str>;
+
 /// One name cannot lead to two clusters. Clusters of one environment may answer at one host together.
 fn between_environments(context: &Context<'_>, findings: &mut Findings) {
     let mut hosts: BTreeMap<&str, Vec<(usize, &str, Span)>> = BTreeMap::new();
@@ -41,22 +43,26 @@ fn between_environments(context: &Context<'_>, findings: &mut Findings) {
             }
         }
     }
-    // A component with several hosts has one mistake: its first host stands for all of them.
-    let mut said: BTreeSet<(&str, Vec<&str>)> = BTreeSet::new();
+    // A component with several hosts has one mistake, in the same environments.
+    let mut shared: BTreeMap<(usize, &str, Names<'_>), (Span, Names<'_>)> = BTreeMap::new();
     for (host, holders) in hosts {
         let target = |index: usize| &context.platform.targets[index];
         let (first, component, span) = holders[0];
         let others = holders.iter().filter(|(index, ..)| {
             target(*index).environment != target(first).environment && target(*index).cluster != target(first).cluster
         });
-        let mut environments: Vec<&str> = others.map(|(index, ..)| target(*index).environment.as_str()).collect();
+        let mut environments: Names<'_> = others.map(|(index, ..)| target(*index).environment.as_str()).collect();
         environments.insert(0, &target(first).environment);
         environments.dedup();
-        if environments.len() < 2 || !said.insert((component, environments.clone())) {
-            continue;
+        if environments.len() > 1 {
+            shared.entry((first, component, environments)).or_insert((span, vec![])).1.push(host);
         }
-        let list = quoted_list(environments.iter().copied(), "and");
-        let message = format!("`{host}` is published in {list}, which run on different clusters");
+    }
+    for ((first, component, environments), (span, hosts)) in shared {
+        let list = quoted_list(environments, "and");
+        let are = if hosts.len() == 1 { "is" } else { "are" };
+        let hosts = quoted_list(hosts, "and");
+        let message = format!("{hosts} {are} published in {list}, which run on different clusters");
         let diagnostic = Diagnostic::warning(&DUPLICATE_HOST, message).at(span, "published here").help(
             "give each environment its own `platform.domain`, or name it in the host: `host = \"${environment.name}-…\"`",
         );

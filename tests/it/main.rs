@@ -20,6 +20,7 @@ mod functions;
 mod hostile;
 mod images;
 mod inflate;
+mod laws;
 mod readme;
 mod rewiring;
 mod rotation;

@@ -4,6 +4,7 @@ mod bench; //  time and memory beside the floor
 mod bless; //  generated files
 mod facts; //  what lakegen knows of charts and kinds
 mod fuzz; //   inputs that nobody wrote
+mod laws; //   random platforms for a night
 mod oracle; // the real tools judge the output
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   ci                               everything that has to hold before a change lands
   facts [--check] <data folder>    what lakegen knows of charts and kinds
   fuzz [--seconds N] [target…]     inputs that nobody wrote, for what reads charts
+  laws [--seeds N] [--from N]      random platforms, and the laws that every tree keeps
   oracle [tool] [platform.toml…]   helm, kustomize, kubeconform and a registry judge the output
   oracle charts [folder…]          helm judges how charts are inflated
   tidy                             the house rules";
@@ -42,6 +44,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         "ci" => started(Command::new("bash").arg(".ci/run")),
         "fuzz" => fuzz::run(rest),
         "facts" => facts::run(rest),
+        "laws" => laws::run(rest),
         // For the oracles: the command line itself, in a process of its own.
         "lakegen" => std::process::exit(lakegen::cli::main(arguments.iter().map(OsString::from)).into()),
         "oracle" => oracle::run(rest),

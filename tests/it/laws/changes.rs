@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
-use serde_json::json;
 
-use super::document::Document;
 use super::draw;
 use super::kept::Broken;
 use super::kit::kit;
@@ -27,7 +25,11 @@ fn differing(one: &Subject, other: &Subject, counts: impl Fn(&str) -> bool) -> V
     let (first, second): (BTreeMap<&str, &str>, BTreeMap<&str, &str>) = (one.tree().collect(), other.tree().collect());
     let paths: BTreeSet<&str> = first.keys().chain(second.keys()).copied().filter(|path| counts(path)).collect();
     let differ = |path: &&str| first.get(path) != second.get(path);
-    paths.into_iter().filter(differ).map(|path| format!("{path} differs{}", first_line(first.get(path), second.get(path)))).collect()
+    paths
+        .into_iter()
+        .filter(differ)
+        .map(|path| format!("{path} differs{}", first_line(first.get(path), second.get(path))))
+        .collect()
 }
 
 fn first_line(one: Option<&&str>, other: Option<&&str>) -> String {
@@ -83,7 +85,8 @@ pub fn a_component_goes_with_its_own_files(subject: &Subject) -> Vec<Broken> {
     }
     let name = &names[usize::try_from(subject.salt).unwrap_or(0) % names.len()];
     let definition = document.at(&["components", name, "uses"]).and_then(|uses| uses.as_str()).unwrap_or(name);
-    let brings = kit().catalogue.components.get(definition).is_none_or(|c| !c.apis.is_empty() || !c.provides.is_empty());
+    let brings =
+        kit().catalogue.components.get(definition).is_none_or(|c| !c.apis.is_empty() || !c.provides.is_empty());
     let mut without = document.clone();
     without.remove(&["components", name]);
     let other = subject.with(&without);
@@ -94,11 +97,16 @@ pub fn a_component_goes_with_its_own_files(subject: &Subject) -> Vec<Broken> {
     let providers = subject.providers(name);
     let kept = differing(subject, &other, |path| {
         let component = path.strip_prefix("components/").or_else(|| path.strip_prefix("manifests/"));
-        let Some(component) = component.and_then(|rest| rest.split('/').find(|part| !part.is_empty())) else { return false };
+        let Some(component) = component.and_then(|rest| rest.split('/').find(|part| !part.is_empty())) else {
+            return false;
+        };
         component != name && !providers.contains(component) && !TOGETHER.contains(&component) && component != "argocd"
     });
     let left = other.tree().filter(|(path, _)| path.starts_with(&format!("components/{name}/")));
-    kept.into_iter().chain(left.map(|(path, _)| format!("{path} is still there"))).map(|text| format!("without `{name}`: {text}")).collect()
+    kept.into_iter()
+        .chain(left.map(|(path, _)| format!("{path} is still there")))
+        .map(|text| format!("without `{name}`: {text}"))
+        .collect()
 }
 
 /// Changes that may stand in a layer, each with its path below the layer: every key of the tables with fixed keys.
@@ -133,8 +141,12 @@ pub fn layer_breaks(subject: &Subject, path: &[String], value: &serde_json::Valu
     if !other.is_ok() {
         return vec![];
     }
-    let others: Vec<&str> =
-        subject.targets().into_iter().filter(|(_, of, _)| *of != Some(environment.as_str())).map(|(name, ..)| name).collect();
+    let others: Vec<&str> = subject
+        .targets()
+        .into_iter()
+        .filter(|(_, of, _)| *of != Some(environment.as_str()))
+        .map(|(name, ..)| name)
+        .collect();
     let mut broken = Vec::new();
     for target in others {
         let (before, after) = (effective(subject, target), effective(&other, target));
@@ -195,15 +207,4 @@ fn neutral(value: &Value, target: &str) -> Value {
         Value::Str(text) => Value::from(text.replace("-values-base", "-values")),
         other => other.clone(),
     }
-}
-
-/// Returns a platform with two environments to change.
-#[must_use]
-pub fn two_environments(engine: &str) -> Document {
-    let mut document = Document::read(include_str!("../../examples/argocd-onprem/platform.toml")).unwrap_or_default();
-    document.set(&["platform", "engine"], engine);
-    document.remove(&["environments"]);
-    document.remove(&["clusters"]);
-    document.set(&["environments"], json!({ "dev": { "platform": { "domain": "dev.example.com" } }, "prod": {} }));
-    document
 }

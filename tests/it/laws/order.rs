@@ -11,7 +11,15 @@ use super::subject::Subject;
 /// Groups that an engine brings with itself.
 const ENGINES: &[(&str, &[&str])] = &[
     ("argocd", &["argoproj.io"]),
-    ("flux", &["source.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "notification.toolkit.fluxcd.io"]),
+    (
+        "flux",
+        &[
+            "source.toolkit.fluxcd.io",
+            "kustomize.toolkit.fluxcd.io",
+            "helm.toolkit.fluxcd.io",
+            "notification.toolkit.fluxcd.io",
+        ],
+    ),
 ];
 
 /// What the engine is told of one target: unit → the units that are surely up before it.
@@ -32,7 +40,8 @@ impl Told {
             .into_iter()
             .filter(|(_, value)| value.get("kind").and_then(Value::as_str) == Some("Application"))
             .filter_map(|(path, value)| {
-                let wave = value.at(&["metadata", "annotations", "argocd.argoproj.io/sync-wave"])?.as_str()?.parse().ok()?;
+                let wave =
+                    value.at(&["metadata", "annotations", "argocd.argoproj.io/sync-wave"])?.as_str()?.parse().ok()?;
                 Some((path.rsplit('/').next()?.trim_end_matches(".yaml").to_string(), wave))
             })
             .collect();
@@ -50,7 +59,10 @@ impl Told {
             let unit = path[folder.len()..].trim_end_matches(".yaml").to_string();
             let names = value.at(&["spec", "dependsOn"]).and_then(Value::as_list).unwrap_or_default();
             let names = names.iter().filter_map(|n| n.get("name")?.as_str());
-            direct.entry(unit).or_default().extend(names.map(|name| name.trim_start_matches(&format!("{target}-")).to_string()));
+            direct
+                .entry(unit)
+                .or_default()
+                .extend(names.map(|name| name.trim_start_matches(&format!("{target}-")).to_string()));
         }
         let mut all = direct.clone();
         for _ in 0..direct.len() {
@@ -79,7 +91,9 @@ fn unit(component: &str, stage: &str) -> String {
 
 /// A kind that is not Kubernetes' own is brought by somebody in an earlier unit or stage, or is there already.
 pub fn every_kind_is_brought_before_it_is_used(subject: &Subject) -> Vec<Broken> {
-    let sets = subject.tree().any(|(path, text)| path.starts_with("argocd/") && text.contains("kind: ApplicationSet\nmetadata"));
+    let sets = subject
+        .tree()
+        .any(|(path, text)| path.starts_with("argocd/") && text.contains("kind: ApplicationSet\nmetadata"));
     let apis = subject.apis();
     let mut broken = BTreeSet::new();
     let shared: BTreeSet<&str> =
@@ -87,7 +101,8 @@ pub fn every_kind_is_brought_before_it_is_used(subject: &Subject) -> Vec<Broken>
     let mut told: BTreeMap<&str, Told> = BTreeMap::new();
     for part in subject.objects() {
         let (group, kind) = (part.object.group(), part.object.kind());
-        let builtin = kinds::is_builtin(part.object.api_version()) && !kinds::versions(part.object.api_version(), kind).is_empty();
+        let builtin = kinds::is_builtin(part.object.api_version())
+            && !kinds::versions(part.object.api_version(), kind).is_empty();
         let engine = ENGINES.iter().any(|(name, groups)| *name == subject.engine() && groups.contains(&group));
         if builtin || engine || kind == "Kustomization" || part.stage == "demand" {
             continue;
@@ -107,7 +122,10 @@ pub fn every_kind_is_brought_before_it_is_used(subject: &Subject) -> Vec<Broken>
                     || told.comes_before(&format!("{bringer}-crds"), &here)
             }
         });
-        let own = subject.objects().iter().any(|p| p.object.kind() == "CustomResourceDefinition" && p.object.name().ends_with(group));
+        let own = subject
+            .objects()
+            .iter()
+            .any(|p| p.object.kind() == "CustomResourceDefinition" && p.object.name().ends_with(group));
         if !ok && !own {
             broken.insert(format!("{} {here}: nobody brings {group} {kind} before", part.target));
         }

@@ -83,7 +83,8 @@ fn joined(folder: &str, path: &str) -> String {
 /// Every target's folder of a component gives exactly the objects that the component has there.
 pub fn base_and_patch_give_the_object(subject: &Subject) -> Vec<Broken> {
     let mut wanted: BTreeMap<(String, String), BTreeMap<ObjectId, Value>> = BTreeMap::new();
-    for part in subject.objects().into_iter().filter(|part| part.stage != "demand" && part.component != "flux-secrets") {
+    for part in subject.objects().into_iter().filter(|part| part.stage != "demand" && part.component != "flux-secrets")
+    {
         let folder = (part.target.to_string(), format!("components/{}", part.component));
         let key = (folder.0, format!("{}\n{}", folder.1, part.stage));
         wanted.entry(key).or_default().insert(part.object.id(), sorted(part.object.value()));
@@ -98,8 +99,10 @@ pub fn base_and_patch_give_the_object(subject: &Subject) -> Vec<Broken> {
         // Rendered manifests are written whole.
         let Some(folder) = folder else { continue };
         let Some(built) = built(subject, &folder, 2) else { continue };
-        let built: BTreeMap<ObjectId, Value> =
-            built.into_iter().filter_map(|value| Some((Object::new(value.clone()).ok()?.id(), sorted(&value)))).collect();
+        let built: BTreeMap<ObjectId, Value> = built
+            .into_iter()
+            .filter_map(|value| Some((Object::new(value.clone()).ok()?.id(), sorted(&value))))
+            .collect();
         let ids: BTreeSet<&ObjectId> = objects.keys().chain(built.keys()).collect();
         for id in ids.into_iter().filter(|id| objects.get(*id) != built.get(*id)) {
             broken.push(format!("{target}: {folder} gives another {id}"));

@@ -27,10 +27,10 @@ impl Draw<'_> {
     pub fn value(&mut self, shape: &Shape, at: &[&str]) -> Option<Value> {
         let key = at.last().copied().unwrap_or_default();
         if let Some(known) = self.known(key, at) {
-            return known;
+            return (!known.is_null()).then_some(known);
         }
         Some(match shape {
-            Shape::Any | Shape::Component | Shape::Job => return None,
+            Shape::Any | Shape::Component | Shape::Job | Shape::Once => return None,
             Shape::Bool => json!(self.dice.chance(50)),
             Shape::Int { min, max } => {
                 let low = (*min).max(0);
@@ -43,11 +43,11 @@ impl Draw<'_> {
             Shape::List(of) => {
                 let items = (0..=self.dice.below(2)).filter_map(|_| self.value(of, at)).collect::<Vec<_>>();
                 let mut distinct: Vec<Value> = Vec::new();
-                items.into_iter().for_each(|item| {
+                for item in items {
                     if !distinct.contains(&item) {
                         distinct.push(item);
                     }
-                });
+                }
                 Value::Array(distinct)
             }
             Shape::Map(_, of) => {
@@ -83,46 +83,56 @@ impl Draw<'_> {
         }
     }
 
-    /// What a key wants that its format does not say. The inner `None`: nothing is drawn there.
-    fn known(&mut self, key: &str, at: &[&str]) -> Option<Option<Value>> {
+    /// What a key wants that its format does not say. Null: nothing is drawn there.
+    fn known(&mut self, key: &str, at: &[&str]) -> Option<Value> {
         let parent = at.len().checked_sub(2).map_or("", |i| at[i]);
-        let words = |draw: &mut Self, of: &[&str]| Some(Some(Value::from(draw.dice.word(of))));
+        let words = |draw: &mut Self, of: &[&str]| Some(Value::from(draw.dice.word(of)));
         match (parent, key) {
-            (_, "members" | "enable" | "disable") => Some(self.some_instance().map(|name| json!([name]))),
-            ("placements" | "one" | "two" | "team", "nodes") => Some(Some(json!({ "pool": self.dice.word(&["data", "a1"]) }))),
-            (_, "labels" | "annotations") => {
-                Some(Some(json!({ self.dice.word(&["team", "acme.example.com/cost"]): self.dice.word(&["data", "a1"]) })))
+            (_, "members" | "enable" | "disable") => {
+                Some(self.some_instance().map_or(Value::Null, |name| json!([name])))
             }
-            (_, "quota") => Some(Some(json!({ "requests.cpu": self.dice.word(&["20", "40"]), "pods": "100" }))),
+            ("placements" | "one" | "two" | "team", "nodes") => {
+                Some(json!({ "pool": self.dice.word(&["data", "a1"]) }))
+            }
+            (_, "labels" | "annotations") => {
+                Some(json!({ self.dice.word(&["team", "acme.example.com/cost"]): self.dice.word(&["data", "a1"]) }))
+            }
+            (_, "quota") => Some(json!({ "requests.cpu": self.dice.word(&["20", "40"]), "pods": "100" })),
             (_, "tolerate") => words(self, &["dedicated=data:NoSchedule", "spot=true:NoExecute"]),
             (_, "spread") => words(self, &["topology.kubernetes.io/zone", "kubernetes.io/hostname"]),
-            (_, "groups") => Some(Some(json!([self.dice.word(&["data-engineers", "sre"])]))),
-            (_, "can") => Some(Some(json!([self.dice.word(&["view", "sync", "admin"])]))),
+            (_, "groups") => Some(json!([self.dice.word(&["data-engineers", "sre"])])),
+            (_, "can") => Some(json!([self.dice.word(&["view", "sync", "admin"])])),
             ("policy", "allow") => {
-                Some(Some(json!([{ "rule": "abandoned-component", "resource": "*", "reason": "in use" }])))
+                Some(json!([{ "rule": "abandoned-component", "resource": "*", "reason": "in use" }]))
             }
-            (_, "allow") => Some(Some(json!(["rbac.authorization.k8s.io/ClusterRole"]))),
+            (_, "allow") => Some(json!(["rbac.authorization.k8s.io/ClusterRole"])),
             (_, "kubernetes") => words(self, &["1.33", "1.34"]),
             (_, "domain") => words(self, &["example.com", "data.example.org"]),
-            (_, "apis") => Some(Some(json!(["widgets.example.com/v1"]))),
-            (_, "ignore") => {
-                Some(Some(json!([{ "group": "apps", "kind": "Deployment", "pointers": ["/spec/replicas"] }])))
+            (_, "apis") => Some(json!(["widgets.example.com/v1"])),
+            (_, "ignore") => Some(json!([{ "group": "apps", "kind": "Deployment", "pointers": ["/spec/replicas"] }])),
+            (_, "rewrite") => {
+                Some(json!({ "docker.io": self.dice.word(&["mirror.example.com/hub", "hub.example.org"]) }))
             }
-            (_, "rewrite") => Some(Some(json!({ "docker.io": self.dice.word(&["mirror.example.com/hub", "hub.example.org"]) }))),
-            (_, "pins") => Some(Some(json!({ "ghcr.io/acme/app": format!("1.4.2@sha256:{}", "a".repeat(64)) }))),
+            (_, "pins") => Some(json!({ "ghcr.io/acme/app": format!("1.4.2@sha256:{}", "a".repeat(64)) })),
             (_, "until") => words(self, &["2030-01-01"]),
-            ("argocd", "rollout" | "names") => Some(None),
+            ("argocd", "rollout" | "names") => Some(Value::Null),
             // Rendered manifests need charts at hand.
-            ("platform", "output") if self.has_charts() => Some(None),
-            ("sync", "options" | "revision_history") if self.engine() == "flux" => Some(None),
-            ("sync", "options") => Some(Some(json!([self.dice.word(&["Validate=false", "RespectIgnoreDifferences=true"])]))),
-            (_, "placement") => Some(Some(self.placement())),
-            ("platform", "name" | "engine") | ("git", "url") => Some(None),
+            ("platform", "output") if self.has_charts() => Some(Value::Null),
+            ("sync", "options" | "revision_history") if self.engine() == "flux" => Some(Value::Null),
+            ("sync", "options") => Some(json!([self.dice.word(&["Validate=false", "RespectIgnoreDifferences=true"])])),
+            (_, "placement") => Some(self.placement()),
+            ("platform", "name" | "engine") | ("git", "url") => Some(Value::Null),
             // A value of the chart, an exception or a switch: each would need to know more than its shape.
-            (_, "values" | "values_files" | "chart" | "patches" | "vars_from" | "unset" | "like" | "server") => Some(None),
-            (_, "dashboards") => Some(Some(self.file("dashboards/board.json", "{\"title\": \"Board\", \"uid\": \"board\"}\n"))),
-            (_, "manifests") => Some(Some(self.manifest())),
-            (_, "alerts") => Some(Some(json!({ "Broken": { "expr": "up == 0", "for": self.dice.word(&["5m", "1h"]), "summary": "down" } }))),
+            (_, "values" | "values_files" | "chart" | "patches" | "vars_from" | "unset" | "like" | "server") => {
+                Some(Value::Null)
+            }
+            (_, "dashboards") => {
+                Some(self.file("dashboards/board.json", "{\"title\": \"Board\", \"uid\": \"board\"}\n"))
+            }
+            (_, "manifests") => Some(self.manifest()),
+            (_, "alerts") => Some(
+                json!({ "Broken": { "expr": "up == 0", "for": self.dice.word(&["5m", "1h"]), "summary": "down" } }),
+            ),
             _ => None,
         }
     }

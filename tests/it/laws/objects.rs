@@ -71,7 +71,9 @@ fn faults(object: &Object) -> Vec<String> {
             }
             match value.as_str() {
                 None => faults.push(format!("{path} `{key}` is not a text")),
-                Some(text) if labels && !label_value(text) => faults.push(format!("`{text}` is no value of label `{key}`")),
+                Some(text) if labels && !label_value(text) => {
+                    faults.push(format!("`{text}` is no value of label `{key}`"));
+                }
                 _ => {}
             }
         }
@@ -109,7 +111,8 @@ fn label_value(text: &str) -> bool {
 pub fn every_namespace_is_there(subject: &Subject) -> Vec<Broken> {
     let mut there: BTreeSet<(String, String)> = BTreeSet::new();
     let clusters: Vec<(&str, Option<&str>, &str)> = subject.targets();
-    let cluster = |target: &str| clusters.iter().find(|(name, ..)| *name == target).map_or("", |(.., cluster)| *cluster);
+    let cluster =
+        |target: &str| clusters.iter().find(|(name, ..)| *name == target).map_or("", |(.., cluster)| *cluster);
     for (_, environment, cluster) in &clusters {
         if let Some(document) = &subject.document {
             let layered = document.layered(environment.unwrap_or_default(), cluster);

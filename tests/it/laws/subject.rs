@@ -35,7 +35,8 @@ pub struct Part<'a> {
 impl Subject {
     /// Compiles a repository.
     pub fn of_files(name: &str, files: BTreeMap<String, Vec<u8>>) -> Self {
-        let text = files.get("platform.toml").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let text =
+            files.get("platform.toml").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
         let document = if text.contains("include") { None } else { Document::read(&text) };
         let world: MemoryWorld = files.iter().map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
         Self { name: name.into(), files, document, compiled: compile(&world, &Request::default()), salt: 0 }
@@ -76,8 +77,9 @@ impl Subject {
         let errors = self.compiled.diagnostics.iter().filter(|d| d.level == Level::Error);
         let mut all: Vec<Vec<String>> = Vec::new();
         for error in errors {
-            let places = error.labels.iter().filter(|l| self.compiled.sources.path(l.span.source) == "platform.toml");
-            if let Some(path) = places.filter_map(|l| written.path_at(l.span.start as usize)).next()
+            let mut places =
+                error.labels.iter().filter(|l| self.compiled.sources.path(l.span.source) == "platform.toml");
+            if let Some(path) = places.find_map(|l| written.path_at(l.span.start as usize))
                 && !all.iter().any(|other| other == path)
             {
                 all.push(path.to_vec());
@@ -110,7 +112,8 @@ impl Subject {
     pub fn objects(&self) -> Vec<Part<'_>> {
         let platform = self.compiled.platform.iter();
         let pairs = platform.flat_map(|p| p.targets.iter().zip(&self.compiled.manifests.targets));
-        let units = pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
+        let units =
+            pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
         units
             .flat_map(|(target, component, unit)| {
                 unit.stages.iter().flat_map(move |(stage, objects)| {
@@ -129,7 +132,8 @@ impl Subject {
     pub fn values(&self) -> BTreeMap<(String, String), &Value> {
         let platform = self.compiled.platform.iter();
         let pairs = platform.flat_map(|p| p.targets.iter().zip(&self.compiled.manifests.targets));
-        let units = pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
+        let units =
+            pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
         units.filter_map(|(t, name, unit)| Some(((t.name.clone(), name.clone()), &**unit.values.as_ref()?))).collect()
     }
 
@@ -138,7 +142,8 @@ impl Subject {
         let targets = self.compiled.platform.iter().flat_map(|platform| &platform.targets);
         targets
             .flat_map(|t| {
-                let own = t.instances.values().flat_map(|i| i.apis.iter().map(|api| (Some(i.name.as_str()), api.as_str())));
+                let own =
+                    t.instances.values().flat_map(|i| i.apis.iter().map(|api| (Some(i.name.as_str()), api.as_str())));
                 let there = t.ground.apis.iter().map(|api| (None, api.as_str()));
                 own.chain(there).map(|(instance, api)| (t.name.as_str(), instance, api))
             })

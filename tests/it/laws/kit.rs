@@ -114,7 +114,8 @@ impl Kit {
         let component = &self.catalogue.components[name];
         let texts = component.templates.values().flatten().map(|t| &*t.text);
         let text: String = texts.chain(component.values.as_ref().map(|t| &*t.text)).collect();
-        if catalog::embedded_file(&format!("templates/{name}/component.toml")).is_some_and(|t| t.contains("hosts.main")) {
+        if catalog::embedded_file(&format!("templates/{name}/component.toml")).is_some_and(|t| t.contains("hosts.main"))
+        {
             self.hosted.insert(name.to_string());
         }
         let example = catalog::embedded_file(&format!("templates/{name}/example.toml"));

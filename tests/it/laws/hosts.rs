@@ -27,10 +27,17 @@ pub fn hosts_are_published_as_asked(subject: &Subject) -> Vec<Broken> {
             broken.push(format!("{target}: {} is not published by {} `{}`", route.2, route.0, route.1));
         }
         for route in made.difference(&asked) {
-            broken.push(format!("{target}: {} is published by {} `{}`, which nobody asked for", route.2, route.0, route.1));
+            broken.push(format!(
+                "{target}: {} is published by {} `{}`, which nobody asked for",
+                route.2, route.0, route.1
+            ));
         }
-        let list: String = subject.tree().filter(|(path, _)| *path == format!("dns/{target}.txt")).map(|(_, text)| text).collect();
-        let names: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().find(|word| word.contains('.') && !word.starts_with('#'))).collect();
+        let list: String =
+            subject.tree().filter(|(path, _)| *path == format!("dns/{target}.txt")).map(|(_, text)| text).collect();
+        let names: BTreeSet<&str> = list
+            .lines()
+            .filter_map(|line| line.split_whitespace().find(|word| word.contains('.') && !word.starts_with('#')))
+            .collect();
         for (_, _, host) in asked.iter().filter(|(.., host)| !list.is_empty() && !list.contains(host.as_str())) {
             broken.push(format!("{target}: {host} is not in the list for the DNS ({} names)", names.len()));
         }
@@ -107,7 +114,9 @@ fn made(subject: &Subject, target: &str, components: &BTreeSet<&str>) -> BTreeSe
             "HTTPRoute" => {
                 for parent in value.at(&["spec", "parentRefs"]).and_then(Value::as_list).unwrap_or_default() {
                     let name = parent.get("name").and_then(Value::as_str).unwrap_or_default();
-                    texts(&["spec", "hostnames"]).into_iter().for_each(|host| add("gateway", name.to_string(), host));
+                    for host in texts(&["spec", "hostnames"]) {
+                        add("gateway", name.to_string(), host);
+                    }
                 }
             }
             "IngressRoute" => {

@@ -24,7 +24,13 @@ const COMMON: &[(&str, usize)] = &[
 impl Draw<'_> {
     /// Draws one component that somebody could want.
     pub fn goal(&mut self) {
-        let names: Vec<&String> = self.kit.catalogue.components.keys().filter(|name| !name.starts_with("job-") && (*name != "argocd" || self.engine() == "argocd")).collect();
+        let names: Vec<&String> = self
+            .kit
+            .catalogue
+            .components
+            .keys()
+            .filter(|name| !name.starts_with("job-") && (*name != "argocd" || self.engine() == "argocd"))
+            .collect();
         if let Some(name) = self.dice.pick(&names).map(|name| (*name).clone()) {
             self.component(&name);
         }
@@ -169,12 +175,18 @@ impl Draw<'_> {
             let count = if def.shape == SlotShape::List { 1 + self.dice.below(2) } else { 1 };
             let buckets: Option<Vec<Value>> = (0..count).map(|_| self.bucket(consumer).map(Value::from)).collect();
             let buckets = buckets?;
-            return Some(if def.shape == SlotShape::List { Value::Array(buckets) } else { buckets.into_iter().next()? });
+            return Some(if def.shape == SlotShape::List {
+                Value::Array(buckets)
+            } else {
+                buckets.into_iter().next()?
+            });
         }
         let provider = self.provider(consumer, &capability)?;
         let claim = match (capability.as_str(), self.dice.below(4)) {
             ("postgres", 0) => json!(format!("{provider}/warehouse")),
-            ("postgres", 1) => json!({ "from": provider, "database": "shared", "role": format!("r_{}", consumer.replace('-', "_")) }),
+            ("postgres", 1) => {
+                json!({ "from": provider, "database": "shared", "role": format!("r_{}", consumer.replace('-', "_")) })
+            }
             ("kafka", 0) => json!({ "from": provider, "group": "readers" }),
             _ => json!(provider),
         };
@@ -224,7 +236,8 @@ impl Draw<'_> {
             return Some(name.clone());
         }
         // One store holds all buckets: those of one slot must lie together.
-        let stored = self.document.table(&["buckets"]).values().find_map(|b| b.get("store")?.as_str().map(String::from));
+        let stored =
+            self.document.table(&["buckets"]).values().find_map(|b| b.get("store")?.as_str().map(String::from));
         let store = match stored {
             Some(store) => store,
             None => self.provider(consumer, "bucket")?,

@@ -108,14 +108,28 @@ impl Draw<'_> {
         self.document.set(&["git", "url"], "https://git.example.com/acme/lake.git");
         self.document.set(&["components"], json!({}));
         let provider = self.dice.word(&[
-            "vault", "vault", "vault", "onepassword", "aws", "gcp", "azure", "kubernetes", "sealed", "sops", "none",
+            "vault",
+            "vault",
+            "vault",
+            "onepassword",
+            "aws",
+            "gcp",
+            "azure",
+            "kubernetes",
+            "sealed",
+            "sops",
+            "none",
         ]);
         let settings = match provider.as_str() {
             "vault" => json!({ "at": "https://vault.example.com", "mount": "kv", "role": "external-secrets" }),
-            "onepassword" => json!({ "at": "https://connect.example.com", "vault": "platform", "secret": "connect-token" }),
+            "onepassword" => {
+                json!({ "at": "https://connect.example.com", "vault": "platform", "secret": "connect-token" })
+            }
             "aws" => json!({ "region": "eu-central-1", "identity": "arn:aws:iam::123456789012:role/eso" }),
             "gcp" => json!({ "project": "acme-data", "identity": "eso@acme-data.iam.gserviceaccount.com" }),
-            "azure" => json!({ "vault": "acme-vault", "tenant": "0a1b2c3d-0000-4000-8000-000000000000", "identity": "0a1b2c3d-0000-4000-8000-000000000001" }),
+            "azure" => {
+                json!({ "vault": "acme-vault", "tenant": "0a1b2c3d-0000-4000-8000-000000000000", "identity": "0a1b2c3d-0000-4000-8000-000000000001" })
+            }
             "sops" => json!({ "sops": { "age": ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"] } }),
             _ => json!({}),
         };
@@ -177,7 +191,7 @@ impl Draw<'_> {
                 for _ in 0..=self.dice.below(2) {
                     let key = self.entry_name(name);
                     if let Some(value) = self.value(of, &[name, &key]) {
-                        table.insert(key, self.completed(name, value));
+                        table.insert(key, Self::completed(name, value));
                     }
                 }
                 table
@@ -195,7 +209,7 @@ impl Draw<'_> {
     }
 
     /// Adds what an entry cannot do without.
-    fn completed(&mut self, table: &str, value: Value) -> Value {
+    fn completed(table: &str, value: Value) -> Value {
         let Value::Object(mut entry) = value else { return value };
         let needs: &[(&str, &str)] = match table {
             "notify" => &[("kind", "slack"), ("channel", "lake"), ("secret", "notify/slack#token")],
@@ -221,12 +235,17 @@ impl Draw<'_> {
                 1 => json!({ "kind": "gateway", "name": "shared", "namespace": "gateways" }),
                 2 => json!({ "kind": "traefik", "tls": { "secret": "edge-tls" } }),
                 3 => json!({ "kind": "route", "tls": true }),
-                4 => json!({ "kind": "ingress", "class": "nginx", "tls": { "issuer": "internal" }, "address": "192.0.2.10" }),
+                4 => {
+                    json!({ "kind": "ingress", "class": "nginx", "tls": { "issuer": "internal" }, "address": "192.0.2.10" })
+                }
                 _ => json!({ "kind": "ingress", "class": name }),
             };
             if edge.to_string().contains("internal") {
                 self.component("cert-manager");
-                self.document.set(&["components", "cert-manager", "issuers"], json!({ "internal": { "kind": "self-signed-ca" } }));
+                self.document.set(
+                    &["components", "cert-manager", "issuers"],
+                    json!({ "internal": { "kind": "self-signed-ca" } }),
+                );
             }
             self.document.set(&["edges", name], edge);
             for (key, value) in [("annotations", json!({ "acme.example.com/edge": name }))] {
@@ -242,7 +261,12 @@ impl Draw<'_> {
 
     /// What the catalogue has no component for is there already.
     fn known_apis(&mut self) {
-        let apis = json!(["gateway.networking.k8s.io/v1", "traefik.io/v1alpha1", "route.openshift.io/v1", "flink.apache.org/v1beta1"]);
+        let apis = json!([
+            "gateway.networking.k8s.io/v1",
+            "traefik.io/v1alpha1",
+            "route.openshift.io/v1",
+            "flink.apache.org/v1beta1"
+        ]);
         let mut all = self.document.at(&["platform", "apis"]).and_then(Value::as_array).cloned().unwrap_or_default();
         all.extend(apis.as_array().cloned().unwrap_or_default());
         self.document.set(&["platform", "apis"], all);
@@ -289,7 +313,11 @@ impl Draw<'_> {
             }
             self.document.set(&["environments", name], layer);
         }
-        let used: Vec<String> = ["common", "east", "west"].map(String::from).into_iter().filter(|cluster| self.has_cluster(cluster)).collect();
+        let used: Vec<String> = ["common", "east", "west"]
+            .map(String::from)
+            .into_iter()
+            .filter(|cluster| self.has_cluster(cluster))
+            .collect();
         for (index, cluster) in used.iter().enumerate() {
             let mut layer = if self.dice.chance(50) { self.layer() } else { Table::new() };
             layer.insert("server".into(), Value::from(format!("https://10.{}.0.1", index + 1)));
@@ -301,7 +329,8 @@ impl Draw<'_> {
         if !used.is_empty() {
             for name in ["dev", "prod", "lab"].iter().take(count) {
                 if self.document.at(&["environments", name, "clusters"]).is_none() {
-                    self.document.set(&["clusters", name], json!({ "server": format!("https://{name}.k8s.example.com") }));
+                    self.document
+                        .set(&["clusters", name], json!({ "server": format!("https://{name}.k8s.example.com") }));
                 }
             }
         }
@@ -309,7 +338,10 @@ impl Draw<'_> {
 
     fn has_cluster(&self, name: &str) -> bool {
         let environments = self.document.table(&["environments"]);
-        environments.values().filter_map(|e| e.get("clusters")).any(|list| list.to_string().contains(&format!("\"{name}\"")))
+        environments
+            .values()
+            .filter_map(|e| e.get("clusters"))
+            .any(|list| list.to_string().contains(&format!("\"{name}\"")))
     }
 
     fn layer(&mut self) -> Table {
@@ -329,7 +361,9 @@ impl Draw<'_> {
                 "namespaces" | "placements" | "projects" | "images" => {
                     // Entries that are there already, changed.
                     let entries: Vec<String> = self.document.table(&[&name]).keys().cloned().collect();
-                    if let (Some(entry), Some(Value::Object(table))) = (self.dice.pick(&entries).cloned(), self.redrawn(&name)) {
+                    if let (Some(entry), Some(Value::Object(table))) =
+                        (self.dice.pick(&entries).cloned(), self.redrawn(&name))
+                    {
                         table.into_iter().for_each(|(key, value)| layer.set(&[&name, &entry, &key], value));
                     }
                 }
