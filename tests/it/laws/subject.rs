@@ -144,7 +144,7 @@ impl Subject {
             .flat_map(|t| {
                 let own =
                     t.instances.values().flat_map(|i| i.apis.iter().map(|api| (Some(i.name.as_str()), api.as_str())));
-                let there = t.ground.apis.iter().map(|api| (None, api.as_str()));
+                let there = t.ground().apis.iter().map(|api| (None, api.as_str()));
                 own.chain(there).map(|(instance, api)| (t.name.as_str(), instance, api))
             })
             .collect()

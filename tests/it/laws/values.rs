@@ -79,6 +79,7 @@ impl Draw<'_> {
             Format::Url => format!("https://{key}.example.com/acme/{}.git", self.dice.word(&["one", "two"])),
             Format::Version => self.dice.word(&["2.7.0", "1.2.3"]),
             Format::Path => format!("{}/{key}", self.dice.word(&["gitops", "rendered"])),
+            Format::Pointer => self.dice.word(&["/spec/replicas", "/metadata/labels"]),
             Format::Any => self.dice.word(&["alpha", "beta"]),
         }
     }
