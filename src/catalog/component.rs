@@ -203,9 +203,43 @@ pub struct Pod {
     pub labels: Option<String>,
     pub identity: Option<String>,
     pub volumes: Option<(String, String)>,
+    /// What the templates read of it by themselves: words of [`POD_WORDS`].
+    pub takes: Vec<String>,
+    pub spread: Spread,
     pub selector: IndexMap<String, String>,
     /// `replicas`, `cpu`, `memory` when the user says nothing.
     pub default: PodTable,
+}
+
+/// What users may say of pods: keys of the component or of `pods.<pod>`.
+pub const POD_WORDS: &[&str] = &["replicas", "cpu", "memory", "placement", "env", "files", "identity"];
+
+/// How pods are spread where a placement asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spread {
+    /// By topologySpreadConstraints.
+    #[default]
+    Constraints,
+    /// By a preferred pod anti-affinity, where nothing takes constraints.
+    Affinity,
+    /// Not at all: a pod on every node, or only one.
+    Never,
+}
+
+impl Pod {
+    /// Says whether users may say `word` (of [`POD_WORDS`]) of these pods.
+    pub fn takes(&self, word: &str) -> bool {
+        let path = match word {
+            "replicas" => self.replicas.is_some(),
+            "cpu" | "memory" => self.resources.is_some(),
+            "placement" => self.placement.is_some(),
+            "env" => self.env.is_some(),
+            "files" => self.volumes.is_some(),
+            "identity" => self.identity.is_some(),
+            _ => false,
+        };
+        path || self.takes.iter().any(|own| own == word)
+    }
 }
 
 /// A ServiceMonitor of our own.
@@ -267,6 +301,8 @@ pub struct Component {
     pub secrets: IndexMap<String, SecretDef>,
     pub endpoints: IndexMap<String, Endpoint>,
     pub pods: IndexMap<String, Pod>,
+    /// Common keys that it does not take, with the reason and what to do instead.
+    pub without: IndexMap<String, String>,
     pub metrics_values: Map,
     pub scrapes: IndexMap<String, Scrape>,
     pub alerts: IndexMap<String, AlertTable>,

@@ -2,43 +2,54 @@
 //!
 //! This is the one description of a component's table: the checker, the JSON Schema, `catalog show` and the docs read it.
 
-use indexmap::IndexMap;
-
-use super::component::{Endpoint, OptionDef, Pod, Shape as SlotShape, Slot};
+use super::component::{Component, OptionDef, POD_WORDS, Pod, Shape as SlotShape, Slot};
 use crate::parse::shape::{Key, Keys, Phase, Shape, TEXT, either, free_map, list, texts};
 use crate::parse::text::Format;
 use crate::settings::Described;
-use crate::settings::component::{Common, PodTable};
+use crate::settings::component::{ChartTable, Common, PodTable};
+use crate::settings::secrets::Given;
 
 /// Keys that every component has; no option or slot may take one of these names.
 pub fn common() -> Keys {
     Common::keys()
 }
 
-/// Returns the keys of one component: common ones, options, slots, pods and endpoints by name.
-pub fn component_keys(
-    name: &str,
-    options: &IndexMap<String, OptionDef>,
-    requires: &IndexMap<String, Slot>,
-    pods: &IndexMap<String, Pod>,
-    endpoints: &IndexMap<String, Endpoint>,
-) -> Keys {
+/// Returns the keys of one component: those common ones that it takes, its options and slots, its pods and endpoints by name.
+pub fn component_keys(component: &Component) -> Keys {
+    let name = &component.name;
     let mut keys = common();
     keys.name = format!("component `{name}`");
-    let pods = pods.keys().fold(Keys::new(format!("`pods` of `{name}`")), |all, pod| {
-        all.key(pod, pod_shape(pod), "One kind of pod of the component")
+    let pods = component.pods.iter().fold(Keys::new(format!("`pods` of `{name}`")), |all, (pod, def)| {
+        all.key(pod, pod_shape(component, pod, def), "One kind of pod of the component")
     });
     set(&mut keys, "pods", pods.shape());
-    let hosts =
-        endpoints.keys().filter(|e| *e != "main").fold(Keys::new(format!("`hosts` of `{name}`")), |all, endpoint| {
-            all.key(endpoint, texts(Format::Host), "Host of this endpoint")
-        });
+    let further = component.endpoints.keys().filter(|endpoint| *endpoint != "main");
+    let hosts = further.fold(Keys::new(format!("`hosts` of `{name}`")), |all, endpoint| {
+        all.key(endpoint, texts(Format::Host), "Host of this endpoint")
+    });
     set(&mut keys, "hosts", hosts.shape());
-    for (option, def) in options {
+    let credentials = component.requires.keys().fold(Keys::new(format!("`credentials` of `{name}`")), |all, slot| {
+        all.key(slot, Given::shape(), "Where this slot's credential comes from: an item of the store, or a table")
+    });
+    set(&mut keys, "credentials", credentials.shape());
+    // What the templates know of a chart's versions is the catalogue's word.
+    let mut chart = ChartTable::keys();
+    chart.keys.shift_remove("supports");
+    let why = ("it says which versions the catalogue's templates know".into(), "name one with `version`".into());
+    chart.refused.insert("supports".into(), why);
+    set(&mut keys, "chart", chart.shape());
+    for (key, reason, instead) in absent(component) {
+        refuse(&mut keys, component, key, reason, instead);
+    }
+    // What is said of pods there explains why they do not take it; every other key is taken out by its reason.
+    for (key, reason) in component.without.iter().filter(|(key, _)| !POD_WORDS.contains(&&***key)) {
+        refuse(&mut keys, component, key, reason, String::new());
+    }
+    for (option, def) in &component.options {
         let doc = if def.required { format!("{} (required)", def.doc) } else { def.doc.clone() };
         keys.keys.insert(option.clone(), option_key(option, def, doc));
     }
-    for (slot, def) in requires {
+    for (slot, def) in &component.requires {
         keys.keys.insert(slot.clone(), Key { phase: Phase::Late, ..Key::new(slot_shape(def), def.doc.clone()) });
     }
     keys
@@ -49,15 +60,90 @@ fn option_key(name: &str, def: &OptionDef, doc: String) -> Key {
     Key { default, phase: Phase::Late, ..Key::new(option_shape(name, def), doc) }
 }
 
+/// Takes a common key out; the component's own reason says more than that of all.
+fn refuse(keys: &mut Keys, component: &Component, key: &str, reason: &str, instead: String) {
+    let own = component.without.get(key);
+    let instead = if own.is_some() { String::new() } else { instead };
+    keys.keys.shift_remove(key);
+    keys.refused.insert(key.into(), (own.map_or(reason, String::as_str).into(), instead));
+}
+
+/// Returns the common keys that a component has no place for: key, reason, and what to do instead.
+fn absent(component: &Component) -> Vec<(&'static str, &'static str, String)> {
+    let mut absent = Vec::new();
+    let instead = elsewhere(component);
+    if !is_charted(component) {
+        let why = "it has no Helm chart";
+        absent.extend(["version", "chart", "values", "values_files"].map(|key| (key, why, String::new())));
+    }
+    if component.pods.is_empty() {
+        let seen = !is_charted(component) && component.source.is_none();
+        let why = if seen { "it makes no pods" } else { "its pods are not known here" };
+        absent.extend(["pods", "placement", "env", "files", "identity"].map(|key| (key, why, instead.clone())));
+    } else {
+        let takes = |word: &str| component.pods.values().any(|pod| pod.takes(word));
+        for (key, why) in POD_REASONS.iter().filter(|(key, _)| component_wide(key) && !takes(key)) {
+            absent.push((*key, *why, instead.clone()));
+        }
+    }
+    if !component.endpoints.contains_key("main") {
+        absent.push(("host", "it has nothing to publish at a host", String::new()));
+    }
+    if !component.endpoints.keys().any(|endpoint| endpoint != "main") {
+        absent.push(("hosts", "it has no further endpoint to publish", String::new()));
+    }
+    if component.requires.is_empty() {
+        absent.push(("credentials", "it has no slots", String::new()));
+    }
+    absent
+}
+
+/// Why pods do not take a word.
+const POD_REASONS: &[(&str, &str)] = &[
+    ("replicas", "how many there are follows from its options"),
+    ("cpu", "its requests and limits are not set from here"),
+    ("memory", "its requests and limits are not set from here"),
+    ("placement", "where they run is not set from here"),
+    ("env", "nothing passes environment variables on to them"),
+    ("files", "nothing mounts files into them"),
+    ("identity", "their service accounts take no cloud identity"),
+];
+
+/// Words of pods that may also be said of the whole component.
+fn component_wide(word: &str) -> bool {
+    matches!(word, "placement" | "env" | "files" | "identity")
+}
+
+/// Says whether there is a chart: the catalogue's, or one that the user has to name.
+fn is_charted(component: &Component) -> bool {
+    component.chart.is_some() || component.needs.iter().any(|key| key == "chart")
+}
+
+/// Says where else something of pods can be said.
+fn elsewhere(component: &Component) -> String {
+    match &component.chart {
+        Some(chart) => format!("set it under `values`, as chart `{}` names it", chart.name),
+        None if is_charted(component) => "set it under `values`, as the chart names it".into(),
+        None if component.source.is_some() => "say it in the folder itself".into(),
+        None if !component.pods.is_empty() => "change the object that makes the pods with `patches`".into(),
+        None => String::new(),
+    }
+}
+
 fn set(keys: &mut Keys, name: &str, shape: Shape) {
     if let Some(key) = keys.keys.get_mut(name) {
         key.shape = shape;
     }
 }
 
-fn pod_shape(name: &str) -> Shape {
+fn pod_shape(component: &Component, name: &str, pod: &Pod) -> Shape {
     let mut keys = PodTable::keys();
-    keys.name = format!("pod `{name}`");
+    keys.name = format!("pod `{name}` of `{}`", component.name);
+    for (key, why) in POD_REASONS.iter().filter(|(key, _)| !pod.takes(key)) {
+        if keys.keys.contains_key(*key) {
+            refuse(&mut keys, component, key, why, elsewhere(component));
+        }
+    }
     keys.shape()
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use indexmap::IndexMap;
 
 use super::BAD_COMPONENT;
-use super::component::{Capability, Component, Tier};
+use super::component::{Capability, Component, POD_WORDS, Tier};
 use super::keys::{OPTION_TYPES, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
@@ -121,6 +121,7 @@ fn component_file() -> Keys {
         .key("secrets", free_map(secret.shape()), "")
         .key("endpoints", free_map(endpoint.shape()), "")
         .key("pods", free_map(pod().shape()), "")
+        .key("without", free_map(TEXT), "")
         .key("metrics", metrics.shape(), "")
         .key("alerts", free_map(AlertTable::shape()), "")
         .key("network", network.shape(), "")
@@ -165,6 +166,8 @@ fn pod() -> Keys {
         .key("identity", TEXT, "")
         .key("selector", free_map(TEXT), "")
         .key("volumes", volumes.shape(), "")
+        .key("takes", list(words(POD_WORDS)), "")
+        .key("spread", words(&["constraints", "affinity", "never"]), "")
         .key("default", default.shape(), "")
 }
 
@@ -227,6 +230,9 @@ pub fn check_consistency(
     for taken in component.options.keys().chain(component.requires.keys()).filter(|key| common.keys.contains_key(*key))
     {
         say(component.span, format!("`{taken}` is a common key: component `{name}` may not use it for itself"), None);
+    }
+    for key in component.without.keys().filter(|key| !common.keys.contains_key(*key) && !POD_WORDS.contains(&&***key)) {
+        say(component.span, format!("`{name}` says why it takes no `{key}`, which is no common key"), None);
     }
     for twice in component.options.keys().filter(|key| component.requires.contains_key(*key)) {
         say(component.span, format!("`{twice}` is both an option and a slot of `{name}`"), None);

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::component::{
     BackendCa, Capability, Chart, ClaimField, Component, CredentialDef, Endpoint, Field, Filled, Lifecycle, Offer,
-    OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Stage, Tier, Trust,
+    OptionDef, Pod, Scope, Scrape, SecretDef, Shape, Slot, SourceDef, Spread, Stage, Tier, Trust,
 };
 use super::{BAD_COMPONENT, Template, keys, language, nested, option_check};
 use crate::diag::{Diagnostic, SourceId, Span};
@@ -67,8 +67,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
     let network = table.table("network").unwrap_or(&empty);
     let engine = table.table("engine").unwrap_or(&empty);
     language::check_endpoints(name, table, found);
-    let keys = Arc::new(keys::component_keys(name, &options, &requires, &pods, &endpoints));
-    Component {
+    let mut component = Component {
         name: name.into(),
         summary: owned(table, "summary").unwrap_or_default(),
         tier: table.text("tier").and_then(Tier::of).unwrap_or(Tier::App),
@@ -98,6 +97,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         secrets: entries(table.table("secrets"), secret),
         endpoints,
         pods,
+        without: text_map(table.table("without")),
         metrics_values: metrics.table("values").map(value_map).unwrap_or_default(),
         scrapes: entries(metrics.table("scrape"), scrape),
         alerts: entries(table.table("alerts"), |_, t, _| read(t)),
@@ -116,9 +116,11 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         ready: ready(engine),
         values: None,
         templates: IndexMap::new(),
-        keys,
+        keys: Arc::default(),
         span,
-    }
+    };
+    component.keys = Arc::new(keys::component_keys(&component));
+    component
 }
 
 fn owned(table: &Table, key: &str) -> Option<String> {
@@ -291,6 +293,12 @@ fn pod(t: &Table) -> Pod {
         labels: owned(t, "labels"),
         identity: owned(t, "identity"),
         volumes: t.table("volumes").and_then(|v| Some((owned(v, "list")?, owned(v, "mounts")?))),
+        takes: strings(t, "takes"),
+        spread: match t.text("spread") {
+            Some("affinity") => Spread::Affinity,
+            Some("never") => Spread::Never,
+            _ => Spread::Constraints,
+        },
         selector: text_map(t.table("selector")),
         default: t.table("default").map(read).unwrap_or_default(),
     }

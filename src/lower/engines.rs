@@ -75,8 +75,9 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
             let help = "name each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
             all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.at, "").help(help));
         }
-        if instance.said.sync.options.is_some() {
-            all.push(warn(instance.said.sync.places.key_of("options"), "`sync.options` are"));
+        for (key, at) in argocd_only(target, instance) {
+            let verb = if key == "options" { "are" } else { "is" };
+            all.push(warn(at, &format!("`sync.{key}` {verb}")));
         }
     }
     for (name, notify) in &settings.notify {
@@ -99,6 +100,25 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
                 .help("add `secret = \"<item>#<property>\"`, or `existing = \"<Secret>\"`"),
         );
     }
+}
+
+/// Returns the settings of `sync` that nothing in Flux corresponds to. It always applies on the server and undoes what others
+/// change, and tries again without end (fluxcd.io/flux, Kustomization v1); a HelmRelease keeps a history and may ignore drift.
+fn argocd_only(target: &Target, instance: &Instance) -> Vec<(&'static str, Span)> {
+    let sync = &instance.said.sync;
+    let helm = instance.chart.is_some() && !super::rendered::is_wanted(target);
+    let own = [
+        ("options", sync.options.is_some()),
+        ("server_side", sync.server_side == Some(false)),
+        ("self_heal", !helm && sync.self_heal == Some(false)),
+        ("revision_history", !helm && sync.revision_history.is_some()),
+    ];
+    let own = own.into_iter().filter(|(_, said)| *said).map(|(key, _)| (key, sync.places.key_of(key)));
+    let retry = sync.retry.iter().flat_map(|retry| {
+        let keys = [("retry.limit", "limit"), ("retry.factor", "factor"), ("retry.max_delay", "max_delay")];
+        keys.into_iter().filter(|(_, key)| retry.places.has(key)).map(|(name, key)| (name, retry.places.key_of(key)))
+    });
+    own.chain(retry).collect()
 }
 
 /// Returns the jq paths of a component's `sync.ignore` that are no pointers.

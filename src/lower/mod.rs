@@ -26,6 +26,7 @@ mod repeat; //         Jobs that are done again on a schedule
 mod dress; //        namespace, labels and protection of every object
 pub mod pointer; //    jq paths as JSON pointers
 mod engines; //        what is said for the engine that is not used
+mod unheard; //        what is said and has no effect
 pub mod source; //     folders of somebody's repository
 pub mod rollout; //    the order of environments in ApplicationSets
 pub mod files; //      the user's own files that components name
@@ -67,6 +68,7 @@ pub static CODES: &[&Code] = &[
     &BAD_OBJECT,
     &UNSUPPORTED,
     &OTHER_ENGINE,
+    &WITHOUT_EFFECT,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
     &KEPT_SECRET,
@@ -112,6 +114,14 @@ code!(
     "it would silently do nothing",
     "engine = \"flux\"\n\n[argocd]\nproject = \"data\"",
     "engine = \"argocd\"\n\n[argocd]\nproject = \"data\""
+);
+code!(
+    WITHOUT_EFFECT,
+    "without-effect",
+    "something is said that nothing here hears",
+    "who reads the file would believe that it is so",
+    "[platform]\ncloud = \"none\"\n\n[components.trino]\nidentity = \"arn:aws:iam::111122223333:role/trino\"",
+    "[platform]\ncloud = \"aws\""
 );
 code!(
     DEPENDENCY_CYCLE,
@@ -239,6 +249,7 @@ pub struct Manifests {
 pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     engines::report(platform, &mut found);
+    unheard::report(platform, &mut found);
     rollout::report(platform, &mut found);
     source::report(world, platform, &mut found);
     let engine = Engine::new(&platform.catalogue);

@@ -7,6 +7,7 @@ use super::secrets::Own;
 use super::templates::object;
 use super::{BAD_OBJECT, Lowering};
 use crate::catalog::Pod;
+use crate::catalog::component::Spread;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
@@ -277,7 +278,7 @@ fn pod_facts(
     let known = &lowering.target.settings.placements;
     for place in places {
         match known.get(place.as_str()) {
-            Some(placement) => place_on(placement, &selector, &mut facts),
+            Some(placement) => place_on(placement, pod.spread, &selector, &mut facts),
             None => found.push(unknown_name("placement", place, place.at, known.keys().map(String::as_str))),
         }
     }
@@ -319,22 +320,33 @@ pub fn resources(cpu: Option<&str>, memory: Option<&str>) -> Value {
     )
 }
 
-fn place_on(placement: &Placement, selector: &Map, facts: &mut PodFacts) {
+fn place_on(placement: &Placement, by: Spread, selector: &Map, facts: &mut PodFacts) {
     if let Value::Map(map) = &mut facts.node_selector {
         map.extend(placement.nodes.iter().map(|(key, text)| (Arc::from(key.as_str()), Value::from(text))));
     }
     if let Value::List(list) = &mut facts.tolerations {
         list.extend(placement.tolerate.iter().map(|written| toleration(written)));
     }
-    if let (Some(key), Value::List(list)) = (&placement.spread, &mut facts.spread) {
-        let labels = object([("matchLabels", Value::Map(selector.clone()))]);
-        list.push(object([
+    let Some(key) = placement.spread.as_ref().filter(|_| !selector.is_empty()) else { return };
+    let labels = ("labelSelector", object([("matchLabels", Value::Map(selector.clone()))]));
+    match (by, &mut facts.spread) {
+        (Spread::Constraints, Value::List(list)) => list.push(object([
             ("maxSkew", Value::from(1)),
             ("topologyKey", Value::from(key)),
             ("whenUnsatisfiable", Value::from("ScheduleAnyway")),
-            ("labelSelector", labels),
-        ]));
+            labels,
+        ])),
+        (Spread::Affinity, _) => keep_apart(&mut facts.affinity, object([("topologyKey", Value::from(key)), labels])),
+        _ => {}
     }
+}
+
+/// Adds a term to the pods that a pod would rather not stand beside.
+fn keep_apart(affinity: &mut Value, term: Value) {
+    const TERMS: &[&str] = &["podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
+    let mut terms = affinity.at(TERMS).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default();
+    terms.push(object([("weight", Value::from(100)), ("podAffinityTerm", term)]));
+    affinity.set(TERMS, Value::List(terms));
 }
 
 /// Reads `key=value:Effect`, `key:Effect` or `key`.

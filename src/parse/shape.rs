@@ -49,6 +49,8 @@ pub struct Keys {
     /// What the table is, for messages: "`[git]`", "component `trino`".
     pub name: String,
     pub keys: IndexMap<String, Key>,
+    /// Keys that others of its kind have, with the reason why not here and what to do instead.
+    pub refused: IndexMap<String, (String, String)>,
 }
 
 /// One key of a table.
@@ -88,7 +90,7 @@ pub enum Phase {
 impl Keys {
     /// Returns an empty table description.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), keys: IndexMap::new() }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// Adds a key.
@@ -186,6 +188,11 @@ pub fn check_table(table: &Table, keys: &Keys, open: &dyn Open, found: &mut Vec<
 }
 
 fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
+    if let Some((reason, instead)) = keys.refused.get(name) {
+        let message = format!("{} takes no `{name}`", keys.name);
+        let diagnostic = Diagnostic::error(&UNKNOWN_KEY, message).at(at, "").note(reason.as_str());
+        return if instead.is_empty() { diagnostic } else { diagnostic.help(instead.as_str()) };
+    }
     let message = format!("unknown key `{name}` in {}", keys.name);
     let diagnostic = Diagnostic::error(&UNKNOWN_KEY, message).at(at, "");
     let near = near(name, keys.keys.keys().map(String::as_str));

@@ -141,10 +141,8 @@ pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagn
         wanted.extend(instance.said.hosts.clone());
         let mut hosts = IndexMap::new();
         for (endpoint, written) in wanted {
+            // What it has no endpoint for was refused where its keys were checked.
             if !instance.definition.endpoints.contains_key(&endpoint) {
-                let at = written.first().map_or(instance.span, |text| text.at);
-                let message = format!("component `{}` has nothing to publish at a host", instance.definition.name);
-                found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, ""));
                 continue;
             }
             if let Some(published) = published(target, instance, &written, context, found) {

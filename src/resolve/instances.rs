@@ -444,7 +444,10 @@ fn chart_of(
         if own.fullname.is_some() {
             base.fullname = given.fullname;
         }
-        base.skip_crds |= given.skip_crds;
+        if own.places.has("skip_crds") {
+            base.skip_crds = given.skip_crds;
+        }
+        base.open_values.extend(given.open_values);
     }
     let result = result.as_mut()?;
     if let Some(version) = said.version.as_ref().or(frame.settings.versions.get(&definition.name)) {

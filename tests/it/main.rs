@@ -25,6 +25,7 @@ mod readme;
 mod rewiring;
 mod rotation;
 mod seeds;
+mod sensitivity;
 mod tidy;
 mod upgrades;
 

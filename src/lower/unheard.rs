@@ -1,0 +1,101 @@
+//! What users say and nothing here hears: a warning at its line, once for all targets that it holds for.
+
+use indexmap::IndexMap;
+
+use super::WITHOUT_EFFECT;
+use super::values::identity_key;
+use crate::catalog::component::Spread;
+use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::parse::MISSING_KEY;
+use crate::parse::node::Lookup;
+use crate::resolve::{Instance, Platform, Target};
+use crate::settings::Text;
+use crate::settings::component::Identity;
+
+/// Reports what has no effect, with the targets when it has one in others.
+pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
+    let mut said: IndexMap<(Span, String), (Diagnostic, Vec<&str>)> = IndexMap::new();
+    for target in &platform.targets {
+        let mut all = Vec::new();
+        let watched = target.apis().contains_key("monitoring.coreos.com");
+        for instance in target.instances.values() {
+            cloud_identity(target, instance, &mut all);
+            spread(target, instance, &mut all);
+            if !watched && !instance.said.alerts.is_empty() {
+                let message = "nothing here watches alert rules";
+                all.push(
+                    Diagnostic::warning(&WITHOUT_EFFECT, message)
+                        .at(instance.said.places.key_of("alerts"), "")
+                        .help("add `prometheus = {}` to the components, or name what is there already: `platform.apis = [\"monitoring.coreos.com/v1\"]`"),
+                );
+            }
+        }
+        for diagnostic in all {
+            let at = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
+            let entry = said.entry((at, diagnostic.message.clone())).or_insert((diagnostic, vec![]));
+            if entry.1.last() != Some(&&*target.name) {
+                entry.1.push(&target.name);
+            }
+        }
+    }
+    for (_, (diagnostic, targets)) in said {
+        let everywhere = targets.len() == platform.targets.len();
+        let note = || format!("this holds for {}", quoted_list(targets.iter().copied(), "and"));
+        found.push(if everywhere { diagnostic } else { diagnostic.note(note()) });
+    }
+}
+
+/// A role that no cloud gives, or none where one is asked for.
+fn cloud_identity(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
+    let at = instance.said.places.key_of("identity");
+    let ground = target.ground();
+    if !matches!(instance.said.identity, Identity::Convention | Identity::Role(_)) {
+        return;
+    }
+    if identity_key(&ground.cloud).is_none() {
+        let message =
+            format!("`identity` does nothing: `platform.cloud` is `{}`, which gives pods no roles", ground.cloud);
+        all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(
+            "name the cloud whose roles these are: `cloud = \"aws\"`, `\"gcp\"` or `\"azure\"` under `[platform]`",
+        ));
+    } else if instance.said.identity == Identity::Convention && ground.identity.is_none() {
+        all.push(
+            Diagnostic::error(&MISSING_KEY, "`identity = true` asks for the platform's rule, and there is none")
+                .at(at, "")
+                .help("add a rule under `[platform]`, for example `identity = \"arn:aws:iam::111122223333:role/${platform.name}-${component.name}\"`, or name the role here"),
+        );
+    }
+}
+
+/// A placement that spreads what cannot be spread.
+fn spread(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
+    let placements = &target.settings.placements;
+    let pods = &instance.definition.pods;
+    let fixed = |pod: &crate::catalog::Pod| pod.spread == Spread::Never || pod.selector.is_empty();
+    // A default is for those who can follow it.
+    let default = target.settings.defaults.as_ref().and_then(|node| Some(node.as_table()?.node("placement")?.span));
+    let default = |at: Span| default.is_some_and(|d| d.source == at.source && d.start <= at.start && at.end <= d.end);
+    let mut say = |what: &str, place: &Text| {
+        if placements.get(place.as_str()).is_some_and(|p| p.spread.is_some()) && !default(place.at) {
+            let message = format!("{what} of `{}` can be spread", instance.name);
+            all.push(
+                Diagnostic::warning(&WITHOUT_EFFECT, message)
+                    .at(place.at, "this placement spreads pods")
+                    .note("there is only one, or one on every node")
+                    .help("take a placement without `spread` here"),
+            );
+        }
+    };
+    if pods.values().filter(|pod| pod.takes("placement")).all(fixed) {
+        for place in &instance.said.placement {
+            say("no pod", place);
+        }
+    }
+    for (name, said) in &instance.said.pods {
+        if pods.get(name).is_some_and(fixed) {
+            for place in &said.placement {
+                say(&format!("no pod `{name}`"), place);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! No word is dropped: every key that may be said of a component changes the tree, or a finding stands at it.
+//!
+//! The pairs are generated from the language and the catalogue, and every one is compiled on both engines in memory: the
+//! component's `example.toml` with the key and without it. A new component, option, slot or common key is covered by itself.
+
+mod document; // a platform, with the line of each key
+mod probes; //   keys and values to try
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use document::{Document, below, path, said};
+use lakegen::catalog::{self, Catalogue};
+use lakegen::compile::{Request, compile};
+use lakegen::diag::{Level, Sources};
+use lakegen::world::memory::MemoryWorld;
+use probes::{Probe, Subject};
+use toml::Value;
+
+/// Holes that are known and still open; none may come.
+const HOLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sensitivity/holes.txt");
+
+const ENGINES: [&str; 2] = ["argocd", "flux"];
+
+/// Codes of findings that say that a value is not right, and nothing of the key.
+const OF_VALUES: &[&str] = &["wrong-type", "invalid-value", "bad-reference", "bad-name", "unreadable-file", "syntax"];
+
+/// What a compile gave.
+struct Outcome {
+    /// The tree as text, or nothing when there are errors.
+    tree: Option<BTreeMap<String, String>>,
+    /// Code, message and line in platform.toml.
+    findings: Vec<(String, String, usize, Level)>,
+}
+
+/// A platform with the user's files that an example or a probe may name.
+fn run(text: &str) -> Outcome {
+    let mut world = MemoryWorld::default();
+    let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n";
+    world.insert("extras/settings.yaml", settings.as_bytes());
+    world
+        .insert("extras/probe.yaml", &b"apiVersion: probe.example.com/v1\nkind: Probe\nmetadata:\n  name: probe\n"[..]);
+    world.insert("dashboards/example.json", &b"{}"[..]);
+    world.insert("dashboards/probe.json", &b"{\"title\": \"probe\"}"[..]);
+    world.insert("values/probe.yaml", &b"lakegenProbe: probe\n"[..]);
+    world.insert("platform.toml", text.as_bytes());
+    let compiled = compile(&world, &Request::default());
+    let findings = compiled.diagnostics.iter().map(|d| {
+        let span = d.labels.first().map(|l| l.span).filter(|s| compiled.sources.path(s.source) == "platform.toml");
+        let line = span.map_or(0, |span| compiled.sources.line_column(span).0);
+        (d.code.slug.to_string(), d.message.clone(), line, d.level)
+    });
+    let files = compiled.tree.files().map(|(path, bytes)| (path.into(), String::from_utf8_lossy(bytes).into_owned()));
+    Outcome { findings: findings.collect(), tree: compiled.is_ok().then(|| files.collect()) }
+}
+
+/// What became of a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    /// The workloads differ, which are the same on every engine, or the key is refused before there is an engine.
+    HeardByAll,
+    /// The tree differs, or a finding stands at the key.
+    Heard,
+    /// The tree differs, but not by what was said.
+    Lost,
+    /// Neither.
+    Silent,
+    /// A finding stands somewhere else.
+    Elsewhere(String),
+    /// The probe's value is not one that the key takes.
+    Refused(String),
+}
+
+fn effect(with: &Outcome, lines: &RangeInclusive<usize>, without: &Outcome, marker: Option<&str>) -> Effect {
+    let before: BTreeSet<&str> = without.findings.iter().map(|f| &*f.1).collect();
+    let new = || with.findings.iter().filter(|f| !before.contains(&*f.1));
+    let here = with.findings.iter().find(|f| lines.contains(&f.2));
+    let says = |f: &(String, String, usize, Level)| format!("{}: {}", f.0, f.1);
+    if with.tree.is_some() && with.tree != without.tree {
+        let told = here.is_some() || marker.is_none_or(|m| mentions(with, m) && !mentions(without, m));
+        return match told {
+            true if workloads(with) != workloads(without) => Effect::HeardByAll,
+            true => Effect::Heard,
+            false => Effect::Lost,
+        };
+    }
+    match here {
+        Some(finding) if OF_VALUES.contains(&&*finding.0) => Effect::Refused(says(finding)),
+        Some(finding) if finding.0 == "unknown-key" => Effect::HeardByAll,
+        Some(_) => Effect::Heard,
+        None => match new().find(|f| f.3 == Level::Error).or_else(|| new().next()) {
+            Some(finding) => Effect::Elsewhere(says(finding)),
+            None => Effect::Silent,
+        },
+    }
+}
+
+/// Returns what is the same on every engine (the test e73 of the examples says so), if there is a tree.
+fn workloads(outcome: &Outcome) -> Vec<(&String, &String)> {
+    let generated = |path: &str| path.ends_with("/values/kustomization.yaml");
+    outcome.tree.iter().flatten().filter(|(path, _)| path.starts_with("components/") && !generated(path)).collect()
+}
+
+/// Says whether the tree holds a text.
+fn mentions(outcome: &Outcome, marker: &str) -> bool {
+    outcome.tree.iter().flatten().any(|(_, text)| text.contains(marker))
+}
+
+/// Returns the example of a component as a document, with what probes name.
+fn example(component: &str, text: &str) -> (Document, Vec<String>) {
+    let mut document = Document::parse(text);
+    let instance = |section: &str, says: &dyn Fn(&str, &Value) -> bool| {
+        let entries = document.0.get(section)?.as_table()?;
+        Some(path(&[section, entries.iter().find(|(name, value)| says(name, value))?.0]))
+    };
+    let place = match component.strip_prefix("job-") {
+        Some(kind) => {
+            instance("jobs", &|_, job| job.get("kind").and_then(Value::as_str).unwrap_or("container") == kind)
+        }
+        None => instance("components", &|name, value| {
+            value.get("uses").and_then(Value::as_str).unwrap_or(name) == component
+        }),
+    };
+    let place = place.unwrap_or_else(|| panic!("the example of `{component}` has no `{component}`"));
+    // Findings at the component as a whole stand at its first line, which is none of the probes'.
+    document.set(&below(&place, &["enabled"]), true.into());
+    for (name, with) in [
+        ("probe", said("nodes.pool = 'probe-pool'\ntolerate = ['probe-pool:NoSchedule']")),
+        ("probe-spread", said("spread = 'probe.example.com/zone'")),
+    ] {
+        document.set(&path(&["placements", name]), with);
+    }
+    document.set(&path(&["components", "probe-app"]), said("uses = 'config'\nmaps.probe.a = 'b'"));
+    document.set(&path(&["vars", "probe"]), "probe".into());
+    (document, place)
+}
+
+/// Tries a probe on one engine; the best of its values counts.
+fn try_probe(example: &Document, probe: &Probe, engine: &str, controls: &mut BTreeMap<String, Outcome>) -> Effect {
+    let mut without = example.clone();
+    without.set(&path(&["platform", "engine"]), engine.into());
+    for (at, value) in &probe.context {
+        without.set(at, value.clone());
+    }
+    let (text, _) = without.write(&probe.at);
+    let control = controls.entry(text.clone()).or_insert_with(|| run(&text));
+    let mut best = Effect::Refused("there is no value to try".into());
+    for value in &probe.values {
+        let mut with = without.clone();
+        with.set(&probe.at, value.clone());
+        let (text, lines) = with.write(&probe.at);
+        let effect = match effect(&run(&text), &lines, control, probe.marker) {
+            Effect::Elsewhere(_) if probe.elsewhere => Effect::Heard,
+            effect => effect,
+        };
+        best = best.min(effect);
+        if best <= Effect::Heard {
+            break;
+        }
+    }
+    best
+}
+
+/// One component and its holes.
+fn holes(name: &str, catalogue: &Catalogue) -> Vec<(String, Effect)> {
+    let text =
+        catalog::embedded_file(&format!("templates/{name}/example.toml")).expect("every component has an example");
+    let (document, place) = example(name, text);
+    let definition = &catalogue.components[name];
+    let subject = Subject { definition, place, example: &document, capabilities: &catalogue.capabilities };
+    let probes = probes::all(&subject);
+    let mut holes = Vec::new();
+    let mut controls = BTreeMap::new();
+    for probe in &probes {
+        for engine in ENGINES {
+            let effect = try_probe(&document, probe, engine, &mut controls);
+            if effect > Effect::Heard {
+                holes.push((format!("{name}: {} on {engine}", probe.name), effect.clone()));
+            }
+            // What the first engine hears by what both share, the second need not be asked.
+            if effect == Effect::HeardByAll && std::env::var_os("LAKEGEN_BOTH_ENGINES").is_none() {
+                break;
+            }
+        }
+    }
+    holes
+}
+
+#[test]
+fn every_key_is_heard() {
+    let mut sources = Sources::default();
+    let catalogue = catalog::load_all(&MemoryWorld::default(), &mut sources).output;
+    let only = std::env::var("PROBE").unwrap_or_default();
+    let names: Vec<&String> = catalogue.components.keys().filter(|name| only.is_empty() || **name == only).collect();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let holes = holes(name, &catalogue);
+                    found.lock().unwrap().extend(holes);
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap();
+    found.sort();
+    if std::env::var_os("LAKEGEN_BLESS").is_some() && only.is_empty() {
+        std::fs::write(HOLES, found.iter().map(|(hole, _)| format!("{hole}\n")).collect::<String>()).unwrap();
+    }
+    let known = std::fs::read_to_string(HOLES).unwrap_or_default();
+    found.retain(|(hole, _)| !known.lines().any(|line| line == hole));
+    assert!(found.is_empty(), "{} keys are dropped without a word:\n{found:#?}", found.len());
+}

@@ -1,0 +1,559 @@
+//! What is tried on a component: every key that may be said of it, with a value that differs from the default.
+
+use indexmap::IndexMap;
+use lakegen::catalog::keys::common;
+use lakegen::catalog::{Capability, Component, OptionDef, Slot, SlotShape};
+use toml::{Table, Value};
+
+use super::document::{Document, below, path, said};
+
+/// One key of one component.
+#[derive(Clone)]
+pub struct Probe {
+    /// The key as a user would say it, below the component.
+    pub name: String,
+    /// Its path in the file: a finding has to stand on its lines.
+    pub at: Vec<String>,
+    /// Values of the right type; one that shows is enough.
+    pub values: Vec<Value>,
+    /// What else the platform says, with the key and without it.
+    pub context: Vec<(Vec<String>, Value)>,
+    /// What has to stand in the tree, where a difference alone proves too little.
+    pub marker: Option<&'static str>,
+    /// Whether a finding at another place is an answer too: what the key takes away is missed there.
+    pub elsewhere: bool,
+}
+
+/// What is probed: a component of an example, or a job.
+pub struct Subject<'a> {
+    pub definition: &'a Component,
+    /// `components.kafka`
+    pub place: Vec<String>,
+    pub example: &'a Document,
+    pub capabilities: &'a IndexMap<String, std::sync::Arc<Capability>>,
+}
+
+fn text(value: &str) -> Value {
+    Value::from(value)
+}
+
+fn table(table: Table) -> Value {
+    Value::Table(table)
+}
+
+/// Returns every probe of a component.
+pub fn all(subject: &Subject<'_>) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = common().keys.keys().flat_map(|key| common_key(subject, key)).collect();
+    if subject.place[0] == "jobs" {
+        probes.push(subject.probe(&["when"], ["sync", "schedule", "install", "demand"].map(text)));
+        probes.push(subject.probe(&["on"], [text("probe-app")]));
+    }
+    let apis = vec![(path(&["platform", "apis"]), with_apis(subject.example))];
+    for (name, def) in &subject.definition.options {
+        options(&subject.below(&[name]), name, def, &apis, subject.example, &mut probes);
+    }
+    for (name, def) in &subject.definition.requires {
+        probes.extend(slot(subject, name, def));
+    }
+    probes
+}
+
+impl Subject<'_> {
+    /// Returns a reference to something of the component.
+    fn field(&self, field: &str) -> String {
+        format!("${{components.{}.{field}}}", self.place[1])
+    }
+
+    fn below(&self, words: &[&str]) -> Vec<String> {
+        below(&self.place, words)
+    }
+
+    fn probe(&self, key: &[&str], values: impl IntoIterator<Item = Value>) -> Probe {
+        let (name, at) = (key.join("."), self.below(key));
+        Probe { name, at, values: values.into_iter().collect(), context: vec![], marker: None, elsewhere: false }
+    }
+}
+
+impl Probe {
+    fn with(mut self, at: &[&str], value: impl Into<Value>) -> Self {
+        self.context.push((path(at), value.into()));
+        self
+    }
+
+    fn beside(mut self, at: Vec<String>, value: impl Into<Value>) -> Self {
+        self.context.push((at, value.into()));
+        self
+    }
+
+    fn marked(mut self, marker: &'static str) -> Self {
+        self.marker = Some(marker);
+        self
+    }
+
+    fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+}
+
+/// Returns the probes of a key that all components may have.
+fn common_key(subject: &Subject<'_>, key: &str) -> Vec<Probe> {
+    let one = |value: Value| vec![subject.probe(&[key], [value])];
+    match key {
+        // What a component is: another word there makes another component.
+        "uses" => vec![],
+        "enabled" => vec![Probe { elsewhere: true, ..subject.probe(&[key], [false.into()]) }],
+        "like" => {
+            let sibling = path(&[&subject.place[0], "probe-like"]);
+            let mut kind = vec![(below(&sibling, &["enabled"]), false.into())];
+            if subject.place[0] == "jobs" {
+                kind.push((below(&sibling, &["kind"]), text(&subject.definition.name["job-".len()..])));
+            } else {
+                kind.push((below(&sibling, &["uses"]), text(&subject.definition.name)));
+            }
+            kind.push((below(&sibling, &["namespace"]), text("probe-namespace")));
+            let probe = subject.probe(&[key], [text("probe-like")]);
+            vec![Probe { context: kind, ..probe }]
+        }
+        "namespace" | "release" => one(text("probe-other")),
+        "version" => one(text("77.7.7")),
+        "chart" => chart(subject),
+        "tier" => vec![subject.probe(&[key], ["engine", "app"].map(text))],
+        "after" => one(Value::from(vec!["probe-app"])),
+        "host" => one(text("probe-host")),
+        "hosts" => {
+            let known = subject.definition.endpoints.keys().map(String::as_str).filter(|e| *e != "main");
+            let names: Vec<&str> = known.chain(["probe"]).collect();
+            names.iter().map(|name| subject.probe(&[key, name], [text("probe-host")])).collect()
+        }
+        "identity" => vec![
+            subject.probe(&[key], [text("probe-role")]),
+            subject
+                .probe(&[key], [text("probe-role")])
+                .with(&["platform", "cloud"], "aws")
+                .marked("probe-role")
+                .named("identity (on a cloud)"),
+        ],
+        "credentials" => credentials(subject),
+        "apis" => vec![
+            subject
+                .probe(&[key], [Value::from(vec!["probe.example.com/v1"])])
+                .with(&["components", "probe-objects", "uses"], "manifests")
+                .with(&["components", "probe-objects", "manifests"], "extras/probe.yaml"),
+        ],
+        "placement" => vec![
+            subject.probe(&[key], [text("probe")]).marked("probe-pool"),
+            subject.probe(&[key], [text("probe-spread")]).marked("probe.example.com/zone").named("placement (spread)"),
+        ],
+        "pods" => pods(subject),
+        "env" => vec![subject.probe(&["env", "LAKEGEN_PROBE"], [text("probe-value")]).marked("probe-value")],
+        "files" => {
+            let file = "/etc/lakegen-probe/probe.conf";
+            vec![subject.probe(&["files", file], [text("probe")]).marked("/etc/lakegen-probe/probe.conf")]
+        }
+        "secrets" => secrets(subject),
+        "alerts" => alerts(subject),
+        "dashboards" => one(Value::from(vec!["dashboards/probe.json"])),
+        "values" => vec![subject.probe(&["values", "lakegenProbe"], [text("probe")])],
+        "values_files" => one(Value::from(vec!["values/probe.yaml"])),
+        "patches" => patches(subject),
+        "manifests" => one(Value::from(vec!["extras/settings.yaml"])),
+        "sync" => sync(subject),
+        "unset" => {
+            let set = subject.probe(&[key], [Value::from(vec!["tier"])]);
+            vec![set.with(
+                &["defaults", "tier"],
+                if subject.definition.tier == lakegen::catalog::Tier::Engine { "app" } else { "engine" },
+            )]
+        }
+        new => panic!("`{new}` is a new common key: say here which value of it shows"),
+    }
+}
+
+fn chart(subject: &Subject<'_>) -> Vec<Probe> {
+    let keys = [
+        ("repository", text("https://charts.probe.example.com")),
+        ("oci", text("oci://probe.example.com/charts")),
+        ("name", text("probe")),
+        ("version", text("77.7.7")),
+        ("supports", text(">=77")),
+        ("fullname", text("probe-fullname")),
+        ("open_values", Value::from(vec!["lakegenProbe"])),
+        ("skip_crds", true.into()),
+    ];
+    keys.into_iter()
+        .map(|(key, value)| {
+            let probe = subject.probe(&["chart", key], [value]);
+            match key {
+                "open_values" => probe.beside(subject.below(&["values", "lakegenProbe", "a"]), "b"),
+                "fullname" => {
+                    probe.beside(path(&["components", "probe-app", "maps", "probe", "a"]), subject.field("fullname"))
+                }
+                _ => probe,
+            }
+        })
+        .collect()
+}
+
+fn pods(subject: &Subject<'_>) -> Vec<Probe> {
+    let mut probes = vec![subject.probe(&["pods", "probe-pod", "replicas"], [Value::from(7)])];
+    for pod in subject.definition.pods.keys() {
+        let of = |key: &str, value: Value| subject.probe(&["pods", pod, key], [value]);
+        probes.push(of("replicas", 7.into()));
+        probes.push(of("cpu", text("333m..7")));
+        probes.push(of("memory", text("7Gi..7Gi")));
+        probes.push(of("placement", text("probe")).marked("probe-pool"));
+        probes.push(
+            of("placement", text("probe-spread"))
+                .marked("probe.example.com/zone")
+                .named(format!("pods.{pod}.placement (spread)")),
+        );
+        let env = subject.probe(&["pods", pod, "env", "LAKEGEN_PROBE"], [text("probe-value")]);
+        probes.push(env.marked("probe-value"));
+    }
+    probes
+}
+
+fn secrets(subject: &Subject<'_>) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    let store = |probe: Probe| store(probe, subject.example);
+    for secret in subject.definition.secrets.keys() {
+        let of = |key: &str, value: Value| store(subject.probe(&["secrets", secret, key], [value]));
+        probes.push(of("item", text("probe/item")));
+        probes.push(of("name", text("probe-secret")));
+        probes.push(of("labels", said(r#"probe = "probe""#)));
+        probes.push(of("type", text("example.com/probe")));
+    }
+    let own = subject.below(&["secrets", "probe"]);
+    let keys = || said(r#"probe = "${item.probe}""#);
+    for (key, value) in [
+        ("item", text("probe/item")),
+        ("name", text("probe-secret")),
+        ("labels", said(r#"probe = "probe""#)),
+        ("type", text("example.com/probe")),
+    ] {
+        let probe = subject.probe(&["secrets", "probe", key], [value]).beside(below(&own, &["keys"]), keys());
+        probes.push(store(probe));
+    }
+    probes.push(store(subject.probe(&["secrets", "probe", "keys"], [keys()])));
+    probes
+}
+
+/// Adds a store that External Secrets reads, where the example has none.
+fn store(probe: Probe, example: &Document) -> Probe {
+    if example.get(&path(&["secrets", "provider"])).is_some() {
+        return probe;
+    }
+    probe
+        .with(&["secrets", "provider"], "vault")
+        .with(&["secrets", "at"], "https://vault.example.com")
+        .with(&["components", "external-secrets", "enabled"], true)
+}
+
+fn alerts(subject: &Subject<'_>) -> Vec<Probe> {
+    let rule = || said(r#"expr = "vector(7777)""#);
+    let watched = |probe: Probe| probe.with(&["platform", "apis"], with_apis(subject.example));
+    let mut probes = vec![
+        subject.probe(&["alerts", "LakegenProbe"], [rule()]).named("alerts (nothing watches)"),
+        watched(subject.probe(&["alerts", "LakegenProbe"], [rule()])),
+    ];
+    let known = subject.definition.alerts.keys().next().map_or("LakegenProbe", String::as_str);
+    for (key, value) in [("expr", "vector(7777)"), ("for", "77m"), ("severity", "info"), ("summary", "probe")] {
+        let mut probe = watched(subject.probe(&["alerts", known, key], [text(value)]));
+        if known == "LakegenProbe" && key != "expr" {
+            probe = probe.beside(subject.below(&["alerts", known, "expr"]), "vector(1)");
+        }
+        probes.push(probe);
+    }
+    probes
+}
+
+/// Returns the platform's `apis` and those that options ask for.
+fn with_apis(example: &Document) -> Value {
+    let known = example.get(&path(&["platform", "apis"])).and_then(Value::as_array);
+    let more = ["monitoring.coreos.com/v1", "argoproj.io/v1alpha1"].map(text);
+    Value::Array(known.into_iter().flatten().cloned().chain(more).collect())
+}
+
+fn patches(subject: &Subject<'_>) -> Vec<Probe> {
+    let annotate = || said(r#"metadata.annotations.probe = "probe""#);
+    let patch = |target: Value, stage: Option<&str>| {
+        let mut patch = Table::from_iter([("target".to_string(), target), ("merge".to_string(), annotate())]);
+        if let Some(stage) = stage {
+            patch.insert("stage".into(), text(stage));
+        }
+        Value::Array(vec![table(patch)])
+    };
+    let any = || said(r#"name = ".*""#);
+    let mut probes = vec![
+        subject.probe(&["patches"], [patch(any(), None)]).named("patches"),
+        subject.probe(&["patches"], [patch(said(r#"kind = "Probe""#), None)]).named("patches (of nothing)"),
+    ];
+    for stage in ["crds", "prepare", "config"] {
+        probes.push(subject.probe(&["patches"], [patch(any(), Some(stage))]).named(format!("patches ({stage})")));
+    }
+    probes
+}
+
+fn sync(subject: &Subject<'_>) -> Vec<Probe> {
+    let of = |words: &[&str], values: Vec<Value>| {
+        let key: Vec<&str> = ["sync"].iter().chain(words).copied().collect();
+        subject.probe(&key, values)
+    };
+    let both = || vec![Value::from(false), Value::from(true)];
+    let rule = |key: &str, field: &str| {
+        let fields = Value::from(vec![field]);
+        let rule = Table::from_iter([
+            ("kind".to_string(), text("Deployment")),
+            ("group".to_string(), text("apps")),
+            (key.to_string(), fields),
+        ]);
+        vec![Value::Array(vec![table(rule)])]
+    };
+    let mut probes: Vec<Probe> =
+        ["automated", "prune", "self_heal", "server_side", "cascade"].iter().map(|key| of(&[key], both())).collect();
+    probes.push(of(&["retry", "limit"], vec![77.into()]));
+    probes.push(of(&["retry", "delay"], vec![text("77s")]));
+    probes.push(of(&["retry", "factor"], vec![7.into()]));
+    probes.push(of(&["retry", "max_delay"], vec![text("77m")]));
+    probes.push(of(&["options"], vec![Value::from(vec!["Probe=true"])]));
+    probes.push(of(&["ignore"], rule("pointers", "/spec/probe")).named("sync.ignore.pointers"));
+    probes.push(of(&["ignore"], rule("jq", ".spec.probe")).named("sync.ignore.jq"));
+    probes.push(of(&["revision_history"], vec![77.into()]));
+    probes
+}
+
+/// Returns the probes of an option, and of every key in it.
+fn options(
+    at: &[String],
+    name: &str,
+    def: &OptionDef,
+    context: &[(Vec<String>, Value)],
+    example: &Document,
+    probes: &mut Vec<Probe>,
+) {
+    let values = values(def, example.get(at).or(None));
+    let of = |values: Vec<Value>| Probe {
+        name: name.to_string(),
+        at: at.to_vec(),
+        values,
+        context: context.to_vec(),
+        marker: None,
+        elsewhere: false,
+    };
+    let tables = def.keys.iter();
+    match (def.kind.as_str(), def.items.as_deref()) {
+        ("table", _) if !def.keys.is_empty() => inner(at, name, def, context, example, probes),
+        ("map", Some("table")) if !def.keys.is_empty() => {
+            let known = example.get(at).and_then(Value::as_table).and_then(|t| t.keys().next().cloned());
+            let entry = known.unwrap_or_else(|| "probe".into());
+            let entry_at = below(at, &[&entry]);
+            probes.push(Probe { at: below(at, &["probe"]), ..of(vec![table(required(def))]) });
+            inner(&entry_at, &format!("{name}.*"), def, context, example, probes);
+        }
+        ("list", Some("table")) if !def.keys.is_empty() => {
+            probes.push(of(vec![Value::Array(vec![table(required(def))])]));
+            for (key, inner) in tables {
+                let lists = self::values(inner, None).into_iter().map(|value| {
+                    let mut entry = required(def);
+                    entry.insert(key.clone(), value);
+                    Value::Array(vec![table(entry)])
+                });
+                let mut context = context.to_vec();
+                context.push((at.to_vec(), Value::Array(vec![table(required(def))])));
+                probes.push(Probe { name: format!("{name}[].{key}"), context, ..of(lists.collect()) });
+            }
+        }
+        _ => probes.push(of(values)),
+    }
+}
+
+fn inner(
+    at: &[String],
+    name: &str,
+    def: &OptionDef,
+    context: &[(Vec<String>, Value)],
+    example: &Document,
+    probes: &mut Vec<Probe>,
+) {
+    for (key, inner) in &def.keys {
+        let mut context = context.to_vec();
+        for (other, value) in required(def) {
+            let path = below(at, &[&other]);
+            if other != *key && example.get(&path).is_none() {
+                context.push((path, value));
+            }
+        }
+        options(&below(at, &[key]), &format!("{name}.{key}"), inner, &context, example, probes);
+    }
+}
+
+/// Returns the keys that a table of options must have.
+fn required(def: &OptionDef) -> Table {
+    let needed = def.keys.iter().filter(|(_, def)| def.required);
+    needed.filter_map(|(key, def)| Some((key.clone(), values(def, None).into_iter().next()?))).collect()
+}
+
+/// Returns values of an option's type that are neither its default nor what the example says.
+fn values(def: &OptionDef, said: Option<&Value>) -> Vec<Value> {
+    let pattern = def.pattern.as_deref().map(|p| regex::Regex::new(p).unwrap());
+    let words = def.values.iter().map(|word| text(word));
+    let default = def.default.as_ref().map(|node| node.to_value());
+    let default = default.map(|value| serde_yaml::from_str(&lakegen::manifest::yaml::write(&value)).unwrap());
+    let plain = match def.kind.as_str() {
+        "list" => vec![Value::Array(item(def).into_iter().take(1).collect())],
+        "map" => item(def)
+            .into_iter()
+            .take(1)
+            .flat_map(|value| {
+                ["probe", "probe.example.com/probe", "PROBE"]
+                    .map(|key| table(Table::from_iter([(key.to_string(), value.clone())])))
+            })
+            .collect(),
+        "table" if !def.keys.is_empty() => vec![table(required(def))],
+        kind => kind_values(kind, def),
+    };
+    words
+        .chain(plain)
+        .filter(|value| match (&pattern, value) {
+            (Some(pattern), Value::String(text)) => pattern.is_match(text),
+            _ => true,
+        })
+        .filter(|value| Some(&*value) != said && Some(json(value)) != default)
+        .collect()
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    serde_json::to_value(value).unwrap()
+}
+
+fn item(def: &OptionDef) -> Vec<Value> {
+    match def.items.as_deref() {
+        Some("table") => vec![table(required(def))],
+        Some(kind) => kind_values(kind, def),
+        None => kind_values("string", def),
+    }
+}
+
+fn kind_values(kind: &str, def: &OptionDef) -> Vec<Value> {
+    let texts = |all: &[&str]| all.iter().map(|one| text(one)).collect::<Vec<_>>();
+    match kind {
+        "int" => [7, 9, 1, 3, 0, 77777]
+            .into_iter()
+            .filter(|n| def.min.is_none_or(|min| *n >= min) && def.max.is_none_or(|max| *n <= max))
+            .map(Value::from)
+            .collect(),
+        "number" => vec![Value::from(0.75)],
+        "bool" => vec![Value::from(true), Value::from(false)],
+        "size" => texts(&["777Gi"]),
+        "range" => texts(&["3Gi..3Gi"]),
+        "duration" => texts(&["77m"]),
+        "cron" => texts(&["7 7 * * *", "0 7 7 * * *"]),
+        "image" => texts(&["registry.example.com/probe/probe:7.7.7"]),
+        "item" => texts(&["probe/item#probe", "probe/item"]),
+        "host" => texts(&["probe-host"]),
+        "reference" => texts(&["probe-app"]),
+        "name" => texts(&["probe"]),
+        "url" => texts(&["https://probe.example.com/probe"]),
+        "version" => texts(&["7.7.7"]),
+        "path" => texts(&["probe/probe"]),
+        "glob" => texts(&["probe*"]),
+        "list" => vec![Value::from(vec!["probe"])],
+        "map" | "table" => vec![said(r#"probe = "probe""#)],
+        "any" => vec![text("probe"), said(r#"probe = "probe""#), Value::from(7)],
+        _ => texts(&[
+            "probe",
+            "/probe",
+            "probe.example.com",
+            "7.7.7",
+            "7",
+            "7.7",
+            "https://probe.example.com",
+            "10.7.7.0/24",
+            "PROBE",
+        ]),
+    }
+}
+
+/// Returns the probes of a slot: bound to something else, or to something at all.
+fn slot(subject: &Subject<'_>, name: &str, def: &Slot) -> Vec<Probe> {
+    let at = subject.below(&[name]);
+    let capability = &def.capabilities[0];
+    let bound = match def.shape {
+        SlotShape::One => text("probe-external"),
+        SlotShape::List => Value::from(vec!["probe-external"]),
+        SlotShape::Map => said(r#"probe = "probe-external""#),
+    };
+    let mut probe = external(subject.probe(&[name], [bound]), subject, capability);
+    // What no template reads is there for the user's own texts.
+    if !reads(subject.definition, name)
+        && subject.definition.keys.keys.contains_key("env")
+        && def.shape == SlotShape::One
+    {
+        let known = &subject.capabilities[capability].fields;
+        let field = known.keys().next().expect("a capability has fields");
+        probe = probe.beside(subject.below(&["env", "LAKEGEN_PROBE"]), format!("${{requires.{name}.{field}}}"));
+    }
+    if def.optional && subject.example.get(&at).is_none() && def.shape != SlotShape::Map {
+        probe = probe.beside(at, false);
+    }
+    vec![probe]
+}
+
+/// Says whether a template or a Secret of a component reads a slot.
+fn reads(definition: &Component, slot: &str) -> bool {
+    let templates = definition.templates.values().flatten().chain(&definition.values).map(|t| &*t.text);
+    let secrets = definition.secrets.values();
+    let keys = secrets.flat_map(|s| s.keys.values().chain(&s.each).map(String::as_str));
+    let word = format!("requires.{slot}");
+    templates.chain(keys).any(|text| text.contains(&word))
+}
+
+/// Adds something outside that offers a capability.
+fn external(mut probe: Probe, subject: &Subject<'_>, capability: &str) -> Probe {
+    let known = &subject.capabilities[capability];
+    let mut offer = Table::from_iter([("provides".to_string(), text(capability))]);
+    for (field, def) in &known.fields {
+        if def.secret {
+            offer.insert("credentials".into(), text("probe/login"));
+        } else if def.default.is_none() && !def.optional && field != "bucket" {
+            let value = match def.kind.as_str() {
+                "int" => Value::from(7777),
+                "bool" => Value::from(true),
+                _ if field.contains("ur") => text("https://probe.example.com"),
+                _ => text("probe.example.com"),
+            };
+            offer.insert(field.clone(), value);
+        }
+    }
+    if capability == "bucket" {
+        probe = probe
+            .with(&["external", "probe-store"], table(offer))
+            .with(&["buckets", "probe-external", "store"], "probe-store");
+    } else {
+        probe = probe.with(&["external", "probe-external"], table(offer));
+    }
+    store(probe, subject.example)
+}
+
+/// Returns the probes of where a slot's credential comes from.
+fn credentials(subject: &Subject<'_>) -> Vec<Probe> {
+    let nothing = subject.probe(&["credentials", "probe-slot"], [text("probe/item")]);
+    let mut probes = vec![store(nothing, subject.example)];
+    for (name, def) in &subject.definition.requires {
+        let capability = &def.capabilities[0];
+        if !subject.capabilities[capability].fields.values().any(|field| field.secret) {
+            continue;
+        }
+        let probe = subject.probe(&["credentials", name], [text("probe/other")]);
+        let bound = subject.example.get(&subject.below(&[name])).is_some();
+        probes.push(if bound {
+            store(probe, subject.example)
+        } else {
+            let bound = slot(subject, name, def).remove(0);
+            let value = bound.values[0].clone();
+            Probe { context: bound.context, ..probe }.beside(bound.at, value)
+        });
+    }
+    probes
+}
