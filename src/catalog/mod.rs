@@ -63,6 +63,16 @@ pub struct Catalogue {
     pub names: BTreeSet<String>,
 }
 
+/// What the names of components that run jobs begin with: `job-spark` is the kind `spark`.
+pub const JOB: &str = "job-";
+
+impl Catalogue {
+    /// Returns the kinds of jobs there are, loaded or not.
+    pub fn job_kinds(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().filter_map(|name| name.strip_prefix(JOB))
+    }
+}
+
 /// Where the files of the catalogue are found.
 struct Shelf<'a> {
     world: &'a dyn World,

@@ -80,7 +80,7 @@ impl<'a> Member<'a> {
         };
         let empty = Table::new();
         let uses = match group {
-            "jobs" => format!("job-{}", table.text("kind").unwrap_or("container")),
+            "jobs" => format!("{}{}", crate::catalog::JOB, table.text("kind").unwrap_or("container")),
             _ => language::uses_of(name, Some(table), written.root.table("components").unwrap_or(&empty), 0),
         };
         let definition = platform.catalogue.components.get(&uses);

@@ -116,7 +116,9 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     for (name, entry) in jobs.iter().filter(|_| !frame.is_shared) {
         let Some(own) = entry.node.as_table() else { continue };
         let kind = own.text("kind").unwrap_or("container");
-        let Some(definition) = context.catalogue.components.get(&format!("job-{kind}")) else { continue };
+        let Some(definition) = context.catalogue.components.get(&format!("{}{kind}", crate::catalog::JOB)) else {
+            continue;
+        };
         let table = layered(name, own, &jobs, definition, &frame, found);
         if table.flag("enabled") == Some(false) {
             continue;

@@ -8,22 +8,19 @@ use std::sync::Arc;
 
 use super::{UNKNOWN_COMPONENT, UNKNOWN_JOB_KIND};
 use crate::catalog::keys::common;
-use crate::catalog::{Catalogue, Component};
-use crate::diag::{Diagnostic, near, quoted_list};
+use crate::catalog::{Catalogue, Component, JOB};
+use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, list, map, texts, words};
 use crate::parse::text::Format;
 use crate::parse::{Syntax, Table};
-use crate::settings::component::JobWords;
+use crate::settings::component::{JobWords, When};
 use crate::settings::platform::Cluster;
 use crate::settings::policy::Policy;
 use crate::settings::{Described, Settings};
 
 /// Editions of the language that this lakegen reads.
 pub const EDITIONS: &[&str] = &["1"];
-
-/// Kinds of jobs; each is the catalogue's component `job-<kind>`.
-pub const JOB_KINDS: &[&str] = &["container", "spark", "flink", "flink-sql"];
 
 /// Returns the keys of the whole file.
 pub fn root() -> Keys {
@@ -95,7 +92,7 @@ pub fn used(syntax: &Syntax) -> BTreeSet<String> {
         }
         for (_, entry) in layer.table("jobs").unwrap_or(&empty) {
             if let Some(table) = entry.node.as_table() {
-                used.insert(format!("job-{}", table.text("kind").unwrap_or("container")));
+                used.insert(format!("{JOB}{}", table.text("kind").unwrap_or("container")));
             }
         }
     }
@@ -118,6 +115,18 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
+    fn unknown_kind(&self, kind: &str, at: Span) -> Diagnostic {
+        let kinds = quoted_list(self.catalogue.job_kinds(), "or");
+        let message = format!("there is no job kind `{kind}`: it is {kinds}");
+        let diagnostic = Diagnostic::error(&UNKNOWN_JOB_KIND, message).at(at, "");
+        match near(kind, self.catalogue.job_kinds()) {
+            near if near.is_empty() => {
+                diagnostic.help(format!("a kind of your own is a component: `lakegen/{JOB}{kind}/component.toml`"))
+            }
+            near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+        }
+    }
+
     fn keys_of(&self, component: &str) -> Option<Arc<Keys>> {
         self.catalogue.components.get(component).map(|c| c.keys.clone())
     }
@@ -150,13 +159,14 @@ impl Open for Known<'_> {
 
     fn job(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
         let kind = table.text("kind").or_else(|| self.jobs.table(name)?.text("kind")).unwrap_or("container");
-        let component = self.catalogue.components.get(&format!("job-{kind}"));
+        let component = self.catalogue.components.get(&format!("{JOB}{kind}"));
         if component.is_none()
             && let Some(entry) = table.get("kind")
         {
-            let kinds = quoted_list(JOB_KINDS.iter().copied(), "or");
-            let message = format!("there is no job kind `{kind}`: it is {kinds}");
-            self.found.borrow_mut().push(Diagnostic::error(&UNKNOWN_JOB_KIND, message).at(entry.node.span, ""));
+            // A component that is there and broken was reported where it is.
+            if !self.catalogue.names.contains(&format!("{JOB}{kind}")) {
+                self.found.borrow_mut().push(self.unknown_kind(kind, entry.node.span));
+            }
         }
         Some(Arc::new(job_keys(component?)))
     }
@@ -165,15 +175,18 @@ impl Open for Known<'_> {
 fn job_keys(component: &Component) -> Keys {
     let mut keys = (*component.keys).clone();
     keys.name = "a job".into();
-    job_words(keys)
+    // A kind that has no option for it runs at each sync, or when somebody asks.
+    let always = !keys.keys.contains_key("when");
+    let mut keys = job_words(keys);
+    if let Some(when) = keys.keys.get_mut("when").filter(|_| always) {
+        when.shape = words(&[When::Sync.name(), When::Demand.name()]);
+    }
+    keys
 }
 
 /// Adds the keys that only jobs have.
 pub fn job_words(mut keys: Keys) -> Keys {
     keys.keys.extend(JobWords::keys().keys);
-    if let Some(kind) = keys.keys.get_mut("kind") {
-        kind.shape = words(JOB_KINDS);
-    }
     keys
 }
 

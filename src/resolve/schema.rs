@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use super::language::{JOB_KINDS, job_words, root};
-use crate::catalog::Catalogue;
+use super::language::{job_words, root};
 use crate::catalog::keys::common;
-use crate::parse::shape::{Key, Keys, Shape, TEXT, keys_schema};
+use crate::catalog::{Catalogue, JOB};
+use crate::parse::shape::{Key, Keys, Shape, TEXT, keys_schema, words};
 
 /// Returns the schema of a component's table; keys that all components have are written once, elsewhere.
 fn component_schema(keys: &Keys) -> Json {
@@ -28,7 +28,7 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     let mut every = common();
     every.keys.insert("uses".into(), Key::new(TEXT, "Name in the catalogue"));
     for (name, component) in &catalogue.components {
-        if name.starts_with("job-") {
+        if name.starts_with(JOB) {
             continue;
         }
         for (key, value) in &component.keys.keys {
@@ -43,8 +43,11 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     let mut any = keys_schema(&every);
     any["allOf"] = Json::Array(rules);
     let mut job = job_words(Keys::new("a job"));
-    for kind in JOB_KINDS {
-        if let Some(component) = catalogue.components.get(&format!("job-{kind}")) {
+    if let Some(kind) = job.keys.get_mut("kind") {
+        kind.shape = words(&catalogue.job_kinds().collect::<Vec<_>>());
+    }
+    for kind in catalogue.job_kinds() {
+        if let Some(component) = catalogue.components.get(&format!("{JOB}{kind}")) {
             for (key, value) in &component.keys.keys {
                 job.keys.entry(key.clone()).or_insert_with(|| value.clone());
             }
@@ -55,7 +58,7 @@ pub fn json_schema(catalogue: &Catalogue) -> Json {
     let by_name: serde_json::Map<String, Json> = catalogue
         .components
         .keys()
-        .filter(|name| !name.starts_with("job-"))
+        .filter(|name| !name.starts_with(JOB))
         .map(|name| {
             let schema = json!({"if": {"anyOf": [{"required": ["uses"]}, {"required": ["like"]}]},
                 "then": {"$ref": "#/definitions/component"},
