@@ -7,11 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lakegen::helm::chart::Chart;
+use lakegen::helm::context::{Capabilities, Release};
 use lakegen::helm::functions;
 use lakegen::helm::go::parse;
 use lakegen::helm::go::tree::Templates;
 use lakegen::helm::go::value::{Of, Str, Val};
 use lakegen::helm::go::vm::{Fail, FailKind, Limits, Vm};
+use lakegen::helm::inflate;
+use lakegen::helm::render::Compiled;
+use lakegen::manifest::value::Map;
 use lakegen::manifest::yaml;
 
 mod cases;
@@ -150,5 +155,38 @@ fn random_is_repeatable() {
         let first = render(text, limits, 1).unwrap();
         assert_eq!(first, render(text, limits, 1).unwrap(), "{text}");
         assert_ne!(first, render(text, limits, 2).unwrap(), "{text}");
+    }
+}
+
+/// Renders a chart of one template; how many objects it makes.
+fn inflated(template: &str) -> Result<usize, String> {
+    let files: [(&str, &[u8]); 2] =
+        [("Chart.yaml", b"apiVersion: v2\nname: one\nversion: 1.0.0\n"), ("templates/a.yaml", template.as_bytes())];
+    let (chart, _) = Chart::from_folder("one", files).map_err(|error| error.to_string())?;
+    let release = Release { name: "one".into(), namespace: "one".into() };
+    let capabilities = Capabilities { kubernetes: "v1.34.0".into(), apis: BTreeSet::new().into() };
+    match inflate::inflate(&chart, &Map::default(), &release, &capabilities, &Compiled::default(), 0) {
+        Ok(inflated) => Ok(inflated.items().count()),
+        Err(errors) => Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+/// T52: what reaches out is not there at all, and what there is is listed.
+#[test]
+fn t52_no_function_reaches_out() {
+    for name in ["env", "expandenv", "readFile", "getenv", "exec", "httpGet", "readDir", "osBase2", "include_file"] {
+        assert!(functions::find(name).is_none(), "{name}");
+        let error = inflated(&format!("{{{{ {name} \"HOME\" }}}}")).unwrap_err();
+        assert!(error.ends_with(&format!("there is no function `{name}`")), "{error}");
+    }
+    // Names of Helm that reach out there, and do not here.
+    assert_eq!(inflated("a: {{ getHostByName \"localhost\" | quote }}\nkind: X"), Ok(1));
+    assert_eq!(inflated("{{ if lookup \"v1\" \"Secret\" \"\" \"\" }}{{ fail \"found\" }}{{ end }}"), Ok(0));
+    for path in ["../Chart.yaml", "/etc/passwd", "templates/../../x", "values.yaml", "./a"] {
+        assert_eq!(
+            inflated(&format!("{{{{ if .Files.Get {path:?} }}}}{{{{ fail \"read\" }}}}{{{{ end }}}}")),
+            Ok(0),
+            "{path}"
+        );
     }
 }

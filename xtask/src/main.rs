@@ -2,6 +2,7 @@
 
 mod bench; //  time and memory beside the floor
 mod bless; //  generated files
+mod bombs; //  charts that are meant to hurt
 mod facts; //  what lakegen knows of charts and kinds
 mod fuzz; //   inputs that nobody wrote
 mod laws; //   random platforms for a night
@@ -17,6 +18,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   bench [--quick]                  time and memory of renders, beside the floor
   bench charts [folder…]           charts inflated, beside helm's processes
   bless                            rewrite expectations and generated files; review the diff
+  bombs                            charts that are meant to hurt end soon and small
   ci                               everything that has to hold before a change lands
   facts [--check] <data folder>    what lakegen knows of charts and kinds
   fuzz [--seconds N] [target…]     inputs that nobody wrote, for what reads charts
@@ -41,6 +43,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
     match chore {
         "bench" => bench::run(rest),
         "bless" => bless::run(),
+        "bombs" => bombs::run(rest),
         "ci" => started(Command::new("bash").arg(".ci/run")),
         "fuzz" => fuzz::run(rest),
         "facts" => facts::run(rest),

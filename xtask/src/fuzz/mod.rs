@@ -14,6 +14,7 @@ mod targets; //   what is run, and on which seeds
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -53,24 +54,43 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         true => targets::ALL.iter().collect(),
         false => names.iter().map(|name| targets::find(name)).collect::<Result<Vec<_>, _>>()?,
     };
-    let mut found = Vec::new();
-    for target in chosen {
-        let running = folder.join(format!("{}.running", target.name));
-        let status = Command::new(std::env::current_exe()?)
-            .args(["fuzz", "child", target.name, &seconds.to_string(), &seed.to_string()])
-            .arg(&running)
-            .status()?;
-        if status.success() {
-            continue;
+    let (left, found) = (Mutex::new(chosen.into_iter()), Mutex::new(Vec::new()));
+    let next = || left.lock().ok().and_then(|mut left| left.next());
+    let work = || {
+        while let Some(target) = next() {
+            let broken = fuzzed(target, seconds, seed, &folder)
+                .unwrap_or_else(|error| Some(format!("{}: {error:#}", target.name)));
+            if let Ok(mut found) = found.lock() {
+                found.extend(broken);
+            }
         }
-        let input = std::fs::read(&running)?;
-        let kept = folder.join(format!("{}-{:016x}", target.name, fingerprint(&input)));
-        std::fs::write(&kept, input)?;
-        let again = kept.strip_prefix(crate::root()).unwrap_or(&kept).display();
-        found.push(format!("{}: {status}; again: cargo xtask fuzz {} {again}", target.name, target.name));
-    }
+    };
+    // The bounds are in processor time, so targets may run side by side.
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let found = found.into_inner().unwrap_or_default();
     ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
+}
+
+/// Runs a target in a process of its own, and says what it broke.
+fn fuzzed(target: &Target, seconds: u64, seed: u64, folder: &Path) -> anyhow::Result<Option<String>> {
+    let running = folder.join(format!("{}.running", target.name));
+    let status = Command::new(std::env::current_exe()?)
+        .args(["fuzz", "child", target.name, &seconds.to_string(), &seed.to_string()])
+        .arg(&running)
+        .status()?;
+    if status.success() {
+        return Ok(None);
+    }
+    let input = std::fs::read(&running)?;
+    let kept = folder.join(format!("{}-{:016x}", target.name, fingerprint(&input)));
+    std::fs::write(&kept, input)?;
+    let again = kept.strip_prefix(crate::root()).unwrap_or(&kept).display();
+    Ok(Some(format!("{}: {status}; again: cargo xtask fuzz {} {again}", target.name, target.name)))
 }
 
 /// A name for an input (FNV-1a).

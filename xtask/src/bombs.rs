@@ -1,23 +1,22 @@
-//! Charts that are meant to hurt (reliability.md T50, T51, T52): loops and recursion without end, texts, lists and maps
-//! without bound, values that hold themselves. Each ends in a clear error, or in a result, soon and in little memory.
+//! `cargo xtask bombs`: charts that are meant to hurt (reliability.md T50, T51): loops and recursion without end, texts,
+//! lists and maps without bound, values that hold themselves. Each ends in a clear error, or in a result, soon and in
+//! little memory.
 //!
-//! Every bomb is rendered in a process of its own, this test program again, so that a stack overflow or an abort is seen
-//! as what it is, and the peak of memory is that of one bomb.
+//! Every bomb is rendered in a process of its own, this program again, so that a stack overflow or an abort is seen as
+//! what it is, and the peak of memory is that of one bomb. It is no test, because a debug build takes minutes for it.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, bail, ensure};
 use lakegen::helm::chart::Chart;
 use lakegen::helm::context::{Capabilities, Release};
-use lakegen::helm::functions;
 use lakegen::helm::inflate;
 use lakegen::helm::render::Compiled;
 use lakegen::manifest::value::Map;
 
-/// Names the bomb for the child.
-const WHICH: &str = "LAKEGEN_BOMB";
 /// Processor time that a bomb may take, whatever it does; a debug build needs more.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 120 } else { 10 });
 /// Time on the wall, on a busy machine: what waits without working is found too.
@@ -398,19 +397,50 @@ fn render(template: &str) -> Result<usize, String> {
     }
 }
 
-/// What a child does; without the variable, a test that has nothing to do.
-#[test]
-fn child() {
-    let Some(which) = std::env::var_os(WHICH) else { return };
-    let (_, template, _) = bombs().into_iter().find(|(name, ..)| *name == which.to_string_lossy()).unwrap();
-    match render(&template) {
-        Ok(items) => println!("\nrendered {items}"),
-        Err(message) => println!("\nfailed {message}"),
+/// Sets all bombs off, or is the child that renders one.
+pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments {
+        [child, which] if child == "child" => return rendered(which),
+        [] => {}
+        _ => bail!("usage: cargo xtask bombs"),
+    }
+    let all = bombs();
+    let count = all.len();
+    let bombs = Mutex::new(all.into_iter());
+    let wrong = Mutex::new(Vec::new());
+    let next = || bombs.lock().ok().and_then(|mut bombs| bombs.next());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while let Some((name, _, end)) = next() {
+                    let problem = set_off(name, &end).unwrap_or_else(|error| Some(format!("{name}: {error:#}")));
+                    if let (Some(problem), Ok(mut wrong)) = (problem, wrong.lock()) {
+                        wrong.push(problem);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap_or_default();
+    ensure!(wrong.is_empty(), "{} of {count} bombs:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{count} bombs end soon and small");
+    Ok(())
+}
+
+/// What a child does.
+fn rendered(which: &str) -> anyhow::Result<()> {
+    let bomb = bombs().into_iter().find(|(name, ..)| *name == which);
+    let (_, template, _) = bomb.with_context(|| format!("there is no bomb `{which}`"))?;
+    // On a thread as small as any of a user's process may be.
+    match std::thread::spawn(move || render(&template)).join().map_err(|_| anyhow::anyhow!("it panics"))? {
+        Ok(items) => println!("rendered {items}"),
+        Err(message) => println!("failed {message}"),
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
     println!("\npeak {}", peak.trim().trim_end_matches(" kB"));
-    println!("\ntook {}", processor_time().as_millis());
+    println!("took {}", processor_time().as_millis());
+    Ok(())
 }
 
 /// The time that this process has worked (proc(5), fields 14 and 15 of `stat`, in hundredths; 0 elsewhere).
@@ -422,10 +452,9 @@ fn processor_time() -> Duration {
 }
 
 /// Sets one bomb off in a process of its own; what is wrong with its end.
-fn set_off(name: &str, end: &End) -> Option<String> {
+fn set_off(name: &str, end: &End) -> anyhow::Result<Option<String>> {
     let start = Instant::now();
-    let child = ["--exact", "child", "--nocapture", "--test-threads=1"];
-    let output = Command::new(std::env::current_exe().unwrap()).args(child).env(WHICH, name).output().unwrap();
+    let output = Command::new(std::env::current_exe()?).args(["bombs", "child", name]).output()?;
     let wall = start.elapsed();
     let said = String::from_utf8_lossy(&output.stdout);
     let line = |word: &str| said.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
@@ -437,59 +466,14 @@ fn set_off(name: &str, end: &End) -> Option<String> {
     }
     if !output.status.success() {
         let last = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
-        return Some(format!("{name}: the process ends with {}: {last}", output.status));
+        return Ok(Some(format!("{name}: the process ends with {}: {last}", output.status)));
     }
     if took > PATIENCE || wall > WALL || peak > MOST_MIB {
-        return Some(format!("{name}: took {took:.1?} in {wall:.1?}, and {peak} MiB"));
+        return Ok(Some(format!("{name}: took {took:.1?} in {wall:.1?}, and {peak} MiB")));
     }
-    match (end, line("failed "), line("rendered ")) {
+    Ok(match (end, line("failed "), line("rendered ")) {
         (Fails(word), Some(message), _) if message.contains(word) && message.len() < 10_000 => None,
         (Renders, None, Some(_)) => None,
         (_, message, rendered) => Some(format!("{name}: {message:?} {rendered:?}")),
-    }
-}
-
-#[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "about two hundred charts that use all they may: `cargo test --release --test bombs`"
-)]
-fn t50_t51_bombs_end_soon_and_small() {
-    let bombs = Mutex::new(bombs().into_iter());
-    let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some((name, _, end)) = bombs.lock().unwrap().next() else { break };
-                    wrong.lock().unwrap().extend(set_off(name, &end));
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-}
-
-/// T52: what reaches out is not there at all, and what there is is listed.
-#[test]
-fn t52_no_function_reaches_out() {
-    for name in ["env", "expandenv", "readFile", "getenv", "exec", "httpGet", "readDir", "osBase2", "include_file"] {
-        assert!(functions::find(name).is_none(), "{name}");
-        let error = render(&format!("{{{{ {name} \"HOME\" }}}}")).unwrap_err();
-        assert!(error.ends_with(&format!("there is no function `{name}`")), "{error}");
-    }
-    // Names of Helm that reach out there, and do not here.
-    assert_eq!(render("a: {{ getHostByName \"localhost\" | quote }}\nkind: X"), Ok(1));
-    assert_eq!(render("{{ if lookup \"v1\" \"Secret\" \"\" \"\" }}{{ fail \"found\" }}{{ end }}"), Ok(0));
-    for path in ["../Chart.yaml", "/etc/passwd", "templates/../../x", "values.yaml", "./a"] {
-        assert_eq!(
-            render(&format!("{{{{ if .Files.Get {path:?} }}}}{{{{ fail \"read\" }}}}{{{{ end }}}}")),
-            Ok(0),
-            "{path}"
-        );
-    }
-    // The list of the set is a file, and `functions.rs` holds both against each other.
-    let listed = include_str!("functions/names.txt");
-    assert!(functions::all().all(|function| listed.lines().any(|name| name == function.name)));
+    })
 }
