@@ -1,5 +1,6 @@
 //! The catalogue's examples and the whole platforms of `examples/` compile.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use lakegen::diag::render::{Format, Style, render};
 use lakegen::diag::{Diagnostic, Level};
 use lakegen::world::disk::DiskWorld;
 use lakegen::world::memory::MemoryWorld;
+use sha2::{Digest as _, Sha256};
 
 /// Findings that examples may have: the software is what the example is about, and its end is well known.
 const EXPECTED: &[&str] = &["abandoned-component", "unchecked-values"];
@@ -40,6 +42,23 @@ fn on_both_engines(name: &str, example: &str) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// Compiles an example for each engine.
+fn compiled(name: &str, example: &str) -> Vec<(&'static str, Compiled)> {
+    let mut world = MemoryWorld::default();
+    // What an example names of the user's repository is there, and harmless.
+    world.insert(
+        "extras/settings.yaml",
+        &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
+    );
+    world.insert("dashboards/example.json", &b"{}"[..]);
+    world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
+    let run = |(engine, example): (&'static str, String)| {
+        world.insert("platform.toml", example.into_bytes());
+        (engine, compile(&world, &Request::default()))
+    };
+    on_both_engines(name, example).into_iter().map(run).collect()
+}
+
 #[test]
 fn every_component_has_an_example_that_compiles() {
     let names = catalog::names(&MemoryWorld::default());
@@ -50,17 +69,7 @@ fn every_component_has_an_example_that_compiles() {
             broken.push_str(&format!("{name}: there is no example.toml\n"));
             continue;
         };
-        let mut world = MemoryWorld::default();
-        // What an example names of the user's repository is there, and harmless.
-        world.insert(
-            "extras/settings.yaml",
-            &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
-        );
-        world.insert("dashboards/example.json", &b"{}"[..]);
-        world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
-        for (engine, example) in on_both_engines(&name, example) {
-            world.insert("platform.toml", example.into_bytes());
-            let compiled = compile(&world, &Request::default());
+        for (engine, compiled) in compiled(&name, example) {
             let findings = unexpected(&compiled, false);
             if !findings.is_empty() || compiled.tree.is_empty() {
                 broken.push_str(&format!("{name} on {engine}:\n{}\n", text(&compiled, &findings)));
@@ -68,6 +77,74 @@ fn every_component_has_an_example_that_compiles() {
         }
     }
     assert!(broken.is_empty(), "{broken}");
+}
+
+/// Returns the folders of a component's instances in its example.
+fn instances(name: &str, example: &str) -> Vec<String> {
+    let table: toml::Table = example.parse().unwrap();
+    let word = |value: &toml::Value, key: &str| value.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let all = |key: &str| table.get(key).and_then(toml::Value::as_table).into_iter().flatten();
+    let components = all("components").filter(|(own, it)| word(it, "uses").as_ref().unwrap_or(own) == name);
+    let jobs = all("jobs").filter(|(_, it)| {
+        let kind = word(it, "kind").unwrap_or_else(|| "container".into());
+        name.strip_prefix("job-") == Some(&kind)
+    });
+    components.chain(jobs).map(|(own, _)| format!("components/{own}/")).collect()
+}
+
+/// Writes down what an example makes: the files of the component itself, which are the same for both engines or stand
+/// twice, and the sums of all others.
+fn pinned(name: &str, example: &str) -> String {
+    let mut text = format!("What templates/{name}/example.toml makes. `cargo xtask bless` writes this file.\n");
+    let own = instances(name, example);
+    assert!(!own.is_empty(), "the example of {name} does not use it");
+    let mut first: BTreeMap<String, Arc<[u8]>> = BTreeMap::new();
+    for (engine, compiled) in compiled(name, example) {
+        let (mut mine, mut others): (Vec<_>, Vec<_>) =
+            compiled.tree.files().partition(|(path, _)| own.iter().any(|folder| path.starts_with(folder)));
+        text.push_str(&format!("\n==== {engine}\n"));
+        for files in [&mut mine, &mut others] {
+            files.retain(|(path, bytes)| first.get(*path) != Some(*bytes));
+        }
+        first.extend(compiled.tree.files().map(|(path, bytes)| (path.to_string(), Arc::clone(bytes))));
+        for (path, bytes) in others {
+            let sum: String = Sha256::digest(&**bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            text.push_str(&format!("{sum} {path}\n"));
+        }
+        for (path, bytes) in mine {
+            text.push_str(&format!("\n==> {path}\n{}", String::from_utf8_lossy(bytes)));
+        }
+    }
+    text
+}
+
+#[test]
+fn every_example_makes_the_tree_that_it_is_known_to_make() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components");
+    let mut kept: BTreeMap<String, String> = BTreeMap::new();
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().replace(".txt", "");
+        kept.insert(name, std::fs::read_to_string(entry.path()).unwrap());
+    }
+    let mut wrong = String::new();
+    for name in catalog::names(&MemoryWorld::default()) {
+        let example = catalog::embedded_file(&format!("templates/{name}/example.toml")).unwrap();
+        let (old, new) = (kept.remove(&name).unwrap_or_default(), pinned(&name, example));
+        if old == new {
+            continue;
+        }
+        if std::env::var_os("LAKEGEN_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("{name}.txt")), &new).unwrap();
+            continue;
+        }
+        let diff = similar::TextDiff::from_lines(&old, &new);
+        wrong.push_str(&format!("tests/components/{name}.txt\n{}\n", diff.unified_diff()));
+    }
+    for name in kept.keys() {
+        wrong.push_str(&format!("tests/components/{name}.txt: there is no such component\n"));
+    }
+    assert!(wrong.is_empty(), "{wrong}\n`cargo xtask bless` writes what is the case now");
 }
 
 #[test]

@@ -10,7 +10,11 @@ use anyhow::ensure;
 use crate::facts;
 
 /// Tests that write what they find when they are asked to.
-const TESTS: &[&str] = &["cases::every_case_gives_what_it_is_known_to_give", "cli::what_is_printed"];
+const TESTS: &[&str] = &[
+    "cases::every_case_gives_what_it_is_known_to_give",
+    "cli::what_is_printed",
+    "examples::every_example_makes_the_tree_that_it_is_known_to_make",
+];
 
 /// Rewrites all of them.
 pub fn run() -> anyhow::Result<()> {
