@@ -171,8 +171,9 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
 }
 
 fn steps(text: &mut String, lowered: &TargetManifests) {
-    let notes: Vec<(&String, &String)> =
-        lowered.units.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note))).collect();
+    let general = lowered.steps.iter().map(|(about, note)| (about, note));
+    let units = lowered.units.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note)));
+    let notes: Vec<(&String, &String)> = general.chain(units).collect();
     if notes.is_empty() {
         return;
     }

@@ -41,6 +41,7 @@ pub mod namespaces; // namespaces and quotas
 pub mod gateways; //   Gateways of edges
 pub mod externals; //  Services in front of what runs elsewhere
 pub mod flux; //       Flux's own Secrets, and `$` protected
+pub mod repositories; // credentials of private repositories for Argo CD
 pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -235,6 +236,8 @@ pub struct TargetManifests {
     pub substituted: BTreeSet<(String, Stage)>,
     /// What the charts make, as far as they could be looked into.
     pub charts: Vec<charts::Inflation>,
+    /// Steps for people that belong to no unit: what they are about, and what to do.
+    pub steps: Vec<(String, String)>,
     /// Host → address, where known.
     pub dns: BTreeMap<String, Option<String>>,
 }
@@ -384,6 +387,7 @@ impl<'a> Lowering<'a> {
         }
         images::pull_secrets(self, &mut secrets, &mut out);
         flux::secrets(self, &mut secrets, &mut out, found);
+        repositories::add(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);

@@ -433,6 +433,30 @@ impl Secrets {
         self.make(lowering, wanted, unit);
     }
 
+    /// Returns a Secret that people are asked for.
+    pub fn kept(&mut self, namespace: &str, name: &str) -> &mut Kept {
+        self.kept.entry((namespace.into(), name.into())).or_default()
+    }
+
+    /// Remembers values of the platform's store that an object other than a wanted Secret reads.
+    pub fn read(&mut self, namespace: &str, reader: &str, how: &str, values: Vec<SecretValue>) {
+        let wanted = Wanted {
+            name: String::new(),
+            namespace,
+            entries: IndexMap::new(),
+            labels: IndexMap::new(),
+            kind: "Opaque".into(),
+            precious: false,
+            hint: Some(how.into()),
+            stage: Stage::Prepare,
+            reader,
+            span: Span::default(),
+        };
+        for value in &values {
+            self.note(value, &wanted);
+        }
+    }
+
     /// Makes the ExternalSecret of a wanted Secret, or notes what people must keep.
     fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
         let target = lowering.target;

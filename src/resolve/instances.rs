@@ -382,6 +382,7 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
         "externals" => Some("the Services of externals"),
         "edges" => Some("the Gateways of edges"),
         "pull-secrets" => Some("pull secrets"),
+        "repositories" => Some("credentials of repositories"),
         "stores" => Some("the secret stores of namespaces"),
         _ => None,
     } {
