@@ -160,12 +160,14 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
         line(
             text,
             format_args!(
-                "\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys |\n|---|---|---|"
+                "\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys | labels and annotations |\n|---|---|---|---|"
             ),
         );
         for (namespace, name, kept) in &list.kept {
             let keys = kept.keys.keys().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ");
-            line(text, format_args!("| {namespace} | {name} | {keys} |"));
+            let marks = kept.labels.iter().chain(&kept.annotations);
+            let marks = marks.map(|(k, v)| format!("`{}: {}`", cell(k), cell(v))).collect::<Vec<_>>().join(", ");
+            line(text, format_args!("| {namespace} | {name} | {keys} | {marks} |"));
         }
     }
 }

@@ -20,7 +20,10 @@ pub fn copies(
     readers: &BTreeSet<String>,
     span: Span,
 ) -> Vec<super::Lowered> {
-    let name = "lakegen-secret-reader";
+    let target = lowering.target;
+    let reader = "lakegen-secret-reader";
+    let name = if target.shared.is_some() { format!("{reader}-{}", target.name) } else { reader.to_string() };
+    let name = name.as_str();
     let texts = |list: &BTreeSet<String>| Value::from(list.iter().map(String::as_str).collect::<Vec<_>>());
     let rule = object([
         ("apiGroups", Value::from(vec![""])),
@@ -59,7 +62,14 @@ pub fn copies(
         made("v1", "ServiceAccount", namespace, name, [("automountServiceAccountToken", Value::Bool(false))], span),
         made(rbac, "Role", namespace, name, [("rules", Value::List(vec![rule]))], span),
         made(rbac, "RoleBinding", namespace, name, [("roleRef", role), ("subjects", Value::List(vec![subject]))], span),
-        made(&external_secrets_api(lowering), "ClusterSecretStore", "", &copy_store(namespace), [("spec", spec)], span),
+        made(
+            &external_secrets_api(lowering),
+            "ClusterSecretStore",
+            "",
+            &copy_store(lowering.target, namespace),
+            [("spec", spec)],
+            span,
+        ),
     ]
 }
 
@@ -100,18 +110,8 @@ pub fn reflect(
                 let path = ["spec", "target", "template", "metadata", "annotations", key];
                 lowered.object.value_mut().set(&path, Value::from(*text));
             }
-        } else if out.kept.contains_key(&(namespace.clone(), secret.clone())) {
-            let list = annotations.iter().map(|(key, text)| format!("`{key}: {text}`")).collect::<Vec<_>>();
-            let note = format!("Secret `{namespace}/{secret}` needs the annotations {}.", list.join(", "));
-            if let Some(unit) = lowering
-                .target
-                .instances
-                .values()
-                .find(|i| i.namespace == *namespace)
-                .and_then(|i| out.units.get_mut(&i.name))
-            {
-                unit.notes.push(note);
-            }
+        } else if let Some(kept) = out.kept.get_mut(&(namespace.clone(), secret.clone())) {
+            kept.annotations.extend(annotations.map(|(key, text)| (key, text.to_string())));
         } else {
             let message = format!(
                 "Secret `{namespace}/{secret}` is made by an operator, so nothing can ask reflector to copy it"

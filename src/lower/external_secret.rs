@@ -12,6 +12,7 @@ use super::{Lowered, Lowering, made};
 use crate::catalog::Stage;
 use crate::diag::Span;
 use crate::manifest::value::{Map, Value};
+use crate::resolve::Target;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
 
@@ -26,14 +27,38 @@ pub struct Wanted<'a> {
     pub item: Option<String>,
     pub precious: bool,
     pub hint: Option<String>,
+    /// Properties of its own item for which any long random text will do.
+    pub generate: Vec<String>,
     pub stage: Stage,
     pub reader: &'a str,
     pub span: Span,
 }
 
-/// Returns the name of the ClusterSecretStore that reads Secrets of a namespace.
-pub fn copy_store(namespace: &str) -> String {
-    format!("secrets-of-{namespace}")
+impl<'a> Wanted<'a> {
+    /// Returns a Secret of the usual type, as yet without content.
+    pub fn of(name: String, namespace: &'a str, reader: &'a str, span: Span) -> Self {
+        Self {
+            name,
+            namespace,
+            entries: IndexMap::new(),
+            labels: IndexMap::new(),
+            kind: "Opaque".into(),
+            precious: false,
+            hint: None,
+            generate: vec![],
+            item: None,
+            stage: Stage::Prepare,
+            reader,
+            span,
+        }
+    }
+}
+
+/// Returns the name of the ClusterSecretStore that reads Secrets of a namespace; environments that share a cluster have one
+/// each, because each has readers of its own.
+pub fn copy_store(target: &Target, namespace: &str) -> String {
+    let of = format!("secrets-of-{namespace}");
+    if target.shared.is_some() { format!("{}-{of}", target.name) } else { of }
 }
 
 impl Wanted<'_> {
@@ -155,7 +180,7 @@ impl Sources {
     }
 
     /// Returns the store that most of the values come from.
-    fn common_store(&self, target: &crate::resolve::Target) -> String {
+    fn common_store(&self, target: &Target) -> String {
         let first = self.values.first().map(|(value, _)| store_of(value, target));
         let platform = target.store.name.clone();
         if self.values.iter().any(|(value, _)| store_of(value, target) == platform) {
@@ -166,10 +191,10 @@ impl Sources {
     }
 }
 
-fn store_of(value: &SecretValue, target: &crate::resolve::Target) -> String {
+fn store_of(value: &SecretValue, target: &Target) -> String {
     match value {
         SecretValue::Item { .. } => target.store.name.clone(),
-        SecretValue::Object { namespace, .. } => copy_store(namespace),
+        SecretValue::Object { namespace, .. } => copy_store(target, namespace),
     }
 }
 
@@ -180,11 +205,11 @@ pub fn store_reference(name: &str, namespaced: bool) -> Value {
 }
 
 /// Returns a reference to the platform's store, or to one that copies.
-fn store_of_name(name: &str, target: &crate::resolve::Target) -> Value {
+fn store_of_name(name: &str, target: &Target) -> Value {
     store_reference(name, target.store.namespaced && name == target.store.name)
 }
 
-fn data_entry(key: &str, value: &SecretValue, common: &str, target: &crate::resolve::Target) -> Value {
+fn data_entry(key: &str, value: &SecretValue, common: &str, target: &Target) -> Value {
     let mut remote = Map::default();
     match value {
         SecretValue::Item { item, property } => {

@@ -16,8 +16,11 @@ pub struct Kept {
     /// Type of the Secret, such as `Opaque`.
     pub kind: String,
     pub labels: IndexMap<String, String>,
+    pub annotations: IndexMap<String, String>,
     /// Components that read it.
     pub readers: BTreeSet<String>,
+    /// Keys for which any long random text will do.
+    pub free: BTreeSet<String>,
     pub precious: bool,
     pub hint: Option<String>,
 }
@@ -40,7 +43,13 @@ impl Kept {
     /// Adds the keys of a credential.
     pub fn add_credential(&mut self, credential: &Credential, reader: &str) {
         self.keys.extend(credential.text.clone());
-        self.keys.extend(credential.keys.values().map(|key| (key.clone(), format!("<{key}>"))));
+        let secret = credential.keys.iter().filter(|(_, key)| !credential.text.contains_key(*key));
+        for (field, key) in secret {
+            self.keys.insert(key.clone(), format!("<{field}>"));
+            if credential.at_provider {
+                self.free.insert(key.clone());
+            }
+        }
         self.kind.clone_from(&credential.kind);
         self.labels.extend(credential.labels.clone());
         self.readers.insert(reader.into());

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{KEPT_SECRET, Lowered, Lowering, TargetManifests, take};
+use super::kept::Kept;
+use super::{KEPT_SECRET, Lowered, Lowering, TargetManifests, Unit, take};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
-use crate::resolve::Engine;
+use crate::resolve::{Engine, Target};
 use crate::settings::secrets::Secrets as SecretSettings;
 
 /// Takes in the files, and reports what is missing or does not fit.
@@ -33,6 +34,9 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
     }
     let mut there: BTreeSet<(String, String)> = BTreeSet::new();
     for (path, source, text) in lowering.files.get(files) {
+        if of_another(lowering, files, path) {
+            continue;
+        }
         let documents = match crate::manifest::yaml::read(text) {
             Ok(documents) => documents,
             Err(error) => {
@@ -57,12 +61,25 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
     out.kept.retain(|id, _| !there.contains(id));
     for ((namespace, name), kept) in &out.kept {
         let who = kept.readers.first().map(|r| format!(", which `{r}` reads")).unwrap_or_default();
-        let message = format!("no file in `{files}` holds Secret `{namespace}/{name}`{who}");
+        let several = lowering.platform.targets.len() > 1;
+        let place = if several { format!(" of `{}`", lowering.target.name) } else { String::new() };
+        let message = format!("no file in `{files}` holds Secret `{namespace}/{name}`{place}{who}");
         let wanted = quoted_list(kept.keys.keys().map(String::as_str), "and");
         let help = "run `lakegen secrets --format commands`: it prints commands that make the missing files";
         let missing = Diagnostic::error(&KEPT_SECRET, message).at(files.at, "");
         found.push(missing.note(format!("its keys are {wanted}")).help(help));
     }
+}
+
+/// Says whether a file is another environment's: `<environment>.<namespace>.<name>.yaml`, as `lakegen secrets` writes it, or a
+/// folder of that name.
+fn of_another(lowering: &Lowering<'_>, folder: &str, path: &str) -> bool {
+    let inside = path.strip_prefix(folder.trim_start_matches("./").trim_end_matches('/')).unwrap_or(path);
+    let mut parts = inside.split('/').rev();
+    let named = parts.next().filter(|name| name.matches('.').count() >= 3).and_then(|name| name.split('.').next());
+    let mut owners = parts.chain(named);
+    let known = |name: &str| lowering.platform.targets.iter().any(|target| target.name == name);
+    owners.any(|name| name != lowering.target.name && known(name))
 }
 
 /// Reports engines that could not decrypt.
@@ -118,18 +135,47 @@ fn place(
             let note = format!("it has {}", quoted_list(keys, "and"));
             found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").note(note));
         }
+        marked(object, kept, at, found);
     }
     // One that nobody is known to read is somebody's own: it goes with whoever lives there.
-    let near = || lowering.target.instances.values().find(|i| i.namespace == id.0).map(|i| i.name.clone());
-    let Some(owner) = reader.or_else(near) else {
-        let message = format!("nobody lives in namespace `{}`, so Secret `{}` is left out", id.0, id.1);
-        found.push(Diagnostic::warning(&KEPT_SECRET, message).at(at, ""));
+    let near = |target: &Target| target.instances.values().find(|i| i.namespace == id.0).map(|i| i.name.clone());
+    let Some(owner) = reader.or_else(|| near(lowering.target)) else {
+        // It may be another environment's; what is nobody's is said once.
+        let targets = &lowering.platform.targets;
+        let files = |target: &Target| target.settings.secrets.files.clone();
+        let last = targets[lowering.index + 1..].iter().all(|later| files(later) != files(lowering.target));
+        if last && !targets.iter().any(|target| near(target).is_some()) {
+            let message = format!("nobody lives in namespace `{}`, so Secret `{}` is left out", id.0, id.1);
+            found.push(Diagnostic::warning(&KEPT_SECRET, message).at(at, ""));
+        }
         return Some(id);
     };
+    if !out.units.contains_key(&owner) {
+        out.units.insert(owner.clone(), Unit::default());
+    }
     if let Some(unit) = out.units.get_mut(&owner) {
         unit.stages.entry(Stage::Prepare).or_default().push(lowered);
     }
     Some(id)
+}
+
+/// Checks what the Secret must say of itself: who looks for a label does not find it without.
+fn marked(object: &Object, kept: &Kept, at: Span, found: &mut Vec<Diagnostic>) {
+    let sealed = object.kind() == "SealedSecret";
+    let template: &[&str] = if sealed { &["spec", "template"] } else { &[] };
+    for (what, wanted) in [("labels", &kept.labels), ("annotations", &kept.annotations)] {
+        let has = object.value().at(&[template, &["metadata", what]].concat());
+        let is = |key: &str, text: &str| has.and_then(|map| map.get(key)).and_then(Value::as_str) == Some(text);
+        let missing = wanted.iter().filter(|(key, text)| !is(key, text)).map(|(key, text)| format!("{key}: {text:?}"));
+        let missing: Vec<String> = missing.collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let place: String = template.iter().map(|part| format!("{part}.")).collect();
+        let message = format!("Secret `{}/{}` lacks {what} that it needs", object.namespace(), object.name());
+        let help = format!("add under `{place}metadata.{what}`:\n{}", missing.join("\n"));
+        found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));
+    }
 }
 
 fn members<'o>(object: &'o Object, path: &[&str]) -> Vec<&'o str> {

@@ -18,9 +18,7 @@ use super::{Lowered, Lowering, TargetManifests, Unit, made};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
-use crate::parse::node::Lookup;
 use crate::resolve::credentials::SecretValue;
-use crate::resolve::instances::named;
 use crate::resolve::{Engine, Instance, NO_SECRET_STORE, Target};
 
 /// Name of the unit.
@@ -53,15 +51,17 @@ struct Private<'a> {
 }
 
 impl<'a> Private<'a> {
-    fn all(lowering: &'a Lowering<'_>, target: &'a Target) -> Vec<Self> {
-        let git = &lowering.platform.git;
-        let span = target.table.table("git").and_then(|t| t.node("secret")).map_or(Span::default(), |n| n.span);
-        let own = git.secret.as_deref().map(|item| Private { name: "platform", url: &git.url, item, span });
-        let others = named(&target.table, "repositories").into_iter().filter_map(|(name, table)| {
-            let node = table.node("secret")?;
-            Some(Private { name, url: table.text("url")?, item: node.as_str()?, span: node.span })
-        });
-        own.into_iter().chain(others).collect()
+    fn all(target: &'a Target) -> Vec<Self> {
+        let settings = &target.settings;
+        let own = [("platform", &settings.git.url, &settings.git.secret)];
+        let others = settings.repositories.iter().map(|(name, of)| (name.as_str(), &of.url, &of.secret));
+        let private = own.into_iter().chain(others).filter(|(_, url, _)| !url.is_empty());
+        private
+            .filter_map(|(name, url, secret)| {
+                let item = secret.as_ref()?;
+                Some(Private { name, url, item, span: item.at })
+            })
+            .collect()
     }
 
     fn is(&self, other: &Private<'_>) -> bool {
@@ -107,16 +107,16 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
     if platform.engine != Engine::ArgoCd {
         return;
     }
-    let settings = target.table.table("argocd");
-    let hub = settings.and_then(|t| t.flag("hub")) == Some(true);
+    let settings = &target.settings.argocd;
+    let hub = settings.hub;
     let shared = target.shared.map(|index| &platform.targets[index]);
     let here = argocd(target);
     // Who else of the platform serves the same Argo CD, and has these credentials there already.
     let elsewhere = platform.targets.iter().filter(|t| hub && argocd(t).is_some() && !std::ptr::eq(*t, target));
     let servers: Vec<&Target> = shared.into_iter().chain(elsewhere).collect();
-    let known: Vec<Private<'_>> = servers.iter().flat_map(|other| Private::all(lowering, other)).collect();
+    let known: Vec<Private<'_>> = servers.iter().flat_map(|other| Private::all(other)).collect();
     let wanted: Vec<Private<'_>> =
-        Private::all(lowering, target).into_iter().filter(|private| !known.iter().any(|k| k.is(private))).collect();
+        Private::all(target).into_iter().filter(|private| !known.iter().any(|k| k.is(private))).collect();
     let Some(first) = wanted.first() else { return };
     if target.store.provider.is_empty() {
         let message = "Argo CD reads this from a secret store, and there is none";
@@ -127,12 +127,8 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
         );
         return;
     }
-    let namespace = settings
-        .and_then(|t| t.text("namespace"))
-        .or_else(|| {
-            std::iter::once(target).chain(servers.iter().copied()).find_map(argocd).map(|i| i.namespace.as_str())
-        })
-        .unwrap_or("argocd");
+    let install = std::iter::once(target).chain(servers.iter().copied()).find_map(argocd);
+    let namespace = settings.namespace.as_deref().or(install.map(|i| i.namespace.as_str())).unwrap_or("argocd");
     let mut unit = Unit::default();
     for private in &wanted {
         let clash = known.iter().any(|k| k.name == private.name);
@@ -154,7 +150,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
                 continue;
             }
             let object = external_secret(lowering, namespace, &secret, private, &text);
-            secrets.read(namespace, UNIT, HOW, private.values());
+            secrets.read(namespace, UNIT, HOW, &private.values());
             unit.stages.entry(Stage::Prepare).or_default().push(object);
         }
     }

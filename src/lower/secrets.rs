@@ -77,6 +77,8 @@ pub struct Secrets {
     kept: BTreeMap<(String, String), Kept>,
     /// Source namespace → (Secrets read, namespaces that read them).
     copies: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>,
+    /// Secrets that are read as they are: (namespace, name).
+    direct: BTreeSet<(String, String)>,
     /// Secrets that reflector copies: (namespace, name) → namespaces that read them.
     reflected: BTreeMap<(String, String), BTreeSet<String>>,
     /// Item → properties that the cluster makes and pushes.
@@ -176,15 +178,16 @@ impl Secrets {
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
         if def.any_keys
-            && let Some((namespace, name, keys)) = source_secret(&entries)
+            && let Some((namespace, name, keys)) = source_secret(instance, &entries)
             && namespace == instance.namespace
         {
+            self.direct.insert((namespace, name.clone()));
             own.names.insert(key.into(), name);
             own.keys.insert(key.into(), keys);
             return;
         }
         if copies::by_reflector(lowering)
-            && let Some((namespace, secret, keys)) = source_secret(&entries)
+            && let Some((namespace, secret, keys)) = source_secret(instance, &entries)
             && namespace != instance.namespace
             && (def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key)))
         {
@@ -201,17 +204,15 @@ impl Secrets {
             .map(|(k, text)| (k.clone(), late.fill(text, at, found).plain().unwrap_or_default()))
             .collect();
         let wanted = Wanted {
-            name,
-            namespace: &instance.namespace,
             entries,
             labels,
             kind: def.kind.clone().unwrap_or_else(|| "Opaque".into()),
-            item: def.each.is_none().then_some(item),
             precious: def.precious,
             hint: def.hint.clone(),
+            generate: def.generate.clone(),
+            item: def.each.is_none().then_some(item),
             stage: def.stage,
-            reader: &instance.name,
-            span: instance.span,
+            ..Wanted::of(name, &instance.namespace, &instance.name, instance.span)
         };
         self.make(lowering, wanted, unit);
     }
@@ -320,19 +321,7 @@ impl Secrets {
         if entries.is_empty() {
             return;
         }
-        let wanted = Wanted {
-            name,
-            namespace: &instance.namespace,
-            entries,
-            labels: IndexMap::new(),
-            kind: "Opaque".into(),
-            item: None,
-            precious: false,
-            hint: None,
-            stage: Stage::Prepare,
-            reader: &instance.name,
-            span: instance.span,
-        };
+        let wanted = Wanted { entries, ..Wanted::of(name, &instance.namespace, &instance.name, instance.span) };
         self.make(lowering, wanted, unit);
     }
 
@@ -356,18 +345,12 @@ impl Secrets {
                         .text
                         .iter()
                         .map(|(key, text)| (key.clone(), Filled(vec![Piece::Text(text.clone())])));
+                    let name = credential.secret.clone();
                     let wanted = Wanted {
-                        name: credential.secret.clone(),
-                        namespace: &credential.namespace,
                         entries: text.chain(fields).collect(),
                         labels: credential.labels.clone(),
                         kind: credential.kind.clone(),
-                        item: None,
-                        precious: false,
-                        hint: None,
-                        stage: Stage::Prepare,
-                        reader: &instance.name,
-                        span: instance.span,
+                        ..Wanted::of(name, &credential.namespace, &instance.name, instance.span)
                     };
                     self.make(lowering, wanted, unit);
                     if generated::is_on(lowering) {
@@ -379,11 +362,10 @@ impl Secrets {
                     }
                 }
                 Origin::Generate => generated::credential(lowering, instance, credential, unit),
-                Origin::File => {
-                    let place = (credential.namespace.clone(), credential.secret.clone());
-                    self.kept.entry(place).or_default().add_credential(credential, &instance.name);
+                Origin::File | Origin::Made if credential.by_people => {
+                    self.kept(&credential.namespace, &credential.secret).add_credential(credential, &instance.name);
                 }
-                Origin::Made | Origin::Identity => {}
+                Origin::File | Origin::Made | Origin::Identity => {}
             }
         }
     }
@@ -417,19 +399,8 @@ impl Secrets {
         span: Span,
         unit: &mut Unit,
     ) {
-        let wanted = Wanted {
-            name,
-            namespace,
-            entries,
-            labels: IndexMap::new(),
-            kind: kind.into(),
-            item: None,
-            precious: false,
-            hint: None,
-            stage: Stage::Release,
-            reader,
-            span,
-        };
+        let wanted =
+            Wanted { entries, kind: kind.into(), stage: Stage::Release, ..Wanted::of(name, namespace, reader, span) };
         self.make(lowering, wanted, unit);
     }
 
@@ -439,20 +410,10 @@ impl Secrets {
     }
 
     /// Remembers values of the platform's store that an object other than a wanted Secret reads.
-    pub fn read(&mut self, namespace: &str, reader: &str, how: &str, values: Vec<SecretValue>) {
-        let wanted = Wanted {
-            name: String::new(),
-            namespace,
-            entries: IndexMap::new(),
-            labels: IndexMap::new(),
-            kind: "Opaque".into(),
-            precious: false,
-            hint: Some(how.into()),
-            stage: Stage::Prepare,
-            reader,
-            span: Span::default(),
-        };
-        for value in &values {
+    pub fn read(&mut self, namespace: &str, reader: &str, how: &str, values: &[SecretValue]) {
+        let nameless = Wanted::of(String::new(), namespace, reader, Span::default());
+        let wanted = Wanted { hint: Some(how.into()), ..nameless };
+        for value in values {
             self.note(value, &wanted);
         }
     }
@@ -471,6 +432,11 @@ impl Secrets {
             let kept = self.kept.entry((wanted.namespace.into(), wanted.name)).or_default();
             kept.add(&wanted.entries, &wanted.kind, wanted.labels, wanted.reader);
             kept.precious |= wanted.precious;
+            let free = |filled: &Filled| match filled.only_secret() {
+                Some(SecretValue::Item { property: Some(property), .. }) => wanted.generate.contains(property),
+                _ => false,
+            };
+            kept.free.extend(wanted.entries.iter().filter(|(_, filled)| free(filled)).map(|(key, _)| key.clone()));
             kept.hint = kept.hint.take().or(wanted.hint);
             return;
         }
@@ -496,6 +462,7 @@ impl Secrets {
                     precious: false,
                     hint: None,
                 });
+                // What a Secret says of its own item does not hold for credentials beside it.
                 if wanted.is_own(item) {
                     needed.precious |= wanted.precious;
                     needed.hint = needed.hint.take().or_else(|| wanted.hint.clone());
@@ -531,10 +498,13 @@ impl Secrets {
                 needed.generated.clone_from(properties);
             }
         }
+        self.ask_for_sources(lowering);
         for (namespace, (secrets, readers)) in &self.copies {
             let mut near = lowering.target.instances.values().filter(|i| i.namespace == *namespace);
             let provider = near.clone().find(|i| lowering.target.claims.contains_key(&i.name));
-            let owner = provider.or_else(|| near.next());
+            // Where nobody of the platform lives, it goes with who reads it first.
+            let reader = || lowering.target.instances.values().find(|i| readers.contains(&i.namespace));
+            let owner = provider.or_else(|| near.next()).or_else(reader);
             let Some(unit) = owner.and_then(|i| out.units.get_mut(&i.name)) else { continue };
             let span = owner.map_or(Span::default(), |i| i.span);
             unit.stages
@@ -550,6 +520,30 @@ impl Secrets {
             stores::add(lowering, &self.readers, before, out);
         }
         kept_files::add(lowering, out, found);
+    }
+
+    /// Asks people for the Secrets of externals that are read: nothing of the platform makes those.
+    fn ask_for_sources(&mut self, lowering: &Lowering<'_>) {
+        for instance in lowering.target.instances.values() {
+            for binding in instance.bindings.values().flat_map(|bound| bound.all()) {
+                let Some(credential) = binding.credential.as_ref().filter(|c| c.by_people) else { continue };
+                let place = (credential.namespace.clone(), credential.secret.clone());
+                let copied = self.copies.get(&place.0).is_some_and(|(secrets, _)| secrets.contains(&place.1));
+                let read = copied || self.direct.contains(&place) || self.reflected.contains_key(&place);
+                match self.kept.get_mut(&place) {
+                    Some(kept) if read => drop(kept.readers.insert(instance.name.clone())),
+                    _ if read && !credential.at_provider => {
+                        self.kept(&place.0, &place.1).add_credential(credential, &instance.name);
+                    }
+                    _ => {
+                        // Nobody has a Secret of the external itself: its values are known by its name.
+                        let (of, by) = (format!(" of {}/{}", place.0, place.1), format!(" of {}", binding.provider));
+                        let forms = self.kept.values_mut().flat_map(|kept| kept.keys.values_mut());
+                        forms.for_each(|form| *form = form.replace(&of, &by));
+                    }
+                }
+            }
+        }
     }
 
     /// Remembers what ExternalSecrets of templates read from the platform's store; the annotation `lakegen.dev/how` says how
@@ -568,19 +562,9 @@ impl Secrets {
                     "" => lowering.target.instances.get(name).map_or("", |i| i.namespace.as_str()),
                     namespace => namespace,
                 };
-                let wanted = Wanted {
-                    name: lowered.object.name().into(),
-                    namespace,
-                    entries: IndexMap::new(),
-                    labels: IndexMap::new(),
-                    kind: "Opaque".into(),
-                    item: None,
-                    precious: false,
-                    hint: text(&["metadata", "annotations", "lakegen.dev/how"]).map(String::from),
-                    stage: Stage::Prepare,
-                    reader: name,
-                    span: lowered.origin.span,
-                };
+                let hint = text(&["metadata", "annotations", "lakegen.dev/how"]).map(String::from);
+                let wanted =
+                    Wanted { hint, ..Wanted::of(lowered.object.name().into(), namespace, name, lowered.origin.span) };
                 let one = |remote: Option<&Value>| {
                     let key = |key: &str| remote?.get(key)?.as_str().map(String::from);
                     Some(SecretValue::Item { item: key("key")?, property: key("property") })
@@ -619,11 +603,15 @@ impl Secrets {
     }
 }
 
-/// Returns namespace, name and keys of the one Secret that already holds everything wanted.
-fn source_secret(entries: &IndexMap<String, Filled>) -> Option<(String, String, IndexMap<String, String>)> {
+/// Returns namespace, name and keys of the one Secret that already holds everything wanted: secret values, and text that the
+/// credential's Secret has beside them.
+fn source_secret(
+    instance: &Instance,
+    entries: &IndexMap<String, Filled>,
+) -> Option<(String, String, IndexMap<String, String>)> {
     let mut source: Option<(&str, &str)> = None;
     let mut keys = IndexMap::new();
-    for (wanted, filled) in entries {
+    for (wanted, filled) in entries.iter().filter(|(_, filled)| filled.plain().is_none()) {
         let SecretValue::Object { namespace, secret, key } = filled.only_secret()? else { return None };
         if source.is_some_and(|s| s != (namespace.as_str(), secret.as_str())) {
             return None;
@@ -632,5 +620,12 @@ fn source_secret(entries: &IndexMap<String, Filled>) -> Option<(String, String, 
         keys.insert(wanted.clone(), key.clone());
     }
     let (namespace, name) = source?;
+    let mut credentials = instance.bindings.values().flat_map(|b| b.all()).filter_map(|b| b.credential.as_ref());
+    let held = credentials.find(|c| (c.namespace.as_str(), c.secret.as_str()) == (namespace, name));
+    for (wanted, text) in entries.iter().filter_map(|(wanted, filled)| Some((wanted, filled.plain()?))) {
+        let (key, _) = held?.text.iter().find(|(_, known)| **known == text)?;
+        keys.insert(wanted.clone(), key.clone());
+    }
+    let keys = entries.keys().filter_map(|wanted| Some((wanted.clone(), keys.get(wanted)?.clone()))).collect();
     Some((namespace.to_string(), name.to_string(), keys))
 }

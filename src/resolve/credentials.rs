@@ -40,6 +40,8 @@ pub struct Credential {
     pub role: String,
     /// Whether the provider's own unit must hold the Secret.
     pub at_provider: bool,
+    /// Whether people must make the Secret, because nothing of the platform does.
+    pub by_people: bool,
 }
 
 /// Where a secret value is found.
@@ -107,6 +109,12 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         Origin::Store if sides.target.store.kept_by_people() => Origin::File,
         source => source,
     };
+    if origin == Origin::Generate && def.is_none() {
+        let message = format!("nothing makes a password for `{}` beside it", sides.provider.name);
+        let help = "the credential comes from where it was made: `source = \"store\"`, or `source = \"file\"` with the `secret` that holds it";
+        found
+            .push(Diagnostic::error(&INVALID_VALUE, message).at(at, "`generate` works for components only").help(help));
+    }
     if origin == Origin::Identity {
         check_identity(sides, at, found);
     }
@@ -140,6 +148,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         item: text(&given.item).unwrap_or_else(|| convention(sides, context.sources, found)),
         role: text(&given.role).unwrap_or_default(),
         at_provider: def.is_some() && sides.provider.external().is_none(),
+        by_people: origin == Origin::File || (origin == Origin::Made && def.is_none_or(|d| d.source != Origin::Made)),
         keys,
     }))
 }

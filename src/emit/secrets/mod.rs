@@ -140,7 +140,7 @@ fn made(target: &Target) -> Vec<Made<'_>> {
     let mut made: BTreeMap<(&str, &str), Made<'_>> = BTreeMap::new();
     for instance in target.instances.values() {
         for binding in instance.bindings.values().flat_map(|b| b.all()) {
-            let Some(credential) = &binding.credential else { continue };
+            let Some(credential) = binding.credential.as_ref().filter(|c| !c.by_people) else { continue };
             let by = match credential.origin {
                 Origin::Generate => "External Secrets",
                 Origin::Made => binding.provider.as_str(),
@@ -203,6 +203,9 @@ fn target_text(list: &List<'_>) -> String {
         for (key, value) in &kept.labels {
             line(&format!("    label {key}={value}"));
         }
+        for (key, value) in &kept.annotations {
+            line(&format!("    annotation {key}={value}"));
+        }
         line(&format!("    read by {}", kept.readers.iter().cloned().collect::<Vec<_>>().join(", ")));
         if let Some(hint) = &kept.hint {
             line(&format!("    how: {hint}"));
@@ -249,6 +252,7 @@ fn target_json(list: &List<'_>) -> Json {
     let kept = list.kept.iter().map(|(namespace, name, kept)| {
         json!({
             "namespace": namespace, "secret": name, "type": kept.kind, "keys": kept.keys, "labels": kept.labels,
+            "annotations": kept.annotations,
             "readers": kept.readers, "precious": kept.precious, "how": kept.hint,
         })
     });

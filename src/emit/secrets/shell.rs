@@ -1,7 +1,7 @@
 //! A shell script that asks for the values of a target's secrets and gives them to the store.
 //!
 //! No value is in the script, on a command line or in a file: values come from the terminal (or from a file that the
-//! person names), stay in the shell's environment for one item and go to the provider's program through a pipe. An item
+//! person names), stay in the shell's memory for one item (or until each Secret with a copy of it is made) and go to the provider's program through a pipe. An item
 //! that is there already is never changed. Everything from the platform is quoted for the shell and for jq.
 //!
 //! Facts: `vault kv put` (developer.hashicorp.com/vault/docs/commands/kv/put: `-cas=0` only writes what is not there,
@@ -12,6 +12,7 @@
 
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{Item, List};
@@ -32,7 +33,10 @@ pub fn commands(lists: &[List<'_>]) -> String {
         for item in &list.items {
             one(&mut out, list, item);
         }
-        for (namespace, name, kept) in &list.kept {
+        // A Secret that others hold a copy of comes first, so that its value is asked for once.
+        let (first, later): (Vec<_>, Vec<_>) =
+            list.kept.iter().partition(|(_, _, kept)| kept.keys.values().all(|f| copied(list, f).is_none()));
+        for (namespace, name, kept) in first.into_iter().chain(later) {
             keep(&mut out, list, namespace, name, kept);
         }
     }
@@ -46,7 +50,7 @@ const HEAD: &str = r#"#!/bin/sh
 set -eu
 [ -f "$0" ] || { echo 'write this to a file and run that: it reads the answers where it would read itself' >&2; exit 1; }
 trap 'stty echo 2>/dev/null || :' EXIT
-ask() { # variable, what to ask, whether empty may become random
+ask() { # variable, what to ask, how an empty answer becomes random: form, bytes
   printf '%s%s: ' "$2" "${3:+ (empty: random)}" >&2
   stty -echo 2>/dev/null || :
   IFS= read -r value || :
@@ -54,7 +58,13 @@ ask() { # variable, what to ask, whether empty may become random
   printf '\n' >&2
   case $value in
     @*) value=$(cat -- "${value#@}") ;;
-    '') [ -n "${3:-}" ] || { echo 'nothing given' >&2; exit 1; }; value=$(openssl rand -hex 24) ;;
+    '')
+      case ${3:-} in
+        hex) value=$(openssl rand -hex "$4") ;;
+        base64) value=$(openssl rand -base64 "$4" | tr -d '\n') ;;
+        urlsafe) value=$(openssl rand -base64 "$4" | tr -d '\n' | tr '+/' '-_') ;;
+        *) echo 'nothing given' >&2; exit 1 ;;
+      esac ;;
   esac
   export "$1=$value"
 }
@@ -209,7 +219,7 @@ fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
     let mut names = Vec::new();
     for (index, (property, _)) in item.properties.iter().enumerate().filter(|(_, (p, _))| whole || !p.is_empty()) {
         let asked = if whole { item.name.to_string() } else { format!("{} {property}", item.name) };
-        let random = if item.free && !is_name(property) { " random" } else { "" };
+        let random = random(item.free, &item.how, property);
         line(&format!("  ask V{} {}{random}", index + 1, quote(&asked)));
         names.push((index + 1, *property));
     }
@@ -224,6 +234,23 @@ fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
     line(&format!("  {content} | {}", words.create));
     line(&format!("  unset value{}", names.iter().map(|(n, _)| format!(" V{n}")).collect::<String>()));
     line("fi");
+}
+
+/// Returns the words that let an empty answer become random: as the hint says it, or any text where that will do.
+fn random(free: bool, how: &str, property: &str) -> String {
+    if is_name(property) {
+        return String::new();
+    }
+    let said =
+        regex::Regex::new(r"openssl rand -(hex|base64) (\d{1,4})( \| tr '\+/' '-_')?").expect("a constant pattern");
+    match said.captures(how) {
+        Some(found) => {
+            let form = if found.get(3).is_some() { "urlsafe" } else { &found[1] };
+            format!(" {form} {}", &found[2])
+        }
+        None if free => " hex 24".into(),
+        None => String::new(),
+    }
 }
 
 /// Says whether a property is a name rather than a secret: nobody wants a random user.
@@ -265,6 +292,17 @@ fn sops(list: &List<'_>, file: &str) -> String {
     )
 }
 
+/// Returns the variable that holds the value which a form copies from another Secret of the list.
+fn copied(list: &List<'_>, form: &str) -> Option<String> {
+    let whole = form.strip_prefix('<')?.strip_suffix('>')?;
+    let (key, place) = whole.rsplit_once(" of ")?;
+    let (namespace, name) = place.split_once('/')?;
+    let index =
+        list.kept.iter().position(|(ns, n, kept)| (*ns, *n) == (namespace, name) && kept.keys.contains_key(key))?;
+    let (_, _, kept) = list.kept[index];
+    Some(format!("K{}_{}", index + 1, kept.keys.get_index_of(key)? + 1))
+}
+
 fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &Kept) {
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
     let readers: Vec<&str> = kept.readers.iter().map(String::as_str).collect();
@@ -288,6 +326,8 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
         ),
     };
     let is_file = matches!(list.provider, "sealed" | "sops");
+    let own = list.kept.iter().position(|(ns, n, _)| (*ns, *n) == (namespace, name)).unwrap_or_default();
+    let variable = |index: usize| format!("K{}_{}", own + 1, index + 1);
     line(&format!("if {there} >/dev/null 2>&1; then"));
     line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{namespace}/{name} is there already"))));
     line("else");
@@ -295,15 +335,37 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
     let mut variables = String::new();
     for (index, (key, form)) in kept.keys.iter().enumerate() {
         if form.contains('<') {
-            let asked = if *form == format!("<{key}>") { key.clone() } else { format!("{key}, as {form}") };
-            line(&format!("  ask V{} {}", index + 1, quote(&format!("{namespace}/{name} {}", one_line(&asked)))));
+            let bare =
+                form.strip_prefix('<').and_then(|f| f.strip_suffix('>')).filter(|f| !f.contains([' ', '<', '|']));
+            let asked = if bare.is_some() { key.clone() } else { format!("{key}, as {form}") };
+            let hint = kept.hint.as_deref().filter(|_| bare.is_some()).unwrap_or_default();
+            let random = random(kept.free.contains(key), hint, key);
+            let ask =
+                format!("ask V{} {}{random}", index + 1, quote(&format!("{namespace}/{name} {}", one_line(&asked))));
+            match copied(list, form) {
+                Some(known) => line(&format!(
+                    "  if [ -n \"${{{known}:-}}\" ]; then V{0}=${known}; export V{0}; else {ask}; fi",
+                    index + 1
+                )),
+                None => line(&format!("  {ask}")),
+            }
+            if list
+                .kept
+                .iter()
+                .any(|(_, _, other)| other.keys.values().any(|f| copied(list, f).as_ref() == Some(&variable(index))))
+            {
+                line(&format!("  {}=$V{}", variable(index), index + 1));
+            }
             variables.push_str(&format!(" V{}", index + 1));
             pairs.push(format!("{}: env.V{}", json!(key), index + 1));
         } else {
             pairs.push(format!("{}: {}", json!(key), json!(form)));
         }
     }
-    let labels = if kept.labels.is_empty() { String::new() } else { format!(", labels: {}", json!(kept.labels)) };
+    let map = |key: &str, of: &IndexMap<String, String>| {
+        if of.is_empty() { String::new() } else { format!(", {key}: {}", json!(of)) }
+    };
+    let labels = map("labels", &kept.labels) + &map("annotations", &kept.annotations);
     let program = format!(
         "{{apiVersion: \"v1\", kind: \"Secret\", metadata: {{name: {}, namespace: {}{labels}}}, type: {}, stringData: {{{}}}}}",
         json!(name),
