@@ -1,12 +1,18 @@
 //! Certificates of routes: which Secret holds one, and the Certificates that no annotation makes.
 //!
-//! Facts: cert-manager.io/docs/usage (v1.21).
+//! Facts: cert-manager.io/docs/usage (v1.21; `secretTemplate` of a Certificate: reference/api-docs).
 
+use std::collections::BTreeMap;
+
+use super::secrets::Secrets;
 use super::templates::object;
-use super::{Lowered, Lowering, made};
-use crate::diag::Diagnostic;
+use super::{Lowered, Lowering, TargetManifests, UNSUPPORTED, Unit, copies, gateways, made};
+use crate::catalog::Stage;
+use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
+use crate::resolve::credentials::SecretValue;
+use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Edge, Instance, Published};
 
 /// Returns the Secret that holds the certificate of a route.
@@ -19,67 +25,167 @@ pub fn tls_secret(name: &str, edge: &Edge) -> String {
 }
 
 /// Returns the certificate of a route that cert-manager does not make from an annotation: those count on Ingress and
-/// Gateway only (cert-manager.io/docs/usage, v1.21), and give each Ingress a certificate of its own.
-///
-/// An Ingress reads Secrets of its own namespace, so a wildcard certificate is made once in each, with the route of the
-/// component that comes first there by name.
+/// Gateway only (cert-manager.io/docs/usage, v1.21).
 pub fn certificate(
     lowering: &Lowering<'_>,
     instance: &Instance,
     endpoint: &str,
     published: &Published,
     edge: &Edge,
-    found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
     let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, published.tls) else { return None };
-    let kind = edge.kind.as_str();
-    if !(kind == "traefik" || (kind == "ingress" && edge.wildcard)) {
+    if edge.kind != "traefik" || edge.wildcard {
         return None;
     }
     let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
     let secret = tls_secret(&name, edge);
-    let names = if edge.wildcard {
-        wildcard_names(lowering, instance, endpoint, published, found)?
-    } else {
-        published.names.clone()
-    };
+    Some(made_by(lowering, issuer, &instance.namespace, &secret, &published.names, published.span))
+}
+
+/// Says whether routes of an edge read their certificate from a Secret of their own namespace.
+pub fn read_a_secret(edge: &Edge) -> bool {
+    matches!(edge.kind.as_str(), "ingress" | "traefik") && edge.class != "alb"
+}
+
+/// Says that people bring the certificate of an edge.
+pub fn by_hand(namespace: &str, secret: &str, hosts: &[String]) -> String {
+    format!(
+        "Secret `{namespace}/{secret}` (type `kubernetes.io/tls`) with a certificate for {} must be there: nothing here makes it.",
+        quoted_list(hosts.iter().map(String::as_str), "and")
+    )
+}
+
+fn made_by(
+    lowering: &Lowering<'_>,
+    issuer: &str,
+    namespace: &str,
+    secret: &str,
+    names: &[String],
+    span: Span,
+) -> Lowered {
     let reference = object([
         ("group", Value::from("cert-manager.io")),
         ("kind", Value::from("ClusterIssuer")),
-        ("name", Value::from(issuer.as_str())),
+        ("name", Value::from(issuer)),
     ]);
-    let names = Value::from(names);
-    let spec = object([("secretName", Value::from(secret.as_str())), ("dnsNames", names), ("issuerRef", reference)]);
+    let names = Value::from(names.iter().map(String::as_str).collect::<Vec<_>>());
+    let spec = object([("secretName", Value::from(secret)), ("dnsNames", names), ("issuerRef", reference)]);
     let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
-    Some(made(&api, "Certificate", &instance.namespace, &secret, [("spec", spec)], published.span))
+    made(&api, "Certificate", namespace, secret, [("spec", spec)], span)
 }
 
-/// Returns the names of a namespace's wildcard certificate; `None` when another route brings it.
-fn wildcard_names(
+/// Adds the wildcard certificates of edges whose routes read Secrets of their own namespaces: one for each edge, in a
+/// namespace that does not depend on who publishes, and copies of its Secret. An ACME server gives no more than five
+/// certificates of the same names a week (letsencrypt.org/docs/rate-limits).
+pub fn wildcards(
     lowering: &Lowering<'_>,
-    instance: &Instance,
-    endpoint: &str,
-    published: &Published,
+    secrets: &mut Secrets,
+    out: &mut TargetManifests,
     found: &mut Vec<Diagnostic>,
-) -> Option<Vec<String>> {
+) {
     let target = lowering.target;
-    let domain = &target.ground().domain;
-    // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
-    for host in published.names.iter().filter(|h| *domain != h.as_str()) {
-        if host.split_once('.').is_none_or(|(_, rest)| *domain != rest) {
-            let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
-            let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
-            found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
+    let reflected = copies::by_reflector(lowering);
+    let copied = reflected || lowering.apis.contains_key("external-secrets.io");
+    for edge in target.edges.values().filter(|e| e.wildcard && e.secret.is_none() && read_a_secret(e)) {
+        let Some(issuer) = &edge.issuer else { continue };
+        let readers = readers(lowering, edge, found);
+        let Some((_, (_, first))) = readers.first_key_value() else { continue };
+        let domain = target.ground().domain.to_string();
+        let names = [format!("*.{domain}"), domain];
+        let secret = tls_secret("", edge);
+        if !copied {
+            if readers.len() > 1 {
+                found.push(alone(edge, &readers));
+            }
+            for (namespace, (owner, span)) in &readers {
+                let certificate = made_by(lowering, issuer, namespace, &secret, &names, *span);
+                add(out, owner, Stage::Release, certificate);
+            }
+            continue;
+        }
+        let home = home(lowering, edge).unwrap_or_else(|| readers.keys().next().cloned().unwrap_or_default());
+        // Environments of one cluster may have certificates of their own there.
+        let own = if target.shared.is_some() { format!("{}-{secret}", target.name) } else { secret.clone() };
+        let mut certificate = made_by(lowering, issuer, &home, &own, &names, *first);
+        let others: Vec<(&String, &(String, Span))> =
+            readers.iter().filter(|(namespace, _)| **namespace != home || own != secret).collect();
+        if reflected && own == secret {
+            let spaces: Vec<&str> = others.iter().map(|(namespace, _)| namespace.as_str()).collect();
+            for (key, text) in copies::annotations(&spaces.join(",")) {
+                let path = ["spec", "secretTemplate", "annotations", key.as_str()];
+                certificate.object.value_mut().set(&path, Value::from(text));
+            }
+        } else {
+            for (namespace, (owner, span)) in others {
+                let entries = ["tls.crt", "tls.key"].map(|key| (key.to_string(), part(&home, &own, key)));
+                let (kind, name) = ("kubernetes.io/tls", secret.clone());
+                let mut unit = Unit::default();
+                secrets.own(lowering, owner, namespace, name, entries.into(), kind, *span, &mut unit);
+                unit.stages.into_values().flatten().for_each(|one| add(out, owner, Stage::Release, one));
+            }
+        }
+        out.units.entry(gateways::UNIT.into()).or_default().stages.entry(Stage::Release).or_default().push(certificate);
+    }
+}
+
+fn add(out: &mut TargetManifests, owner: &str, stage: Stage, one: Lowered) {
+    if let Some(unit) = out.units.get_mut(owner) {
+        unit.stages.entry(stage).or_default().push(one);
+    }
+}
+
+fn part(namespace: &str, secret: &str, key: &str) -> Filled {
+    let value = SecretValue::Object { namespace: namespace.into(), secret: secret.into(), key: key.into() };
+    Filled(vec![Piece::Secret { value, filters: vec![] }])
+}
+
+/// Returns the namespace that keeps the certificate of an edge: its own, else its controller's, else cert-manager's.
+fn home(lowering: &Lowering<'_>, edge: &Edge) -> Option<String> {
+    if !edge.namespace.is_empty() {
+        return Some(edge.namespace.to_string());
+    }
+    let target = lowering.target;
+    let shared = target.shared.map(|index| &lowering.platform.targets[index]);
+    let all = || std::iter::once(target).chain(shared).flat_map(|t| t.instances.values());
+    let issuer = all().find(|i| i.apis.iter().any(|api| api.starts_with("cert-manager.io/")));
+    issuer.map(|i| i.namespace.clone())
+}
+
+/// Returns the namespaces in which routes read the wildcard certificate of an edge: each with the component whose unit holds
+/// it, the first by name, and the place of its route.
+fn readers(lowering: &Lowering<'_>, edge: &Edge, found: &mut Vec<Diagnostic>) -> BTreeMap<String, (String, Span)> {
+    let domain = lowering.target.ground().domain.as_str();
+    let mut readers: BTreeMap<String, (String, Span)> = BTreeMap::new();
+    for instance in lowering.target.instances.values() {
+        for published in instance.hosts.values().filter(|p| p.edge == edge.name && p.tls) {
+            // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
+            for host in published.names.iter().filter(|h| *h != domain) {
+                if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
+                    let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
+                    let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
+                    found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
+                }
+            }
+            let here =
+                readers.entry(instance.namespace.clone()).or_insert_with(|| (instance.name.clone(), published.span));
+            if instance.name < here.0 {
+                *here = (instance.name.clone(), published.span);
+            }
         }
     }
-    let mut routes: Vec<(&str, &str)> = target
-        .instances
-        .values()
-        .filter(|other| other.namespace == instance.namespace)
-        .flat_map(|other| other.hosts.iter().map(move |(endpoint, p)| (other.name.as_str(), endpoint.as_str(), p)))
-        .filter(|(_, _, p)| p.edge == published.edge && p.tls)
-        .map(|(name, endpoint, _)| (name, endpoint))
-        .collect();
-    routes.sort_unstable();
-    (routes.first() == Some(&(&instance.name, endpoint))).then(|| vec![format!("*.{domain}"), domain.to_string()])
+    readers
+}
+
+/// Says that each namespace asks for a certificate of its own.
+fn alone(edge: &Edge, readers: &BTreeMap<String, (String, Span)>) -> Diagnostic {
+    let namespaces = quoted_list(readers.keys().map(String::as_str), "and");
+    let message = format!(
+        "edge `{}` asks its issuer for the same wildcard certificate {} times: in {namespaces}",
+        edge.name,
+        readers.len()
+    );
+    Diagnostic::warning(&UNSUPPORTED, message)
+        .at(edge.span, "nothing here copies Secrets")
+        .note("Let's Encrypt gives out five certificates of the same names a week")
+        .help("add `external-secrets = {}` under `[components]`, or `copy = \"reflector\"` under `[secrets]` where reflector runs")
 }

@@ -83,6 +83,17 @@ pub fn span(lowering: &Lowering<'_>) -> Span {
     lowering.target.settings.secrets.places.value_of("copy")
 }
 
+/// Returns the annotations by which reflector copies a Secret into namespaces, joined by commas.
+pub fn annotations(namespaces: &str) -> [(String, &str); 4] {
+    [
+        ("reflection-allowed", "true"),
+        ("reflection-allowed-namespaces", namespaces),
+        ("reflection-auto-enabled", "true"),
+        ("reflection-auto-namespaces", namespaces),
+    ]
+    .map(|(key, text)| (format!("reflector.v1.k8s.emberstack.com/{key}"), text))
+}
+
 /// Lets reflector copy Secrets: what lakegen makes says so itself, people are told for what they keep, and what an operator
 /// makes cannot be copied this way.
 pub fn reflect(
@@ -93,13 +104,7 @@ pub fn reflect(
 ) {
     for ((namespace, secret), readers) in reflected {
         let spaces = readers.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-        let annotations = [
-            ("reflection-allowed", "true"),
-            ("reflection-allowed-namespaces", spaces.as_str()),
-            ("reflection-auto-enabled", "true"),
-            ("reflection-auto-namespaces", spaces.as_str()),
-        ]
-        .map(|(key, text)| (format!("reflector.v1.k8s.emberstack.com/{key}"), text));
+        let annotations = annotations(&spaces);
         let mut objects = out.units.values_mut().flat_map(|u| u.stages.values_mut().flatten());
         let maker = objects.find(|l| {
             let o = &l.object;

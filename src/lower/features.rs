@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::certificates::{certificate, tls_secret};
+use super::certificates::{self, certificate, tls_secret};
 use super::secrets::Own;
 use super::templates::object;
 use super::{Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made};
@@ -35,11 +35,15 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
             let name = if index == 0 { name.clone() } else { format!("{name}-{}", index + 1) };
             objects.extend(route(instance, (&name, &service), def, published, edge, &late, found));
         }
-        objects.extend(certificate(lowering, instance, endpoint, published, edge, found));
+        objects.extend(certificate(lowering, instance, endpoint, published, edge));
         let (trust, note) = backend_tls::beside(instance, names, def, published, edge, &late, found);
         objects.extend(trust);
         unit.notes.extend(note);
+        if let Some(secret) = edge.secret.as_ref().filter(|_| published.tls && certificates::read_a_secret(edge)) {
+            unit.notes.push(certificates::by_hand(&instance.namespace, secret, &published.names));
+        }
     }
+    unit.notes.dedup();
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
         objects.extend(rules(lowering, instance, &late, found));

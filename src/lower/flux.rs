@@ -121,6 +121,7 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetM
         let at = settings.flux.places.key_of("substitute");
         wanted.push((secret::substitutes(target), entries, "Opaque", at));
     }
+    by_hand(target, out);
     let Some((_, _, _, first)) = wanted.first() else { return };
     if target.store.provider.is_empty() {
         found.push(
@@ -136,6 +137,21 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetM
     }
     if !unit.stages.is_empty() {
         out.units.insert(UNIT.into(), unit);
+    }
+}
+
+/// Says which Secrets people make for Flux.
+fn by_hand(target: &Target, out: &mut TargetManifests) {
+    let settings = &target.settings.flux;
+    let mut step = |secret: &str, what: &str| {
+        let step = format!("Secret `{NAMESPACE}/{secret}` with {what} must be there: nothing here makes it.");
+        out.steps.push(("flux".into(), step));
+    };
+    if let Some(secret) = settings.decrypt.as_ref().and_then(|decrypt| decrypt.secret.as_ref()) {
+        step(secret, "the keys that decrypt what SOPS encrypted (`*.agekey`, `*.asc` or `sops.*`)");
+    }
+    if let Some(secret) = settings.webhook.as_ref().and_then(|webhook| webhook.existing.as_ref()) {
+        step(secret, "the key `token`, which the sender of push events signs with,");
     }
 }
 

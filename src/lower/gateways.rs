@@ -42,8 +42,17 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
         if edge.tls {
             objects.push(redirect(edge));
         }
+        if let Some(secret) = edge.secret.as_ref().filter(|_| edge.tls && edge.certmap.is_none()) {
+            let hosts: Vec<String> = certificates(edge, &hosts).into_values().collect();
+            unit.notes.push(super::certificates::by_hand(namespace(edge), secret, &hosts));
+        }
     }
     if !unit.stages.is_empty() {
+        // Wildcard certificates of other edges may be in it already.
+        let before = out.units.shift_remove(UNIT).unwrap_or_default();
+        for (stage, objects) in before.stages {
+            unit.stages.entry(stage).or_default().extend(objects);
+        }
         out.units.shift_insert(0, UNIT.into(), unit);
     }
 }

@@ -226,11 +226,18 @@ fn named(secret: &str) -> Value {
 
 /// Makes the pull secret in every namespace of the target, when it comes from the store.
 pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManifests) {
-    let Some(text) = lowering.target.settings.images.pull_secret.as_ref().filter(|text| is_item(text)) else { return };
+    let Some(text) = &lowering.target.settings.images.pull_secret else { return };
     let (item, property) = text.split_once('#').unwrap_or((text, ".dockerconfigjson"));
     let mut unit = Unit::default();
     let namespaces: std::collections::BTreeSet<&str> =
         lowering.target.instances.values().map(|i| i.namespace.as_str()).collect();
+    if !is_item(text) {
+        let all = crate::diag::quoted_list(namespaces.iter().copied(), "and");
+        let step =
+            format!("Secret `{text}` (type `kubernetes.io/dockerconfigjson`) must be in every namespace: {all}.");
+        out.steps.push(("images".into(), step));
+        return;
+    }
     for namespace in namespaces {
         let value = SecretValue::Item { item: item.into(), property: Some(property.into()) };
         let filled = Filled(vec![Piece::Secret { value, filters: vec![] }]);

@@ -13,6 +13,7 @@ pub mod external_secret; // one ExternalSecret
 pub mod copies; //     Secrets of one namespace read from another
 mod items; //        what lies in which item of the store
 pub mod generated; //  passwords made in the cluster
+mod store_steps; //  what the store must allow
 pub mod stores; //     the platform's store, once per namespace
 pub mod kept; //       Secrets that people keep
 pub mod kept_files; //     the same, in files of the repository
@@ -388,6 +389,8 @@ impl<'a> Lowering<'a> {
         images::pull_secrets(self, &mut secrets, &mut out);
         flux::secrets(self, &mut secrets, &mut out, found);
         repositories::add(self, &mut secrets, &mut out, found);
+        store_steps::add(self, &mut out);
+        certificates::wildcards(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);

@@ -502,9 +502,9 @@ impl Secrets {
         for (namespace, (secrets, readers)) in &self.copies {
             let mut near = lowering.target.instances.values().filter(|i| i.namespace == *namespace);
             let provider = near.clone().find(|i| lowering.target.claims.contains_key(&i.name));
-            // Where nobody of the platform lives, it goes with who reads it first.
+            // Where nobody provides anything, it goes with who reads it first.
             let reader = || lowering.target.instances.values().find(|i| readers.contains(&i.namespace));
-            let owner = provider.or_else(|| near.next()).or_else(reader);
+            let owner = provider.or_else(reader).or_else(|| near.next());
             let Some(unit) = owner.and_then(|i| out.units.get_mut(&i.name)) else { continue };
             let span = owner.map_or(Span::default(), |i| i.span);
             unit.stages

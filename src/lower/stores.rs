@@ -17,7 +17,7 @@ use crate::manifest::value::{Map, Value};
 pub const UNIT: &str = "stores";
 
 /// The account that reads the store in each namespace.
-const ACCOUNT: &str = "lakegen-secrets";
+pub const ACCOUNT: &str = "lakegen-secrets";
 
 /// Takes the cluster-wide store out of what External Secrets' component made, and keeps its `spec.provider`.
 pub fn take_model(lowering: &Lowering<'_>, out: &mut TargetManifests) {

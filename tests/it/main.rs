@@ -21,6 +21,7 @@ mod hostile;
 mod images;
 mod inflate;
 mod laws;
+mod laws_secrets;
 mod readme;
 mod rewiring;
 mod rotation;
