@@ -3,6 +3,8 @@
 //! `compile` is pure: all that it reads comes through [`World`], and all that it gives is a tree in memory with everything
 //! that was found on the way. The same input gives the same bytes on every machine.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Level, Sources};
 use crate::emit::{self, Tree};
 use crate::lock::{self, Lock};
@@ -52,6 +54,15 @@ pub fn compile(world: &dyn World, request: &Request) -> Compiled {
 /// [`compile`], with a call of `done` after each stage: the caller may have a clock, a compile has none.
 pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMut(&'static str)) -> Compiled {
     let mut out = Compiled::default();
+    stages(world, request, &mut out, done);
+    // What several targets or environments share is found once for each of them, and said once.
+    let mut said = BTreeSet::new();
+    out.diagnostics
+        .retain(|d| said.insert((d.level, d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
+    out
+}
+
+fn stages(world: &dyn World, request: &Request, out: &mut Compiled, done: &mut dyn FnMut(&'static str)) {
     let syntax = parse::parse(world, &request.file, &mut out.sources);
     done("parse");
     out.diagnostics = syntax.diagnostics;
@@ -59,12 +70,12 @@ pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMu
     out.lock = locked.output;
     out.diagnostics.extend(locked.diagnostics);
     if !out.is_ok() {
-        return out;
+        return;
     }
     let resolved = resolve::resolve(world, &syntax.output, &mut out.sources);
     done("resolve");
     out.diagnostics.extend(resolved.diagnostics);
-    let Some(platform) = resolved.output else { return out };
+    let Some(platform) = resolved.output else { return };
     // Mistakes of the earlier stages are all reported together; templates only run on a platform that holds together.
     if out.is_ok() {
         let lowered = lower::lower(world, &platform, out.lock.as_ref(), &mut out.sources);
@@ -81,5 +92,4 @@ pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMu
         }
     }
     out.platform = Some(platform);
-    out
 }

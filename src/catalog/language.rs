@@ -263,7 +263,9 @@ pub fn check_consistency(
         let given = |field: &String| {
             offer.fields.contains_key(field) || offer.credential.as_ref().is_some_and(|c| c.keys.contains_key(field))
         };
-        for (field, _) in known.fields.iter().filter(|(field, def)| !def.optional && !given(field)) {
+        for (field, _) in
+            known.fields.iter().filter(|(field, def)| !def.optional && def.default.is_none() && !given(field))
+        {
             say(offer.span, format!("`{name}` provides `{capability}` without its field `{field}`"), None);
         }
     }

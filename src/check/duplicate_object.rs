@@ -8,7 +8,10 @@ use super::{Context, Findings, Made, place};
 use crate::catalog::Stage;
 use crate::code;
 use crate::diag::{Diagnostic, Span};
+use crate::lower::sync;
 use crate::manifest::object::ObjectId;
+use crate::resolve::Engine;
+use crate::settings::engines::Form;
 
 code!(
     DUPLICATE_OBJECT,
@@ -31,6 +34,8 @@ struct Maker<'a> {
 struct Clash<'a> {
     what: String,
     more: usize,
+    /// Whether a namespace could tell the two apart.
+    namespaced: bool,
     first: Maker<'a>,
     second: Maker<'a>,
 }
@@ -46,7 +51,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let maker = Maker { made, stage: None, span: instance.span };
             match releases.get(&(made.target.cluster.as_str(), instance.namespace.as_str(), instance.release.as_str()))
             {
-                Some(first) => clash(*first, maker, &mut clashes, || {
+                Some(first) => clash(*first, maker, &mut clashes, true, || {
                     format!("the Helm release `{}` in namespace `{}`", instance.release, instance.namespace)
                 }),
                 None => {
@@ -65,15 +70,52 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 Some(first)
                     if first.made.index == made.index && first.made.name == made.name && first.stage == Some(stage) => {
                 }
-                Some(first) => clash(*first, maker, &mut clashes, || id.to_string()),
+                Some(first) => clash(*first, maker, &mut clashes, !id.namespace.is_empty(), || id.to_string()),
                 None => {
                     objects.insert((&made.target.cluster, id), maker);
                 }
             }
         }
     }
+    applications(context, findings);
     for clash in clashes.into_values() {
         findings.component(clash.second.made.index, clash.second.made.name, report(&clash));
+    }
+}
+
+/// Checks that each Application of an Argo CD has a name of its own.
+fn applications(context: &Context<'_>, findings: &mut Findings) {
+    if context.platform.engine != Engine::ArgoCd {
+        return;
+    }
+    let mut named: BTreeMap<(&str, String), (usize, String)> = BTreeMap::new();
+    for (index, (target, lowered)) in context.platform.targets.iter().zip(&context.manifests.targets).enumerate() {
+        let settings = &target.settings.argocd;
+        if settings.form == Form::ApplicationSet {
+            continue;
+        }
+        // One Argo CD on each cluster, or one for all of them.
+        let argocd = if settings.hub { "" } else { target.cluster.as_str() };
+        for unit in lowered.order.units.keys() {
+            let name = sync::application(target, &unit.name());
+            let Some((other, first)) = named.get(&(argocd, name.clone())) else {
+                named.insert((argocd, name), (index, unit.name()));
+                continue;
+            };
+            let whose = |at: usize, unit: &str| format!("`{unit}` of `{}`", context.platform.targets[at].name);
+            let message = format!(
+                "{} and {} would both be the Application `{name}`",
+                whose(*other, first),
+                whose(index, &unit.name())
+            );
+            let all: &[&str] = if *other == index { &["component"] } else { &["target", "component"] };
+            let names: Vec<String> = all.iter().map(|part| format!("${{{part}.name}}")).collect();
+            let diagnostic = Diagnostic::error(&DUPLICATE_OBJECT, message)
+                .at(settings.places.value_of("names"), "")
+                .help(format!("write `names = \"{}\"` under `[argocd]`", names.join("-")));
+            findings.component(index, &unit.component, diagnostic);
+            break;
+        }
     }
 }
 
@@ -81,10 +123,12 @@ fn clash<'a>(
     first: Maker<'a>,
     second: Maker<'a>,
     clashes: &mut BTreeMap<(usize, &'a str, usize, &'a str), Clash<'a>>,
+    namespaced: bool,
     what: impl Fn() -> String,
 ) {
     let key = (first.made.index, first.made.name, second.made.index, second.made.name);
-    clashes.entry(key).and_modify(|c| c.more += 1).or_insert_with(|| Clash { what: what(), more: 0, first, second });
+    let first = || Clash { what: what(), more: 0, namespaced, first, second };
+    clashes.entry(key).and_modify(|c| c.more += 1).or_insert_with(first);
 }
 
 fn report(clash: &Clash<'_>) -> Diagnostic {
@@ -105,9 +149,15 @@ fn report(clash: &Clash<'_>) -> Diagnostic {
     let diagnostic =
         if clash.first.span == clash.second.span { diagnostic } else { diagnostic.at(clash.first.span, "and here") };
     match apart {
-        true => diagnostic.note(format!("both run on cluster `{}`", first.target.cluster)).help(
-            "give each environment a namespace of its own, for example `namespace = \"${environment.name}-trino\"`",
-        ),
+        true => diagnostic.note(format!("both run on cluster `{}`", first.target.cluster)).help(if clash.namespaced {
+            "give each environment namespaces of its own: `[defaults]` `namespace = \"${environment.name}-${component.name}\"`"
+                .to_string()
+        } else {
+            format!(
+                "it has no namespace, so a cluster has one: give `{}` and `{}` clusters of their own, or leave `{}` out of one of them",
+                first.target.name, second.target.name, second.name
+            )
+        }),
         false => diagnostic,
     }
 }

@@ -80,7 +80,7 @@ impl Commit {
         let compiled = project::compile(session, &world, &project.request())?;
         let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
         let folder: Vec<&str> =
-            [prefix.as_str(), platform.git.path.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
+            [prefix.as_str(), project::tree_path(platform, &|_| true)?].into_iter().filter(|p| !p.is_empty()).collect();
         let mut trailers = vec![("Lakegen-Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
         trailers.extend(source(&project.root, &prefix, &world).map(|source| ("Lakegen-Source".to_owned(), source)));
         trailers.push(("Lakegen-Spec".to_owned(), world.digest()));
@@ -106,7 +106,7 @@ impl Commit {
                     removed.len()
                 ));
                 if is_current(&project.root, &branch) {
-                    let output = project.tree_folder(platform);
+                    let output = project.tree_folder(platform, &|_| true)?;
                     let fresh = sink::compare(&output, &compiled.tree, &WriteOptions::default());
                     let render = if fresh.is_ok_and(|stale| stale.is_fresh()) { "" } else { "lakegen render && " };
                     session.out.summary(&format!(

@@ -73,7 +73,8 @@ impl Diff {
         let platform = compiled.platform.as_ref().expect("a compile without errors has a platform");
         let old = committed(&project, &sides.base, &prefix, platform)?;
         if old.is_empty() {
-            let message = format!("note: nothing is rendered at `{}` below `{}` yet", sides.base, platform.git.path);
+            let folder = project::tree_path(platform, &|_| true)?;
+            let message = format!("note: nothing is rendered at `{}` below `{folder}` yet", sides.base);
             session.out.summary(&message);
         }
         let options = diff::Options { show_hidden: self.no_ignore };
@@ -115,7 +116,10 @@ impl Sides {
 
 /// Reads the files that lakegen owns at a revision: files of others beside them are not part of the platform.
 fn committed(project: &Project, revision: &str, prefix: &str, platform: &Platform) -> Result<Tree, Failure> {
-    let folder = [prefix, platform.git.path.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let folder = [prefix, project::tree_path(platform, &|_| true)?]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>();
     let folder = folder.join("/");
     let world = GitWorld::open(&project.root, revision, &folder)?;
     let mut tree = Tree::default();

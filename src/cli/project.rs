@@ -1,6 +1,7 @@
 //! Where the platform is, and its compile: the nearest `platform.toml` upwards, never beyond a repository's border.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -91,13 +92,16 @@ impl Project {
         Request { file: self.file.clone() }
     }
 
-    /// Returns the folder of the rendered tree that the engine reads.
-    pub fn tree_folder(&self, platform: &Platform) -> PathBuf {
-        match platform.git.path.as_str() {
+    /// Returns the folder of the rendered tree that the engine reads, for the targets that are meant.
+    ///
+    /// # Errors
+    /// See [`tree_path`].
+    pub fn tree_folder(&self, platform: &Platform, meant: &dyn Fn(&str) -> bool) -> Result<PathBuf, Failure> {
+        Ok(match tree_path(platform, meant)? {
             "" => self.root.clone(),
             path if self.root == Path::new(".") => PathBuf::from(path),
             path => self.root.join(path),
-        }
+        })
     }
 
     /// Opens the project's repository and returns it with the project's folder in it.
@@ -140,6 +144,24 @@ pub fn compile(session: &mut Session, world: &dyn World, request: &Request) -> R
     match verdict(&compiled) {
         Some(code) => Err(Failure::reported(code)),
         None => Ok(compiled),
+    }
+}
+
+/// Returns the folder of the tree in the repository, for the targets that are meant; empty for the repository's root.
+///
+/// # Errors
+/// When they read different folders: a tree is written whole.
+pub fn tree_path<'a>(platform: &'a Platform, meant: &dyn Fn(&str) -> bool) -> Result<&'a str, Failure> {
+    let targets = || platform.targets.iter().filter(|target| meant(&target.name));
+    let paths: BTreeSet<&str> = targets().map(|target| target.settings.git.path.as_str()).collect();
+    match paths.len() {
+        0 | 1 => Ok(paths.first().copied().unwrap_or_default()),
+        _ => {
+            let all = targets().map(|target| format!("{} reads `{}`", target.name, target.settings.git.path));
+            Err(Failure::environment("the environments are synced from different folders, and one tree is written")
+                .details(all.collect::<Vec<_>>())
+                .help("render them one by one: `lakegen render -e <environment>`"))
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Render {
         if to_stdout {
             return print(session, &compiled, &selection);
         }
-        let output = given.unwrap_or_else(|| project.tree_folder(platform));
+        let output = given.map_or_else(|| project.tree_folder(platform, &|target| selection.has(target)), Ok)?;
         project.check_output(&output)?;
         let tree = selection.of(&compiled.tree);
         let options = self.options(&selection);
@@ -240,10 +240,11 @@ fn summarize(
         let what = if count == 1 { "1 secret".to_owned() } else { format!("{count} secrets") };
         session.out.summary(&format!("  make {what} in the store `{store}`: {shown}/PLATFORM.md lists them"));
     }
-    if output == project.tree_folder(platform) {
+    let meant = |target: &str| selection.has(target);
+    if project.tree_folder(platform, &meant).is_ok_and(|folder| output == folder) {
         session.out.summary(&format!("  commit and push `{shown}`"));
-    } else {
-        let path = if platform.git.path.is_empty() { "the top".to_owned() } else { format!("`{}`", platform.git.path) };
+    } else if let Ok(path) = project::tree_path(platform, &meant) {
+        let path = if path.is_empty() { "the top".to_owned() } else { format!("`{path}`") };
         session.out.summary(&format!("  the engine reads {path} of the repository: `lakegen render` writes there"));
     }
     for (target, _) in targets() {

@@ -152,7 +152,7 @@ impl Fleet<'_> {
             spec.insert("templatePatch".into(), Value::from("{{ toJson .patch }}"));
         }
         let annotations = Map::from_iter([(Arc::from(WAVE), Value::from(wave.to_string()))]);
-        let labels = object([("app.kubernetes.io/part-of", Value::from(self.home.platform.name.as_str()))]);
+        let labels = object([("app.kubernetes.io/part-of", Value::from(&self.home.target.ground().name))]);
         let metadata = object([
             ("name", Value::from(unit.name())),
             ("namespace", Value::from(self.home.namespace())),

@@ -38,7 +38,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
 
 /// Says how Flux brings the platform up, and where one looks.
 fn coming_up(text: &mut String, platform: &Platform, target: &Target) {
-    let (name, folder) = (root(platform, target), &target.name);
+    let (name, folder) = (root(target), &target.name);
     let first = target.shared.map(|index| &platform.targets[index].name);
     let first = first.map_or_else(String::new, |shared| format!(" after `{shared}`, which it shares the cluster with"));
     line(

@@ -10,7 +10,7 @@ use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, made};
 use crate::manifest::value::Value;
 use crate::manifest::yaml;
-use crate::resolve::Platform;
+use crate::resolve::{Platform, Target};
 
 /// Returns the folder of a job's runs.
 pub fn runs(target: &str, job: &str) -> String {
@@ -19,11 +19,11 @@ pub fn runs(target: &str, job: &str) -> String {
 
 /// Writes the templates, and into each folder of runs a ConfigMap: engines refuse to sync an empty folder.
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
-    let mut jobs: BTreeMap<&str, Vec<(&str, &[Lowered])>> = BTreeMap::new();
+    let mut jobs: BTreeMap<&str, Vec<(&Target, &[Lowered])>> = BTreeMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         for (name, unit) in &lowered.units {
             if let Some(objects) = unit.stages.get(&Stage::Demand) {
-                jobs.entry(name).or_default().push((&target.name, objects));
+                jobs.entry(name).or_default().push((target, objects));
             }
         }
     }
@@ -32,12 +32,15 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
             let documents: Vec<String> = objects.iter().map(|l| yaml::write(l.object.value())).collect();
             documents.join("---\n")
         };
-        let texts: Vec<(&str, String)> = targets.iter().map(|(target, objects)| (*target, text(objects))).collect();
+        let texts: Vec<(&Target, String)> = targets.iter().map(|(target, objects)| (*target, text(objects))).collect();
         let same = texts.iter().all(|(_, text)| *text == texts[0].1);
         for (index, (target, text)) in texts.into_iter().enumerate() {
             // One template for all targets, unless they differ.
-            let template =
-                if same { format!("jobs/{job}/template.yaml") } else { format!("jobs/{job}/template.{target}.yaml") };
+            let template = if same {
+                format!("jobs/{job}/template.yaml")
+            } else {
+                format!("jobs/{job}/template.{}.yaml", target.name)
+            };
             if !same || index == 0 {
                 writer.file(template.clone(), text);
             }
@@ -51,11 +54,11 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
                 [("data", data)],
                 first.origin.span,
             );
-            for (label, text) in [("managed-by", "lakegen"), ("part-of", platform.name.as_str())] {
+            for (label, text) in [("managed-by", "lakegen"), ("part-of", target.ground().name.as_str())] {
                 let label = format!("app.kubernetes.io/{label}");
                 map.object.value_mut().set(&["metadata", "labels", &label], Value::from(text));
             }
-            writer.yaml(format!("{}/configmap-{job}-runs.yaml", runs(target, job)), map.object.value());
+            writer.yaml(format!("{}/configmap-{job}-runs.yaml", runs(&target.name, job)), map.object.value());
         }
     }
 }

@@ -37,7 +37,7 @@ impl Lowering<'_> {
             }
         };
         label("app.kubernetes.io/managed-by", "lakegen");
-        label("app.kubernetes.io/part-of", &self.platform.name);
+        label("app.kubernetes.io/part-of", &self.target.ground().name);
         for (key, text) in &self.target.ground().labels {
             label(key, text);
         }

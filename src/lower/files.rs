@@ -1,6 +1,6 @@
 //! The user's own files that components name: values files, manifests, dashboards. Read once, before anything is lowered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Sources, Span};
@@ -42,8 +42,6 @@ impl<'a> Files<'a> {
                 }
             }
         }
-        let mut seen = BTreeSet::new();
-        found.retain(|d| seen.insert((d.message.clone(), d.labels.first().map(|l| l.span))));
     }
 
     fn load(&mut self, path: &str, at: Span, sources: &mut Sources, found: &mut Vec<Diagnostic>) {

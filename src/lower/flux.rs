@@ -13,7 +13,7 @@ use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
-use crate::resolve::{Engine, NO_SECRET_STORE, Platform, Target};
+use crate::resolve::{Engine, NO_SECRET_STORE, Target};
 use crate::settings::engines::{Notify, NotifyKind};
 
 /// Name of the unit with the Secrets that Flux itself reads.
@@ -30,8 +30,8 @@ pub fn name(target: &Target, base: &str) -> String {
 }
 
 /// Returns the name of a target's root: its Kustomization and the source of the platform's repository.
-pub fn root(platform: &Platform, target: &Target) -> String {
-    shortened(format!("{}-{}", platform.name, target.name))
+pub fn root(target: &Target) -> String {
+    shortened(format!("{}-{}", target.ground().name, target.name))
 }
 
 /// Most characters of a label's value (kubernetes.io/docs/concepts/overview/working-with-objects/labels).
@@ -48,11 +48,11 @@ fn shortened(name: String) -> String {
 
 /// Secrets that Flux reads, by what they are for.
 pub mod secret {
-    use super::{Platform, Target, name, root};
+    use super::{Target, name, root};
 
     /// Credentials of the platform's own repository.
-    pub fn git(platform: &Platform, target: &Target) -> String {
-        format!("{}-git", root(platform, target))
+    pub fn git(target: &Target) -> String {
+        format!("{}-git", root(target))
     }
 
     /// Credentials of an entry of `[repositories]`.
@@ -90,7 +90,7 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetM
     let target = lowering.target;
     let settings = &target.settings;
     if let Some(item) = &settings.git.secret {
-        let name = secret::git(lowering.platform, target);
+        let name = secret::git(target);
         wanted.push((name, repository(&settings.git.url, item), "Opaque", item.at));
     }
     for (entry, of) in &settings.repositories {

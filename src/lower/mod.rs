@@ -5,6 +5,7 @@
 
 pub mod budget; //     memory bound while templates run
 pub mod templates; //  the template engine
+mod marks; //          which line of a template an object began on
 mod undefined; //    what a template used in vain, by name
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel

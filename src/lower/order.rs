@@ -328,15 +328,18 @@ impl Graph<'_> {
                         self.edge((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
                         brought = true;
                     }
-                    if !brought || is_misplaced(api, kind) {
-                        missing.entry(format!("{group}/{}", lowered.object.kind())).or_default().push(lowered);
+                    let misplaced = kinds::is_builtin(api) || is_misplaced(api, kind);
+                    if misplaced || !brought {
+                        // Whoever brings one kind of a group brings the others: one mistake, one finding.
+                        let key = if misplaced { format!("{group}/{kind}") } else { group.to_string() };
+                        missing.entry(key).or_default().push(lowered);
                     }
                     self.store(name, *stage, lowered);
                 }
             }
         }
         for objects in missing.values() {
-            found.push(unknown_kind(objects[0], objects.len()));
+            found.push(unknown_kind(objects));
         }
     }
 
@@ -457,7 +460,8 @@ fn is_misplaced(api: &str, kind: &str) -> bool {
         && kinds::groups_of(kind).into_iter().any(kinds::is_builtin)
 }
 
-fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
+fn unknown_kind(objects: &[&Lowered]) -> Diagnostic {
+    let lowered = objects[0];
     let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
     let at = lowered.origin.template.unwrap_or(lowered.origin.span);
     let known = kinds::versions(api, kind);
@@ -474,13 +478,16 @@ fn unknown_kind(lowered: &Lowered, count: usize) -> Diagnostic {
         };
     }
     let group = kinds::group(api);
-    let what = if count > 1 {
-        format!("{count} objects of kind `{kind}` (`{group}`)")
-    } else {
-        format!("`{kind}/{}` (`{group}`)", lowered.object.name())
+    let kinds: BTreeSet<&str> = objects.iter().map(|lowered| lowered.object.kind()).collect();
+    let what = match objects.len() {
+        1 => format!("the kind of `{kind}/{}` (`{group}`)", lowered.object.name()),
+        _ => format!("{} of `{group}`", quoted_list(kinds.iter().copied(), "and")),
     };
-    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings the kind of {what}"))
-        .at(lowered.origin.span, "needed here");
+    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings {what}"));
+    let places: BTreeSet<crate::diag::Span> = objects.iter().map(|lowered| lowered.origin.span).collect();
+    for place in places.iter().take(3) {
+        diagnostic = diagnostic.at(*place, "needed here");
+    }
     if known.is_empty() {
         diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
     }

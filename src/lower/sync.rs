@@ -4,9 +4,28 @@
 //! Fact: argo-cd v3.4 docs/user-guide/sync-options.md, "Server-Side Apply" (per Application and per object).
 
 use super::order::Portion;
+use crate::diag::Sources;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::resolve::{Instance, Target};
+use crate::resolve::{EarlyName, Instance, Target};
+
+/// Says whether a target's Argo CD keeps several targets, whose names must then differ.
+pub fn is_crowded(target: &Target) -> bool {
+    target.settings.argocd.hub || target.shared.is_some()
+}
+
+/// Returns the name of a unit's Application.
+pub fn application(target: &Target, unit: &str) -> String {
+    match &target.settings.argocd.names {
+        Some(template) => {
+            let names = EarlyName { name: unit, namespace: "", release: "" };
+            // What it cannot name was reported when the settings were filled in.
+            target.early().of(names).text(template, &Sources::default(), &mut Vec::new())
+        }
+        None if is_crowded(target) => format!("{}-{unit}", target.name),
+        None => unit.to_string(),
+    }
+}
 
 /// The word of Argo CD for server-side apply.
 pub const SERVER_SIDE: &str = "ServerSideApply=true";

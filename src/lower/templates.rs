@@ -13,6 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use sha2::{Digest as _, Sha256};
 
 use super::TEMPLATE_ERROR;
+use super::marks;
 use super::{budget, undefined};
 use crate::catalog::{Catalogue, Template};
 use crate::diag::{Diagnostic, Span};
@@ -54,7 +55,7 @@ impl Engine {
         let mut reads = BTreeMap::new();
         for component in catalogue.components.values() {
             for template in component.values.iter().chain(component.templates.values().flatten()) {
-                let source = raw_in_set_blocks(&template.text);
+                let source = marks::marked(&raw_in_set_blocks(&template.text));
                 if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
                     broken.insert(template.name.clone(), diagnostic(&error, template, &Jinja::default()));
                 } else if let Ok(compiled) = environment.get_template(&template.name) {
@@ -88,7 +89,14 @@ impl Engine {
             Failure::Refused(refusal) => Box::new(refusal.diagnostic(instance)),
             Failure::Broken(diagnostic) => Box::new(diagnostic.at(instance.span, "used here")),
         })?;
-        yaml::read(&printed).map_err(|error| {
+        let (printed, marks) = marks::taken_out(printed);
+        let documents = yaml::read(&printed).map(|mut documents| {
+            for document in &mut documents {
+                document.line = marks::line(&marks, document.line);
+            }
+            documents
+        });
+        documents.map_err(|error| {
             let line = printed.lines().nth(error.line.saturating_sub(1)).unwrap_or("").trim();
             let line: String = line.chars().take(100).collect();
             let span = similar_line(&template.text, &line, template);
@@ -241,7 +249,13 @@ fn similar_line(source: &str, printed: &str, template: &Template) -> Span {
 
 fn diagnostic(error: &Error, template: &Template, context: &Jinja) -> Diagnostic {
     let code = if error.kind() == ErrorKind::OutOfFuel { &super::TEMPLATE_LIMIT } else { &TEMPLATE_ERROR };
-    let range = error.range().filter(|r| r.end <= template.text.len() && !template.text.contains("endset"));
+    let range = error
+        .range()
+        .map(|range| {
+            let at = |at| marks::unmarked(&template.text, at);
+            at(range.start)..at(range.end)
+        })
+        .filter(|r| r.end <= template.text.len() && !template.text.contains("endset"));
     let span = match (&range, error.line()) {
         (Some(range), _) => Span::new(template.source, range.start, range.end),
         (_, Some(line)) => line_span(template, line),

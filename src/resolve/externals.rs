@@ -37,11 +37,7 @@ impl External {
     pub fn new(table: &Table, span: Span) -> Self {
         let words = Words::keys();
         let own = table.iter().filter(|(key, _)| !words.keys.contains_key(&***key));
-        Self {
-            fields: own.map(|(key, entry)| (key.to_string(), entry.clone())).collect(),
-            words: read(table),
-            span: table.values().next().map_or(span, |entry| entry.key),
-        }
+        Self { fields: own.map(|(key, entry)| (key.to_string(), entry.clone())).collect(), words: read(table), span }
     }
 
     /// Says whether it provides a capability.
@@ -70,6 +66,12 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
                 .at(span, "")
                 .help("add for example `provides = \"postgres\"`"),
             );
+            // What no capability has is wrong whatever it provides.
+            let known = || context.catalogue.capabilities.values().flat_map(|capability| capability.fields.keys());
+            for (key, entry) in external.fields.iter().filter(|(key, _)| !known().any(|field| field == *key)) {
+                let message = format!("no capability has a field `{key}`");
+                found.push(Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, ""));
+            }
             continue;
         }
         let at = words.places.value_of("provides");

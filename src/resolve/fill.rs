@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
-use super::early::Early;
+use super::early::{Early, EarlyName};
 use crate::diag::{Diagnostic, Sources};
 use crate::parse::shape::{self, Keys, Open, Phase, Shape};
 use crate::parse::text::Format;
 use crate::parse::{BAD_REFERENCE, Entry, Kind, Node, Table, string};
+
+/// Names that only some texts know which are filled in for each component: the hosts of edges, and the convention for items.
+const EACH: &[(&str, &str)] = &[("edge.host", "x"), ("secret.name", "x")];
 
 /// Fills the tables of one target or one component.
 pub struct Filler<'a, 'b> {
@@ -83,9 +86,10 @@ impl Filler<'_, '_> {
                 // A table that waits makes all of its keys wait.
                 Some((&key.shape, if phase == Phase::Early { key.phase } else { phase }))
             }),
-            Shape::Map(_, of) => {
-                for (key, entry) in
-                    table.iter().filter(|(key, _)| phase != Phase::Literal && string::has_reference(key))
+            Shape::Map(form, of) => {
+                for (key, entry) in table
+                    .iter()
+                    .filter(|(key, _)| phase != Phase::Literal && *form == Format::Any && string::has_reference(key))
                 {
                     let message =
                         format!("`{key}` is a key, and keys are taken as they are: nothing is filled into them");
@@ -99,6 +103,12 @@ impl Filler<'_, '_> {
     }
 
     fn text(&mut self, name: &str, text: &str, node: &Node, shape: &Shape, phase: Phase) -> Option<Node> {
+        if phase == Phase::Each && text.contains("${") {
+            // Filled in for each component later; what it names is checked once, whether any component asks or not.
+            let some = EarlyName { name: "x", namespace: "x", release: "x" };
+            self.early.of(some).with(EACH).fill(text, node.span, self.sources, self.found);
+            return None;
+        }
         let now = match phase {
             Phase::Early => true,
             Phase::Late => is_closed(shape) && self.early.knows_all(text),

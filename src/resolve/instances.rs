@@ -29,6 +29,8 @@ use crate::settings::{Described, read};
 pub struct Context<'a> {
     pub catalogue: &'a Catalogue,
     pub sources: &'a Sources,
+    /// Names of all components and jobs, whichever layer has them.
+    pub declared: &'a BTreeSet<String>,
 }
 
 impl<'a> Context<'a> {
@@ -99,10 +101,14 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     let components = frame.table.table("components").unwrap_or(&empty).clone();
     let jobs = frame.table.table("jobs").unwrap_or(&empty).clone();
     let mut instances = IndexMap::new();
+    let mut broken = BTreeSet::new();
     for (name, entry) in &components {
         let Some(own) = entry.node.as_table() else { continue };
         let uses = super::language::uses_of(name, Some(own), &components, 0);
-        let Some(definition) = context.catalogue.components.get(&uses) else { continue };
+        let Some(definition) = context.catalogue.components.get(&uses) else {
+            broken.insert(name.to_string());
+            continue;
+        };
         if (definition.scope == Scope::Cluster) != frame.is_shared && (frame.is_shared || frame.shared.is_some()) {
             continue;
         }
@@ -137,7 +143,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         let instance = instance(name, entry.key, table, definition.clone(), true, &frame, context, found);
         instances.insert(name.to_string(), instance);
     }
-    check_members(&frame, &instances, found);
+    check_members(&frame, &instances, context, found);
     check_notify(&frame, found);
     let declared = components.keys().chain(jobs.keys()).map(ToString::to_string);
     let off = declared.filter(|name| !instances.contains_key(name)).collect();
@@ -154,6 +160,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         store: frame.store,
         instances,
         off,
+        broken,
         external,
         buckets: IndexMap::new(),
         edges,
@@ -397,12 +404,16 @@ fn member_namespace(frame: &Frame, name: &str) -> Option<String> {
 }
 
 /// Reports members of namespaces and projects that match nothing.
-fn check_members(frame: &Frame, instances: &IndexMap<String, Instance>, found: &mut Vec<Diagnostic>) {
+fn check_members(
+    frame: &Frame,
+    instances: &IndexMap<String, Instance>,
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) {
     let namespaces = frame.settings.namespaces.values().flat_map(|namespace| &namespace.members);
     let projects = frame.settings.projects.values().flat_map(|project| &project.members);
-    // A plain name of a component that is off here is fine; a name that is nowhere is a mistake.
-    let everywhere = ["components", "jobs"].iter().filter_map(|k| frame.table.table(k)).flat_map(Table::keys);
-    let known: Vec<&str> = everywhere.map(|k| &**k).collect();
+    // A component that is off here, or that another environment has, is fine; a name that is nowhere is a mistake.
+    let known: Vec<&str> = context.declared.iter().map(String::as_str).collect();
     for member in namespaces.chain(projects) {
         let one = std::slice::from_ref(member);
         if !known.iter().any(|name| matches(one, name)) && !instances.keys().any(|name| matches(one, name)) {

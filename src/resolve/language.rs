@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::{UNKNOWN_COMPONENT, UNKNOWN_JOB_KIND};
 use crate::catalog::keys::common;
-use crate::catalog::{Catalogue, Component, JOB};
+use crate::catalog::{self, Catalogue, Component, JOB};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, list, map, texts, words};
 use crate::parse::text::Format;
-use crate::parse::{Syntax, Table};
+use crate::parse::{Node, Syntax, Table};
 use crate::settings::component::{JobWords, When};
 use crate::settings::platform::Cluster;
 use crate::settings::policy::Policy;
@@ -109,6 +109,8 @@ fn layers(root: &Table) -> Vec<&Table> {
 /// Knows components by the catalogue, for the checker.
 struct Known<'a> {
     catalogue: &'a Catalogue,
+    /// The whole file, for components that another layer declares.
+    root: &'a Table,
     base: &'a Table,
     jobs: &'a Table,
     found: RefCell<Vec<Diagnostic>>,
@@ -130,11 +132,40 @@ impl Known<'_> {
     fn keys_of(&self, component: &str) -> Option<Arc<Keys>> {
         self.catalogue.components.get(component).map(|c| c.keys.clone())
     }
+
+    /// Returns the catalogue name of a component: by its own table and the base, or by the layer that declares it.
+    fn uses_of(&self, name: &str, table: &Table) -> String {
+        let uses = uses_of(name, Some(table), self.base, 0);
+        if uses != name || self.base.contains_key(name) || self.catalogue.names.contains(&uses) {
+            return uses;
+        }
+        let others = layers(self.root).into_iter().filter_map(|layer| layer.table("components")?.table(name));
+        others.map(|table| uses_of(name, Some(table), self.base, 0)).find(|other| other != name).unwrap_or(uses)
+    }
+
+    /// Returns what is asked of a component by the slots that name it, with a component of the catalogue that gives it.
+    fn asked(&self, name: &str) -> Option<(String, &'static str)> {
+        let names_it = |node: &Node| node.as_str().is_some_and(|text| text.split('/').next() == Some(name));
+        for (consumer, entry) in self.base {
+            let Some(table) = entry.node.as_table() else { continue };
+            let uses = uses_of(consumer, Some(table), self.base, 0);
+            let Some(definition) = self.catalogue.components.get(&uses) else { continue };
+            for (slot, def) in &definition.requires {
+                let Some(node) = table.node(slot) else { continue };
+                let inside = node.as_table().into_iter().flatten().any(|(_, entry)| names_it(&entry.node));
+                let provider = || def.capabilities.iter().flat_map(|c| catalog::providers_of(c)).next();
+                if names_it(node) || inside {
+                    return Some((format!("slot `{slot}` of `{consumer}`"), provider()?));
+                }
+            }
+        }
+        None
+    }
 }
 
 impl Open for Known<'_> {
     fn component(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
-        let uses = uses_of(name, Some(table), self.base, 0);
+        let uses = self.uses_of(name, table);
         if let Some(keys) = self.keys_of(&uses) {
             return Some(keys);
         }
@@ -148,6 +179,10 @@ impl Open for Known<'_> {
         }
         let near = near(&uses, self.catalogue.names.iter().map(String::as_str));
         diagnostic = match near.is_empty() {
+            true if self.asked(name).is_some() => {
+                let (slot, provider) = self.asked(name).unwrap_or_default();
+                diagnostic.help(format!("add `uses = \"{provider}\"`, which gives what {slot} asks for"))
+            }
             false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
             true => diagnostic
                 .help("use `uses = \"chart\"` for any Helm chart, `uses = \"app\"` for a service of your own")
@@ -190,11 +225,28 @@ pub fn job_words(mut keys: Keys) -> Keys {
     keys
 }
 
+/// Says whether a mistake at the top of the file would make others of everything below: a table that is misspelt or is none.
+pub fn is_shaken(syntax: &Syntax, found: &[Diagnostic]) -> bool {
+    let at_top = |d: &Diagnostic| {
+        let at = d.labels.first().map(|label| label.span);
+        syntax.root.values().any(|entry| Some(entry.key) == at || Some(entry.node.span) == at)
+    };
+    let codes = [crate::parse::UNKNOWN_KEY.slug, crate::parse::WRONG_TYPE.slug];
+    found.iter().any(|d| codes.contains(&d.code.slug) && at_top(d))
+}
+
+/// Returns the names of all components and jobs of the file, whichever layer has them.
+pub fn declared(syntax: &Syntax) -> BTreeSet<String> {
+    let tables = layers(&syntax.root).into_iter().flat_map(|layer| ["components", "jobs"].map(|key| layer.table(key)));
+    tables.flatten().flat_map(Table::keys).map(ToString::to_string).collect()
+}
+
 /// Checks every key and type of the file.
 pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
     let empty = Table::new();
     let known = Known {
         catalogue,
+        root: &syntax.root,
         base: syntax.root.table("components").unwrap_or(&empty),
         jobs: syntax.root.table("jobs").unwrap_or(&empty),
         found: RefCell::new(Vec::new()),

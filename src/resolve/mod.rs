@@ -37,7 +37,7 @@ use crate::catalog::{self, Catalogue};
 use crate::code;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, Warned};
 use crate::manifest::value::Map;
-use crate::parse::{Node, Syntax};
+use crate::parse::{INVALID_VALUE, Node, Syntax};
 use crate::settings::engines::Sync;
 use crate::settings::group::{Project, matches};
 use crate::settings::platform::Cluster;
@@ -173,8 +173,6 @@ code!(
 pub struct Platform {
     pub name: String,
     pub engine: Engine,
-    /// The repository as the first target knows it: where the tree is written.
-    pub git: Git,
     pub targets: Vec<Target>,
     pub catalogue: Catalogue,
 }
@@ -238,6 +236,8 @@ pub struct Target {
     pub instances: IndexMap<String, Instance>,
     /// Components and jobs that the file has and this target has not.
     pub off: BTreeSet<String>,
+    /// Those of them whose definition is missing or broken, which was reported.
+    pub broken: BTreeSet<String>,
     pub external: IndexMap<String, External>,
     pub buckets: IndexMap<String, Bucket>,
     pub edges: IndexMap<String, Edge>,
@@ -265,18 +265,6 @@ impl Target {
             let each = members.into_iter().flatten().map(|(name, entry)| (&**table, &**name, &entry.node));
             whole.into_iter().chain(each)
         })
-    }
-
-    /// Returns the name that `[argocd] names` gives a unit's Application.
-    pub fn application_name(
-        &self,
-        template: &Text,
-        unit: &str,
-        sources: &Sources,
-        found: &mut Vec<Diagnostic>,
-    ) -> String {
-        let name = EarlyName { name: unit, namespace: "", release: "" };
-        self.early().of(name).text(template, sources, found)
     }
 
     /// Returns how a component is synced: what it says itself, then its project, then the platform.
@@ -334,12 +322,26 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     if found.iter().any(|d| d.level == Level::Error) && syntax.root.is_empty() {
         return Warned { output: None, diagnostics: found };
     }
+    if language::is_shaken(syntax, &found) {
+        return Warned { output: None, diagnostics: found };
+    }
     let mut frames = layers::frames(world, syntax, sources, &mut found);
     let Some(first) = frames.first() else { return Warned { output: None, diagnostics: found } };
-    let (name, git) = (first.settings.platform.name.to_string(), first.settings.git.clone());
+    let name = first.settings.platform.name.to_string();
     let engine = first.settings.platform.engine;
+    let known = |at: Span, found: &[Diagnostic]| found.iter().any(|d| d.labels.first().is_some_and(|l| l.span == at));
+    for other in frames.iter().map(|frame| &frame.settings.platform).filter(|other| other.engine != engine) {
+        if known(other.places.value_of("engine"), &found) {
+            continue;
+        }
+        let message = format!("`engine` is `{}` in one target and `{}` in another", engine.name(), other.engine.name());
+        let help = "write the engine's name: it holds for the whole platform";
+        let at = other.places.value_of("engine");
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+    }
     let mut targets: Vec<Target> = Vec::new();
-    let context = instances::Context { catalogue: &catalogue, sources };
+    let declared = language::declared(syntax);
+    let context = instances::Context { catalogue: &catalogue, sources, declared: &declared };
     layers::share_apis(&mut frames, &catalogue);
     for frame in frames {
         let target = instances::target(frame, &context, &mut found);
@@ -348,9 +350,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     for index in 0..targets.len() {
         wire::wire(index, &mut targets, &context, &mut found);
     }
-    let mut seen = BTreeSet::new();
-    found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
-    let platform = Platform { name, engine, git, targets, catalogue };
+    let platform = Platform { name, engine, targets, catalogue };
     Warned { output: Some(platform), diagnostics: found }
 }
 

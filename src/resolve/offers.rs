@@ -33,11 +33,8 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     match provider.provider {
         Provider::Instance(instance) => {
             let Some(template) = provider.offer(&binding.capability).and_then(|o| o.fields.get(field)) else {
-                // What was asked for is known, whether the provider repeats it or not.
-                return binding
-                    .claim
-                    .get(field)
-                    .map_or_else(|| Err(no_field(late, binding, field)), |v| text(v.clone()));
+                // What was asked for is known, whether the provider repeats it or not; else the capability says what is usual.
+                return by_default(late, binding, field, false);
             };
             let at = late
                 .targets
@@ -67,21 +64,27 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
                 let filled = scope.fill(&plain(&node.to_value()), node.span, &mut found);
                 found.into_iter().next().map_or(Ok(filled), Err)
             }
-            None => external_default(late, binding, field),
+            None => by_default(late, binding, field, true),
         },
     }
 }
 
-fn external_default(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled, Diagnostic> {
+/// Returns a field that the provider says nothing of: what was claimed, or what is usual for the capability. What runs outside
+/// may leave fields empty.
+fn by_default(late: &Late<'_>, binding: &Binding, field: &str, outside: bool) -> Result<Filled, Diagnostic> {
     let known = late.capability(&binding.capability).and_then(|c| c.fields.get(field));
     if let Some(value) = binding.claim.get(field) {
         return Ok(Filled(vec![Piece::Text(value.clone())]));
     }
     match known {
         Some(def) => {
-            let text = def.default.clone().unwrap_or_default();
-            let text = binding.claim.iter().fold(text, |text, (k, v)| text.replace(&format!("${{claim.{k}}}"), v));
-            Ok(Filled(vec![Piece::Text(text)]))
+            let Some(text) = def.default.as_deref().or(outside.then_some("")) else {
+                return Err(no_field(late, binding, field));
+            };
+            let mut found = Vec::new();
+            let scope = Late { claim: Some(&binding.claim), depth: late.depth + 1, instance: None, ..*late };
+            let filled = scope.fill(text, binding.span, &mut found);
+            found.into_iter().next().map_or(Ok(filled), Err)
         }
         None => Err(no_field(late, binding, field)),
     }

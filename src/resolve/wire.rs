@@ -208,19 +208,29 @@ impl<'a> Binder<'a> {
                     return None;
                 }
                 None => {
-                    found.push(self.unknown(&name, at, &self.candidates()));
+                    let target = &self.targets[self.index];
+                    if !target.broken.contains(&name) {
+                        found.push(self.unknown(&name, at, &self.candidates()));
+                    }
                     return None;
                 }
             },
             None => match &self.candidates()[..] {
                 [only] => provider(self.targets, self.index, only.name)?,
+                // What is broken might have provided it.
+                [] if !self.targets[self.index].broken.is_empty() => return None,
                 [] => {
                     found.push(missing(&self.subject(), &self.slot.capabilities, at));
                     return None;
                 }
                 several => {
                     let several: Vec<&Named<'_>> = several.iter().collect();
-                    let remedy = format!("`{} = \"{}\"` to `{}`", self.slot_name, several[0].name, self.consumer.name);
+                    let wanted = &self.slot.capabilities[0];
+                    let mut names: Vec<&str> = several.iter().map(|p| p.name).collect();
+                    names.sort_by_key(|name| *name != wanted.as_str());
+                    let choices: Vec<String> =
+                        names.iter().map(|name| format!("`{} = \"{name}\"`", self.slot_name)).collect();
+                    let remedy = format!("{} to `{}`", choices.join(" or "), self.consumer.name);
                     found.push(ambiguous(&self.subject(), &self.slot.capabilities[0], at, &several, &remedy));
                     return None;
                 }
@@ -284,6 +294,13 @@ impl<'a> Binder<'a> {
 
     fn unknown(&self, name: &str, at: Span, candidates: &[Named<'_>]) -> Diagnostic {
         let capabilities = quoted_list(self.slot.capabilities.iter().map(String::as_str), "or");
+        let target = &self.targets[self.index];
+        if target.off.contains(name) {
+            let message = format!("`{}` needs `{name}`, which is not part of `{}`", self.consumer.name, target.name);
+            return Diagnostic::error(&super::UNKNOWN_NAME, message)
+                .at(at, "")
+                .help(format!("switch `{name}` on there, or bind `{}` to something else there", self.slot_name));
+        }
         let message = format!("there is no `{name}` that could provide {capabilities} for `{}`", self.consumer.name);
         let diagnostic = Diagnostic::error(&super::UNKNOWN_NAME, message).at(at, "");
         let close = near(name, candidates.iter().map(|c| c.name));

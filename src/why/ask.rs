@@ -157,7 +157,8 @@ impl<'a> Asked<'a> {
     fn line(&self, file: &str, line: usize) -> Result<Vec<Subject>, Refusal> {
         let file = file.trim_start_matches("./");
         let tree = &self.compiled.tree;
-        let inside = file.strip_prefix(&format!("{}/", self.platform.git.path)).unwrap_or(file);
+        let mut folders = self.platform.targets.iter().map(|target| format!("{}/", target.settings.git.path));
+        let inside = folders.find_map(|folder| file.strip_prefix(&folder)).unwrap_or(file);
         let Some((file, bytes)) = [file, inside].into_iter().find_map(|path| Some((path, tree.get(path)?))) else {
             let all: BTreeSet<&str> = tree.files().map(|(path, _)| path).collect();
             return Err(Refusal::new(format!("the rendered tree has no file `{file}`")).near(inside, &all));

@@ -110,7 +110,10 @@ fn every_kustomization_finds_its_folder_and_nobody_waits_in_a_circle() {
         let mut waits: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (path, value) in objects.iter().filter(|(_, v)| is(v, "Kustomization", "kustomize.toolkit.fluxcd.io/")) {
             let folder = text(value, &["spec", "path"]);
-            let folder = folder.trim_start_matches("./").strip_prefix(platform.git.path.as_str()).unwrap_or("");
+            let folder = folder
+                .trim_start_matches("./")
+                .strip_prefix(platform.targets[0].settings.git.path.as_str())
+                .unwrap_or("");
             let folder = folder.trim_start_matches('/');
             let ours = ["components/", "flux/"].iter().any(|top| folder.starts_with(top));
             if ours && compiled.tree.get(&format!("{folder}/kustomization.yaml")).is_none() {

@@ -18,13 +18,13 @@ impl Applications<'_> {
             return;
         }
         let existing = self.settings().project.as_ref().map(String::from);
-        let project = existing.unwrap_or_else(|| self.project_name(&self.platform.name));
+        let project = existing.unwrap_or_else(|| self.project_name(&self.target.ground().name));
         let source = object([
             ("repoURL", Value::from(self.target.settings.git.url.as_str())),
             ("targetRevision", Value::from(self.target.settings.git.branch.as_str())),
             ("path", Value::from(self.in_repository(&format!("argocd/{of}")))),
         ]);
-        let name = self.project_name(&self.platform.name);
+        let name = self.project_name(&self.target.ground().name);
         let spec = object([
             ("project", Value::from(project)),
             ("source", source),
@@ -74,7 +74,8 @@ impl Applications<'_> {
     fn steps(&self, level: Bootstrap, folder: &str) -> String {
         let mut text = format!(
             "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
-            self.platform.name, self.target.name
+            self.target.ground().name,
+            self.target.name
         );
         let argocd = self.target.instances.values().find(|i| i.definition.name == "argocd");
         if !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd")) {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
-use crate::diag::Sources;
 use crate::lower::order::{Place, UnitId};
 use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
@@ -134,7 +133,7 @@ impl<'a> Applications<'a> {
             (
                 Arc::from("labels"),
                 object([
-                    ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
+                    ("app.kubernetes.io/part-of", Value::from(&self.target.ground().name)),
                     (TARGET, Value::from(self.target.name.as_str())),
                 ]),
             ),
@@ -165,22 +164,12 @@ impl<'a> Applications<'a> {
     }
 
     fn name(&self, unit: &UnitId) -> String {
-        let name = unit.name();
-        match &self.settings().names {
-            Some(template) => self.target.application_name(template, &name, &Sources::default(), &mut Vec::new()),
-            None if self.crowded() => format!("{}-{name}", self.target.name),
-            None => name,
-        }
-    }
-
-    /// Says whether this Argo CD keeps several targets, whose names must then differ.
-    fn crowded(&self) -> bool {
-        self.hub() || self.target.shared.is_some()
+        sync::application(self.target, &unit.name())
     }
 
     /// Returns the name of an AppProject of this target.
     fn project_name(&self, name: &str) -> String {
-        if self.crowded() { format!("{name}-{}", self.target.name) } else { name.to_string() }
+        if sync::is_crowded(self.target) { format!("{name}-{}", self.target.name) } else { name.to_string() }
     }
 
     /// Says whether Argo CD is no component of the platform.
@@ -420,7 +409,7 @@ impl<'a> Applications<'a> {
         if let Some(existing) = &self.settings().project {
             return existing.to_string();
         }
-        self.project_name(self.target.project(component).map_or(self.platform.name.as_str(), |(name, _)| name))
+        self.project_name(self.target.project(component).map_or(self.target.ground().name.as_str(), |(name, _)| name))
     }
 
     /// Returns the AppProjects by name; none when an existing one is used.
@@ -430,7 +419,7 @@ impl<'a> Applications<'a> {
             return projects;
         }
         let mut members: BTreeMap<String, Vec<&UnitId>> = BTreeMap::new();
-        members.insert(self.project_name(&self.platform.name), vec![]);
+        members.insert(self.project_name(&self.target.ground().name), vec![]);
         for unit in self.lowered.order.units.keys() {
             members.entry(self.project_of(&unit.component)).or_default().push(unit);
         }
@@ -443,7 +432,7 @@ impl<'a> Applications<'a> {
     }
 
     fn project(&self, name: &str, own: Option<&Project>, units: &[&UnitId]) -> Value {
-        let is_default = name == self.project_name(&self.platform.name);
+        let is_default = name == self.project_name(&self.target.ground().name);
         let mut repositories = BTreeSet::from([self.target.settings.git.url.to_string()]);
         let mut spaces = BTreeSet::new();
         let mut kinds_used = BTreeSet::new();
@@ -488,7 +477,7 @@ impl<'a> Applications<'a> {
             .then(|| object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))]));
         let description = own
             .and_then(|own| own.description.as_ref())
-            .map_or_else(|| format!("Platform {} in {}", self.platform.name, self.target.name), String::from);
+            .map_or_else(|| format!("Platform {} in {}", self.target.ground().name, self.target.name), String::from);
         let mut spec = Map::from_iter([
             (Arc::from("description"), Value::from(description)),
             (Arc::from("sourceRepos"), Value::from(repositories.into_iter().collect::<Vec<_>>())),

@@ -30,7 +30,7 @@ impl Flux<'_> {
     /// Writes `bootstrap/<target>/`.
     pub fn bootstrap(&self, writer: &mut Writer) {
         let folder = format!("bootstrap/{}", self.target.name);
-        let name = root(self.platform, self.target);
+        let name = root(self.target);
         let git = &self.target.settings.git;
         let source = self.git_repository(&name, &git.url, &git.branch, self.own_secret());
         let mut files = vec!["source.yaml".to_string(), "root.yaml".to_string()];
@@ -51,10 +51,7 @@ impl Flux<'_> {
         let mut spec = Map::default();
         if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
             // What the cluster's environments share is applied first.
-            spec.insert(
-                "dependsOn".into(),
-                Value::List(vec![object([("name", Value::from(root(self.platform, shared)))])]),
-            );
+            spec.insert("dependsOn".into(), Value::List(vec![object([("name", Value::from(root(shared)))])]));
         }
         spec.insert("interval".into(), duration(&self.settings().interval));
         spec.insert("retryInterval".into(), duration(&self.settings().retry));
@@ -124,11 +121,12 @@ impl Flux<'_> {
     /// Writes the commands of the first roll-out.
     fn readme(&self, folder: &str) -> String {
         let git = &self.target.settings.git;
-        let (name, version) = (root(self.platform, self.target), self.version());
+        let (name, version) = (root(self.target), self.version());
         let place = self.in_repository(folder).trim_start_matches("./").to_string();
         let mut text = format!(
             "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
-            self.platform.name, self.target.name
+            self.target.ground().name,
+            self.target.name
         );
         if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
             text.push_str(&format!(

@@ -95,7 +95,7 @@ impl<'a> Flux<'a> {
     /// Writes all and returns the names of the Kustomizations.
     fn write(&self, writer: &mut Writer) -> Vec<String> {
         let folder = format!("flux/{}", self.target.name);
-        let mut names = vec![root(self.platform, self.target)];
+        let mut names = vec![root(self.target)];
         let mut files = Vec::new();
         let mut sources = sources::Sources::default();
         for (unit, place) in &self.lowered.order.units {
@@ -237,7 +237,7 @@ impl<'a> Flux<'a> {
                 name: step_name.clone(),
                 what,
                 path,
-                source: source.unwrap_or_else(|| (sources::GIT, root(self.platform, self.target))),
+                source: source.unwrap_or_else(|| (sources::GIT, root(self.target))),
                 after: std::mem::replace(&mut after, vec![name(self.target, &step_name)]),
                 substitutes: match what {
                     What::Folder(stage, _) => substituted(stage),
@@ -264,7 +264,7 @@ impl<'a> Flux<'a> {
             (
                 "labels",
                 object([
-                    ("app.kubernetes.io/part-of", Value::from(self.platform.name.as_str())),
+                    ("app.kubernetes.io/part-of", Value::from(&self.target.ground().name)),
                     ("lakegen.dev/target", Value::from(self.target.name.as_str())),
                 ]),
             ),

@@ -92,7 +92,7 @@ impl Flux<'_> {
             for kind in ["Kustomization", "HelmRelease"] {
                 source(kind, "*".into(), true);
             }
-            source("GitRepository", root(self.platform, self.target), false);
+            source("GitRepository", root(self.target), false);
         } else {
             for (unit, place) in &self.lowered.order.units {
                 if !matches(members, &unit.component) {
@@ -110,7 +110,7 @@ impl Flux<'_> {
             (Arc::from("providerRef"), object([("name", Value::from(name(self.target, entry)))])),
             ("eventSeverity".into(), Value::from(severity)),
             ("eventSources".into(), Value::List(sources)),
-            ("summary".into(), Value::from(format!("{} in {}", self.platform.name, self.target.name))),
+            ("summary".into(), Value::from(format!("{} in {}", self.target.ground().name, self.target.name))),
         ]);
         self.notification(API, "Alert", &name(self.target, entry), spec)
     }
@@ -125,14 +125,13 @@ impl Flux<'_> {
             _ => None,
         };
         let token = webhook.existing.as_ref().map_or_else(|| secret::webhook(self.target), String::from);
-        let own =
-            object([("kind", Value::from("GitRepository")), ("name", Value::from(root(self.platform, self.target)))]);
+        let own = object([("kind", Value::from("GitRepository")), ("name", Value::from(root(self.target)))]);
         let mut spec = Map::from_iter([(Arc::from("type"), Value::from(kind))]);
         if let Some(events) = events {
             spec.insert("events".into(), Value::from(events));
         }
         spec.insert("secretRef".into(), object([("name", Value::from(token))]));
         spec.insert("resources".into(), Value::List(vec![own]));
-        self.notification("notification.toolkit.fluxcd.io/v1", "Receiver", &root(self.platform, self.target), spec)
+        self.notification("notification.toolkit.fluxcd.io/v1", "Receiver", &root(self.target), spec)
     }
 }

@@ -117,7 +117,7 @@ impl Flux<'_> {
     pub fn folder_source(&self, source: &Source, sources: &mut Sources) -> (&'static str, String) {
         let git = &self.target.settings.git;
         if git.url == source.url.as_str() && git.branch == source.revision.as_str() {
-            return (GIT, root(self.platform, self.target));
+            return (GIT, root(self.target));
         }
         if source.is_oci() {
             return (OCI, self.artifact(source, sources));
@@ -167,7 +167,7 @@ impl Flux<'_> {
         // `flux bootstrap` leaves the deploy key that it made in this Secret (flux bootstrap git, `--secret-name`).
         let made = is_ssh(&git.url) && self.settings().install == Install::Bootstrap;
         match &git.secret {
-            Some(_) => Some(secret::git(self.platform, self.target)),
+            Some(_) => Some(secret::git(self.target)),
             None => made.then(|| "flux-system".to_string()),
         }
     }

@@ -85,7 +85,8 @@ fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
             };
             let text = |path: &[&str]| source.at(path).and_then(Value::as_str).unwrap_or_default().to_string();
             let files = source.at(&["helm", "valueFiles"]).and_then(Value::as_list).unwrap_or(&[]);
-            let root = if platform.git.path.is_empty() { String::new() } else { format!("{}/", platform.git.path) };
+            let path = &platform.targets[0].settings.git.path;
+            let root = if path.is_empty() { String::new() } else { format!("{path}/") };
             let inside = format!("$values/{root}");
             let files = files
                 .iter()

@@ -80,7 +80,10 @@ fn dangling(one: &Rendered) -> Vec<String> {
         for source in sources.iter().chain(single) {
             let path = source.get("path").and_then(Value::as_str).unwrap_or_default();
             let path = path.trim_start_matches("./");
-            let path = path.strip_prefix(one.platform().git.path.as_str()).unwrap_or(path).trim_start_matches('/');
+            let path = path
+                .strip_prefix(one.platform().targets[0].settings.git.path.as_str())
+                .unwrap_or(path)
+                .trim_start_matches('/');
             let kustomization = format!("{path}/kustomization.yaml");
             let ours = ["components/", "manifests/", "flux/"].iter().any(|top| path.starts_with(top));
             if ours && one.compiled.tree.get(&kustomization).is_none() {
