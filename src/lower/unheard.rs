@@ -7,7 +7,6 @@ use super::values::identity_key;
 use crate::catalog::component::Spread;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::parse::MISSING_KEY;
-use crate::parse::node::Lookup;
 use crate::resolve::{Instance, Platform, Target};
 use crate::settings::Text;
 use crate::settings::component::Identity;
@@ -73,7 +72,7 @@ fn spread(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
     let pods = &instance.definition.pods;
     let fixed = |pod: &crate::catalog::Pod| pod.spread == Spread::Never || pod.selector.is_empty();
     // A default is for those who can follow it.
-    let default = target.settings.defaults.as_ref().and_then(|node| Some(node.as_table()?.node("placement")?.span));
+    let default = target.settings.default_at("placement");
     let default = |at: Span| default.is_some_and(|d| d.source == at.source && d.start <= at.start && at.end <= d.end);
     let mut say = |what: &str, place: &Text| {
         if placements.get(place.as_str()).is_some_and(|p| p.spread.is_some()) && !default(place.at) {

@@ -9,6 +9,7 @@ use super::policy::Policy;
 use super::publish::{BucketTable, EdgeTable};
 use super::secrets::Secrets;
 use super::text::Text;
+use crate::diag::Span;
 use crate::parse::Node;
 use crate::parse::shape::{Shape, free_map, map};
 use crate::parse::text::Format;
@@ -38,5 +39,12 @@ table! {
         @late jobs: Option<Node> [map(Shape::Job)], "The team's own jobs";
         notify: IndexMap<String, Notify> [map(Notify::shape())], "Who hears of failed syncs";
         policy: Policy [Policy::keys(&[]).shape()], "Levels of the checks, and exceptions";
+    }
+}
+
+impl Settings {
+    /// Returns where `[defaults]` says something of a key.
+    pub fn default_at(&self, key: &str) -> Option<Span> {
+        self.defaults.as_ref()?.as_table()?.get(key).map(|entry| entry.node.span)
     }
 }
