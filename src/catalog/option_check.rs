@@ -8,7 +8,7 @@ use super::BAD_COMPONENT;
 use super::component::{Component, OptionDef};
 use super::keys::option_shape;
 use super::language::Closed;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, near};
 use crate::parse::{Kind, Node, Table, shape};
 
 /// Options that stages read rather than templates, because they decide what is made (`lower/demand.rs`, `lower/repeat.rs`).
@@ -25,8 +25,13 @@ pub fn check<'a>(
     let mut read = Read::default();
     templates.for_each(|text| read.text(text));
     file.iter().filter(|(key, _)| &***key != "options").for_each(|(_, entry)| read.node(&entry.node));
-    let unread =
-        |name: &&String| !read.all && !read.names.contains(name.as_str()) && !READ_BY_STAGES.contains(&name.as_str());
+    // A template that reads a misspelt name says so itself.
+    let unknown: Vec<&str> = read.names.iter().copied().filter(|name| !component.options.contains_key(*name)).collect();
+    let unread = |name: &&String| {
+        let name = name.as_str();
+        let somewhere = read.all || read.names.contains(name) || READ_BY_STAGES.contains(&name);
+        !somewhere && near(name, unknown.iter().copied()).is_empty()
+    };
     for name in component.options.keys().filter(unread) {
         let message =
             format!("no template of `{}` reads the option `{name}`, so setting it would do nothing", component.name);

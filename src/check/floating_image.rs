@@ -8,6 +8,7 @@ use super::{Context, Findings, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::parse::text::{floating, is_moving, split_image};
+use crate::parse::{Kind, Node};
 use crate::resolve::Instance;
 
 code!(
@@ -22,6 +23,24 @@ code!(
 /// Checks the images of all workloads.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     walk::images(context, findings, written, &|image| Some(report(image, floating(image)?)));
+    for made in context.made() {
+        let Some(values) = made.instance.and_then(|instance| instance.said.values.as_ref()) else { continue };
+        let mut bare = Vec::new();
+        tags(values, "values", &mut |image, path, tag, span| {
+            if image.is_none() {
+                bare.push((format!("{path}.tag"), tag.to_owned(), span));
+            }
+        });
+        for (path, tag, span) in bare {
+            let message = format!("`{path}` is `{tag}`, a tag that moves");
+            let diagnostic = Diagnostic::error(&FLOATING_IMAGE, message).at(span, "");
+            findings.component(
+                made.index,
+                made.name,
+                diagnostic.help("name one version, for example `tag = \"1.4.2\"`"),
+            );
+        }
+    }
 }
 
 fn report(image: &str, why: &str) -> Diagnostic {
@@ -34,19 +53,48 @@ fn report(image: &str, why: &str) -> Diagnostic {
 fn written(instance: &Instance) -> BTreeMap<String, Span> {
     let mut images = walk::image_options(instance);
     if let Some(values) = &instance.said.values {
-        walk::strings(values, "", "", &mut |key, above, text, span| match key {
-            "image"
-                // Many charts keep the tag beside: `image = "x"` alone says nothing of it.
-                if text.contains(':') => {
-                    images.insert(text.to_string(), span);
-                }
-            "tag" if above.to_ascii_lowercase().ends_with("image") && is_moving(text) => {
-                images.insert(format!("{above}:{text}"), span);
+        walk::strings(values, "", "", &mut |key, _, text, span| {
+            // Many charts keep the tag beside: `image = "x"` alone says nothing of it.
+            if is_image(key) && text.contains(':') {
+                images.insert(text.to_string(), span);
             }
-            _ => {}
+        });
+        tags(values, "values", &mut |image, _, _, span| {
+            images.extend(image.map(|image| (image, span)));
         });
     }
     images
+}
+
+/// Says whether a key holds an image: `image`, `initImage`, `sidecar_image`.
+fn is_image(key: &str) -> bool {
+    key.to_ascii_lowercase().ends_with("image")
+}
+
+/// Calls `see` with each moving tag of an image that Helm values give in parts: the whole image, when its repository stands
+/// beside, the path of the table, the tag and its place.
+fn tags(node: &Node, path: &str, see: &mut dyn FnMut(Option<String>, &str, &str, Span)) {
+    match &node.kind {
+        Kind::Table(table) => {
+            let text = |key: &str| table.get(key).and_then(|entry| entry.node.as_str()).filter(|text| !text.is_empty());
+            let repository = text("repository").map(|repository| match text("registry") {
+                Some(registry) => format!("{registry}/{repository}"),
+                None => repository.to_owned(),
+            });
+            let pinned = ["digest", "sha"].iter().any(|key| text(key).is_some());
+            if let Some(tag) = table.get("tag").map(|entry| &entry.node)
+                && let Some(text) = tag.as_str().filter(|tag| is_moving(tag) && !pinned)
+                && (repository.is_some() || is_image(path))
+            {
+                see(repository.map(|repository| format!("{repository}:{text}")), path, text, tag.span);
+            }
+            for (key, entry) in table.iter() {
+                tags(&entry.node, &format!("{path}.{key}"), see);
+            }
+        }
+        Kind::List(list) => list.iter().for_each(|item| tags(item, path, see)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

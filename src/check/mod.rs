@@ -8,6 +8,7 @@ mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod words; //   hosts and names that containers are told
 mod unjudged; // what nobody could look into
+mod secret_words; // what a string is, when it is a secret
 mod unknown_value; //            unknown-value, wrong-value-type, unchecked-values
 mod unread_value; //             unread-value
 mod large_integer; //            large-integer

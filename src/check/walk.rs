@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Clean, Context, Findings, at_key};
+use crate::catalog::OptionDef;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::images::{self, Way};
 use crate::manifest::value::Value;
@@ -134,11 +135,36 @@ pub fn images(
     }
 }
 
-/// Returns the images that a component's options name, with their places.
+/// Returns the images that a component's options name, at any depth, with their places.
 pub fn image_options(instance: &Instance) -> BTreeMap<String, Span> {
-    let options = instance.definition.options.iter().filter(|(_, def)| def.kind == "image");
-    let nodes = options.filter_map(|(name, _)| instance.arg(name));
-    nodes.filter_map(|node| Some((node.as_str()?.to_string(), node.span))).collect()
+    let mut images = BTreeMap::new();
+    for (name, def) in &instance.definition.options {
+        if let Some(node) = instance.arg(name) {
+            image_option(node, &def.kind, def, &mut images);
+        }
+    }
+    images
+}
+
+fn image_option(node: &Node, kind: &str, def: &OptionDef, images: &mut BTreeMap<String, Span>) {
+    let items = || def.items.as_deref().unwrap_or_default();
+    match (&node.kind, kind) {
+        (Kind::Str(text), "image") => {
+            images.insert(text.to_string(), node.span);
+        }
+        (Kind::List(list), "list") => list.iter().for_each(|item| image_option(item, items(), def, images)),
+        (Kind::Table(table), "map") => {
+            table.values().for_each(|entry| image_option(&entry.node, items(), def, images));
+        }
+        (Kind::Table(table), "table") => {
+            for (key, inner) in &def.keys {
+                if let Some(entry) = table.get(key.as_str()) {
+                    image_option(&entry.node, &inner.kind, inner, images);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
