@@ -27,6 +27,8 @@ mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image
 mod foreign_annotation; //      foreign-annotation
+mod unknown_annotation; //      unknown-annotation
+mod malformed_field; //         malformed-field
 mod unknown_issuer; //          unknown-issuer
 mod runtime_download; //        runtime-download
 mod bucket_claim_setting; //    bucket-claim-setting
@@ -73,6 +75,8 @@ pub static CODES: &[&Code] = &[
     &abandoned_source::ABANDONED_CHART,
     &abandoned_source::ABANDONED_IMAGE,
     &foreign_annotation::FOREIGN_ANNOTATION,
+    &unknown_annotation::UNKNOWN_ANNOTATION,
+    &malformed_field::MALFORMED_FIELD,
     &unknown_issuer::UNKNOWN_ISSUER,
     &runtime_download::RUNTIME_DOWNLOAD,
     &bucket_claim_setting::BUCKET_CLAIM_SETTING,
@@ -99,6 +103,8 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     abandoned_component::check,
     abandoned_source::check,
     foreign_annotation::check,
+    unknown_annotation::check,
+    malformed_field::check,
     unknown_issuer::check,
     runtime_download::check,
     bucket_claim_setting::check,

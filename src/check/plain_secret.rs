@@ -158,7 +158,7 @@ fn values(
     reported: &Reported<'_>,
     findings: &mut Findings,
 ) {
-    paths(all, &mut Vec::new(), "", "", &mut |path, key, above, value| {
+    walk::paths(all, &mut Vec::new(), "", "", &mut |path, key, above, value| {
         let Some((what, text)) = judged(key, above, value) else { return };
         let ((at, place), by) = find(context.sources, instance, path);
         let known = match by {
@@ -172,36 +172,4 @@ fn values(
         let span = if by == Where::User { Span { end: at.start, ..at } } else { instance.span };
         findings.component(made.index, made.name, remedy(Diagnostic::error(&PLAIN_SECRET, message).at(span, "")));
     });
-}
-
-/// Calls `see` with the path of every scalar, and what [`walk::scalars`] says of it.
-fn paths<'a>(
-    value: &'a Value,
-    path: &mut Vec<String>,
-    key: &'a str,
-    above: &'a str,
-    see: &mut dyn FnMut(&[String], &'a str, &'a str, &'a Value),
-) {
-    match value {
-        Value::Map(map) => {
-            let named = map.get("name").and_then(Value::as_str);
-            for (inner, value) in map {
-                path.push(inner.to_string());
-                let inner = match named {
-                    Some(name) if &**inner == "value" => name,
-                    _ => inner,
-                };
-                paths(value, path, inner, key, see);
-                path.pop();
-            }
-        }
-        Value::List(list) => {
-            for (index, item) in list.iter().enumerate() {
-                path.push(format!("[{index}]"));
-                paths(item, path, key, above, see);
-                path.pop();
-            }
-        }
-        scalar => see(path, key, above, scalar),
-    }
 }

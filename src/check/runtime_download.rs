@@ -1,6 +1,7 @@
 //! `runtime-download`: a program that fetches parts of itself each time it starts.
 
-use super::{Clean, Context, Findings, at_key, walk};
+use super::unknown_value::{Where, dotted, find};
+use super::{Clean, Context, Findings, Made, at_key, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::object::Object;
@@ -44,11 +45,17 @@ struct Download<'a> {
     text: &'a str,
 }
 
-/// Checks every workload, every Spark application and every ConfigMap with Spark's settings.
+/// Checks every workload, every Spark application, every ConfigMap with Spark's settings, and the user's Helm values.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     let mut clean = Clean::default();
     for made in context.made() {
-        for lowered in made.objects() {
+        let before = findings.0.len();
+        if let (Some(all), Some(instance)) = (&made.unit.values, made.instance) {
+            clean.unless_clean(all, findings, |findings| values(context, &made, instance, all, findings));
+        }
+        // What the chart makes of a value that was reported is no second mistake.
+        let said = findings.0.len() > before;
+        for lowered in made.objects().filter(|lowered| !(said && lowered.origin.is_chart())) {
             let value = lowered.object.value();
             clean.unless_clean(value, findings, |findings| {
                 for download in downloads(&lowered.object) {
@@ -65,6 +72,34 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             });
         }
     }
+}
+
+/// Values by which charts and images install packages at start: Airflow's image (airflow.apache.org/docs/docker-stack/entrypoint.html)
+/// and the community's chart of it (github.com/airflow-helm/charts, `airflow.extraPipPackages`).
+const PACKAGE_SETTINGS: &[&str] = &["_PIP_ADDITIONAL_REQUIREMENTS", "extraPipPackages"];
+
+/// Looks at the Helm values that the user wrote.
+fn values(context: &Context<'_>, made: &Made<'_>, instance: &Instance, all: &Value, findings: &mut Findings) {
+    walk::paths(all, &mut Vec::new(), "", "", &mut |path, key, _, value| {
+        let what = match value {
+            _ if value.is_empty() => None,
+            Value::Str(text) if text.is_empty() => None,
+            Value::Str(_) | Value::List(_) if PACKAGE_SETTINGS.contains(&key) => Some("packages"),
+            Value::Str(_) if key == PACKAGES => Some("Maven packages"),
+            Value::Str(text) => fetched(text),
+            // A command in words: none of them says it alone.
+            Value::List(list) => {
+                let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+                fetched(&words.join(" ")).filter(|_| words.iter().all(|word| fetched(word).is_none()))
+            }
+            _ => None,
+        };
+        let (Some(what), ((_, place), Where::User)) = (what, find(context.sources, instance, path)) else { return };
+        let message =
+            format!("a value of `{}` makes its chart download {what} at each start: `{}`", made.name, dotted(path));
+        let diagnostic = Diagnostic::warning(&RUNTIME_DOWNLOAD, message).at(place, "");
+        findings.component(made.index, made.name, diagnostic.help(HELP));
+    });
 }
 
 fn downloads(object: &Object) -> Vec<Download<'_>> {

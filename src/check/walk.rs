@@ -31,6 +31,40 @@ pub fn scalars<'a>(value: &'a Value, key: &'a str, above: &'a str, see: &mut dyn
     }
 }
 
+/// Calls `see` with the path of every value that is no map, and its keys as [`scalars`] tells them; the third item of a list is
+/// `[2]`. Lists are seen as a whole, and then item by item.
+pub fn paths<'a>(
+    value: &'a Value,
+    path: &mut Vec<String>,
+    key: &'a str,
+    above: &'a str,
+    see: &mut dyn FnMut(&[String], &'a str, &'a str, &'a Value),
+) {
+    match value {
+        Value::Map(map) => {
+            let named = map.get("name").and_then(Value::as_str);
+            for (inner, value) in map {
+                path.push(inner.to_string());
+                let inner = match named {
+                    Some(name) if &**inner == "value" => name,
+                    _ => inner,
+                };
+                paths(value, path, inner, key, see);
+                path.pop();
+            }
+        }
+        Value::List(list) => {
+            see(path, key, above, value);
+            for (index, item) in list.iter().enumerate() {
+                path.push(format!("[{index}]"));
+                paths(item, path, key, above, see);
+                path.pop();
+            }
+        }
+        scalar => see(path, key, above, scalar),
+    }
+}
+
 /// Calls `see` with every string of the user's, the key that it stands under and the key above that one.
 pub fn strings<'a>(node: &'a Node, key: &'a str, above: &'a str, see: &mut dyn FnMut(&'a str, &'a str, &'a str, Span)) {
     match &node.kind {

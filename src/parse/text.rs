@@ -182,33 +182,54 @@ pub fn seconds(text: &str) -> Option<i64> {
     (!text.is_empty()).then_some(total)
 }
 
+/// A field of a schedule: what it is, its bounds, and the names that stand for numbers.
+type CronField = (&'static str, u32, u32, &'static [&'static str]);
+
+const CRON: [CronField; 5] = [
+    ("a minute", 0, 59, &[]),
+    ("an hour", 0, 23, &[]),
+    ("a day of the month", 1, 31, &[]),
+    ("a month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
+    ("a day of the week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+];
+
 /// Checks a cron schedule as Kubernetes reads it (robfig/cron v3, standard parser: five fields or a macro).
-fn cron(text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// The reason, to be read after "`text` is not …".
+pub fn cron(text: &str) -> Result<(), String> {
+    let count = text.split_whitespace().count();
+    if !text.starts_with('@') && count != 5 {
+        let seconds = if count == 6 { " (seconds come in CNPG's own schedules only)" } else { "" };
+        return Err(format!("a schedule of five fields `minute hour day month weekday`: it has {count}{seconds}"));
+    }
+    cron_fields(text, &CRON)
+}
+
+/// Checks a cron schedule with seconds (robfig/cron, `Second | Minute | Hour | Dom | Month | Dow`), as CloudNativePG reads it.
+///
+/// # Errors
+/// As [`cron`].
+pub fn cron_with_seconds(text: &str) -> Result<(), String> {
+    let count = text.split_whitespace().count();
+    if !text.starts_with('@') && count != 6 {
+        return Err(format!("a schedule of six fields `second minute hour day month weekday`: it has {count}"));
+    }
+    let [minute, hour, day, month, weekday] = CRON;
+    cron_fields(text, &[("a second", 0, 59, &[]), minute, hour, day, month, weekday])
+}
+
+fn cron_fields(text: &str, fields: &[CronField]) -> Result<(), String> {
     const MACROS: &[&str] = &["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-    const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
-        ("a minute", 0, 59, &[]),
-        ("an hour", 0, 23, &[]),
-        ("a day of the month", 1, 31, &[]),
-        ("a month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
-        ("a day of the week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
-    ];
     if text.starts_with('@') {
-        return if MACROS.contains(&text) {
+        return if MACROS.contains(&text) || text.starts_with("@every ") {
             Ok(())
         } else {
             Err(format!("a schedule macro; these exist: {}", MACROS.join(", ")))
         };
     }
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    if fields.len() != 5 {
-        let seconds = if fields.len() == 6 { " (seconds come in CNPG's own schedules only)" } else { "" };
-        return Err(format!(
-            "a schedule of five fields `minute hour day month weekday`: it has {}{seconds}",
-            fields.len()
-        ));
-    }
-    for (field, (what, low, high, names)) in fields.iter().zip(FIELDS) {
-        if !cron_field(field, low, high, names) {
+    for (field, (what, low, high, names)) in text.split_whitespace().zip(fields) {
+        if !cron_field(field, *low, *high, names) {
             return Err(format!("a schedule: `{field}` is not {what} ({low}–{high})"));
         }
     }
