@@ -71,9 +71,12 @@ fn is_image(key: &str) -> bool {
     key.to_ascii_lowercase().ends_with("image")
 }
 
+/// Takes the whole image, the path of its table, its tag and the place of that.
+type SeeTag<'s> = dyn FnMut(Option<String>, &str, &str, Span) + 's;
+
 /// Calls `see` with each moving tag of an image that Helm values give in parts: the whole image, when its repository stands
 /// beside, the path of the table, the tag and its place.
-fn tags(node: &Node, path: &str, see: &mut dyn FnMut(Option<String>, &str, &str, Span)) {
+fn tags(node: &Node, path: &str, see: &mut SeeTag<'_>) {
     match &node.kind {
         Kind::Table(table) => {
             let text = |key: &str| table.get(key).and_then(|entry| entry.node.as_str()).filter(|text| !text.is_empty());

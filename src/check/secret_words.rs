@@ -129,7 +129,7 @@ fn holds(words: &[String]) -> Option<Holds> {
             Some(Holds::Key)
         }
         "secret" | "credential" | "credentials" | "creds" => Some(Holds::Perhaps),
-        "token" if before == "session" && at(3) != "" => Some(Holds::SecretKey),
+        "token" if before == "session" && !at(3).is_empty() => Some(Holds::SecretKey),
         "token" | "apikey" | "secretkey" | "privatekey" | "fernetkey" => Some(Holds::Key),
         "accesskey" => Some(Holds::Perhaps),
         "key" => match before {

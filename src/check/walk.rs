@@ -31,15 +31,12 @@ pub fn scalars<'a>(value: &'a Value, key: &'a str, above: &'a str, see: &mut dyn
     }
 }
 
+/// Takes the path of a value, its key, the key above and the value.
+type See<'s, 'a> = dyn FnMut(&[String], &'a str, &'a str, &'a Value) + 's;
+
 /// Calls `see` with the path of every value that is no map, and its keys as [`scalars`] tells them; the third item of a list is
 /// `[2]`. Lists are seen as a whole, and then item by item.
-pub fn paths<'a>(
-    value: &'a Value,
-    path: &mut Vec<String>,
-    key: &'a str,
-    above: &'a str,
-    see: &mut dyn FnMut(&[String], &'a str, &'a str, &'a Value),
-) {
+pub fn paths<'a>(value: &'a Value, path: &mut Vec<String>, key: &'a str, above: &'a str, see: &mut See<'_, 'a>) {
     match value {
         Value::Map(map) => {
             let named = map.get("name").and_then(Value::as_str);
