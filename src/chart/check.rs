@@ -19,7 +19,13 @@ pub enum Problem {
         closed: bool,
     },
     /// The value's type is not what the chart takes.
-    Type { path: Vec<String>, expected: String, found: &'static str },
+    Type {
+        path: Vec<String>,
+        expected: String,
+        found: &'static str,
+        /// Whether only the default says so: a template may make something of another type.
+        by_default: bool,
+    },
     /// Not one of the allowed values.
     Enum { path: Vec<String>, allowed: Vec<String>, found: String },
 }
@@ -55,12 +61,15 @@ impl Walk<'_> {
             return;
         }
         let node = self.facts.tree.node(id);
-        if !admits(node.shape, value) {
+        let named = || self.path.last().is_some_and(|key| takes_names(key));
+        if !admits(node.shape, value) && !(node.shape == Shape::Number && named()) {
             let found = match value {
                 Value::Str(s) if &**s == "true" || &**s == "false" => "quoted string",
                 other => other.type_name(),
             };
-            self.problems.push(Problem::Type { path: self.path.clone(), expected: expected(node.shape), found });
+            let by_default = node.shape == Shape::Number;
+            let path = self.path.clone();
+            self.problems.push(Problem::Type { path, expected: expected(node.shape), found, by_default });
             return;
         }
         match value {
@@ -127,12 +136,28 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// Says whether a number may have a name instead: ports (core/v1, `IntOrString`), levels.
+fn takes_names(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["port", "level", "verbosity", "policy"].iter().any(|word| key.ends_with(word))
+}
+
 /// Says whether a value of this type will do.
 fn admits(shape: Shape, value: &Value) -> bool {
     let scalar = !matches!(value, Value::List(_) | Value::Map(_));
     match shape {
         Shape::Any => true,
         Shape::Scalar => scalar,
+        // `"3"`, `25%` and `30s` are made of numbers too, and what a template fills in may be one.
+        Shape::Number => match value {
+            Value::Str(text) => {
+                text.is_empty()
+                    || text.contains("{{")
+                    || text.starts_with(|c: char| c.is_ascii_digit() || "+-.$".contains(c))
+            }
+            Value::Bool(_) => false,
+            _ => scalar,
+        },
         // Templates ask `if .Values.x`, and to them the string "false" is true.
         Shape::Bool => scalar && !matches!(value.as_str(), Some("true" | "false")),
         Shape::Quoted => scalar && !matches!(value, Value::Bool(_)),
@@ -151,6 +176,7 @@ fn expected(shape: Shape) -> String {
     match shape {
         Shape::Any => "anything".into(),
         Shape::Scalar => "string, number or boolean".into(),
+        Shape::Number => "number".into(),
         Shape::Bool => "boolean".into(),
         Shape::Quoted => "quoted string".into(),
         Shape::List => "list".into(),

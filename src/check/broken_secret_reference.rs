@@ -96,8 +96,8 @@ fn known<'a>(context: &Context<'a>) -> BTreeMap<(&'a str, &'a str), Namespace<'a
     known
 }
 
-/// Custom kinds that make no Secret.
-const QUIET: &[&str] = &[
+/// Custom kinds of which nothing is made that has a name of its own.
+pub(super) const QUIET: &[&str] = &[
     "ServiceMonitor",
     "PodMonitor",
     "PrometheusRule",

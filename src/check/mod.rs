@@ -9,6 +9,7 @@ mod walk; //    strings with their keys, places in the user's tables
 mod words; //   hosts and names that containers are told
 mod unjudged; // what nobody could look into
 mod secret_words; // what a string is, when it is a secret
+mod addresses; // buckets, hosts and databases in texts
 mod unknown_value; //            unknown-value, wrong-value-type, unchecked-values
 mod unread_value; //             unread-value
 mod large_integer; //            large-integer
@@ -27,6 +28,7 @@ mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image
 mod foreign_annotation; //      foreign-annotation
+mod unknown_address; //         unknown-address
 mod unknown_annotation; //      unknown-annotation
 mod malformed_field; //         malformed-field
 mod unknown_issuer; //          unknown-issuer
@@ -75,6 +77,7 @@ pub static CODES: &[&Code] = &[
     &abandoned_source::ABANDONED_CHART,
     &abandoned_source::ABANDONED_IMAGE,
     &foreign_annotation::FOREIGN_ANNOTATION,
+    &unknown_address::UNKNOWN_ADDRESS,
     &unknown_annotation::UNKNOWN_ANNOTATION,
     &malformed_field::MALFORMED_FIELD,
     &unknown_issuer::UNKNOWN_ISSUER,
@@ -103,6 +106,7 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     abandoned_component::check,
     abandoned_source::check,
     foreign_annotation::check,
+    unknown_address::check,
     unknown_annotation::check,
     malformed_field::check,
     unknown_issuer::check,

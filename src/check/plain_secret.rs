@@ -5,7 +5,7 @@
 //! references, not secrets (`secret_words`). A value that is taken for a secret is never shown, nor its length.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::secret_words::{number, secret};
 use super::unknown_value::{Where, find};
@@ -110,8 +110,8 @@ fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &
         }
         return;
     }
-    let file = lowered.origin.template.filter(|span| context.sources.path(span.source) == lowered.origin.file);
-    let mut places = Places::default();
+    let file = walk::file_of(context, lowered);
+    let mut places = walk::Places::default();
     walk::scalars(object.value(), "", "", &mut |key, above, value| {
         let Some((what, text)) = judged(key, above, value) else { return };
         // A manifest of the user's is a place of its own; what a template made of a text was reported where that stands.
@@ -127,26 +127,6 @@ fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &
         };
         findings.object(made, lowered, remedy(diagnostic));
     });
-}
-
-/// Where texts stand in a file of the user's; each is met in the order of the file.
-#[derive(Default)]
-struct Places {
-    from: BTreeMap<String, usize>,
-}
-
-impl Places {
-    /// Returns the next place of a text behind the beginning of an object. Where it ends would tell its length.
-    fn next(&mut self, context: &Context<'_>, start: Span, text: &str) -> Option<Span> {
-        let file = context.sources.text(start.source);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-        let from = *self.from.get(line).unwrap_or(&(start.start as usize));
-        // Behind another sign it is a part of another value.
-        let begins = |at: &usize| file[..*at].ends_with([' ', '"', '\'', '\n', '[', '{', ',']);
-        let at = file.get(from..)?.match_indices(line).map(|(at, _)| from + at).find(begins)?;
-        self.from.insert(line.to_owned(), at + line.len());
-        Some(Span::new(start.source, at, at))
-    }
 }
 
 /// Looks at the Helm values of a component: what files of the user's say is reported there.

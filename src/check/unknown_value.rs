@@ -157,13 +157,19 @@ fn report(
                 }
             }
         }
-        Problem::Type { expected, found, .. } => {
+        Problem::Type { expected, found, by_default, .. } => {
             let (takes, is) = (with_article(expected), with_article(found));
-            let message = format!("chart `{chart}` takes {takes} for `{path}`, not {is}");
-            let diagnostic = Diagnostic::error(&WRONG_VALUE_TYPE, message).at(places.1, "");
+            let diagnostic = if *by_default {
+                let message = format!("`{path}` is {is}, and its default in chart `{chart}` is {takes}");
+                Diagnostic::warning(&WRONG_VALUE_TYPE, message)
+            } else {
+                let message = format!("chart `{chart}` takes {takes} for `{path}`, not {is}");
+                Diagnostic::error(&WRONG_VALUE_TYPE, message)
+            };
+            let diagnostic = diagnostic.at(places.1, "");
             match *found {
                 "quoted string" if expected == "boolean" => diagnostic.help("write it without quotes"),
-                "string" if matches!(expected.as_str(), "integer" | "number") => {
+                "string" if !by_default && matches!(expected.as_str(), "integer" | "number") => {
                     diagnostic.help("write it without quotes")
                 }
                 "integer" | "number" | "boolean" if expected.contains("string") => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Clean, Context, Findings, at_key};
 use crate::catalog::OptionDef;
 use crate::diag::{Diagnostic, Span};
+use crate::lower::Lowered;
 use crate::manifest::images::{self, Way};
 use crate::manifest::value::Value;
 use crate::parse::{Kind, Node, Table};
@@ -59,6 +60,31 @@ pub fn paths<'a>(value: &'a Value, path: &mut Vec<String>, key: &'a str, above: 
             }
         }
         scalar => see(path, key, above, scalar),
+    }
+}
+
+/// Returns the beginning of an object in a file of the user's, when it is one of those.
+pub fn file_of(context: &Context<'_>, lowered: &Lowered) -> Option<Span> {
+    lowered.origin.template.filter(|span| context.sources.path(span.source) == lowered.origin.file)
+}
+
+/// Where texts stand in a file of the user's; each is met in the order of the file.
+#[derive(Default)]
+pub struct Places {
+    from: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// Returns the next place of a text behind the beginning of an object. Where it ends would tell its length.
+    pub fn next(&mut self, context: &Context<'_>, start: Span, text: &str) -> Option<Span> {
+        let file = context.sources.text(start.source);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let from = *self.from.get(line).unwrap_or(&(start.start as usize));
+        // Behind another sign it is a part of another value.
+        let begins = |at: &usize| file[..*at].ends_with([' ', '"', '\'', '\n', '[', '{', ',']);
+        let at = file.get(from..)?.match_indices(line).map(|(at, _)| from + at).find(begins)?;
+        self.from.insert(line.to_owned(), at + line.len());
+        Some(Span::new(start.source, at, at))
     }
 }
 

@@ -64,8 +64,22 @@ fn assert_fine(chart: &str, values: &str) {
 
 #[track_caller]
 fn assert_type(chart: &str, values: &str, path: &[&str], expected: &str, found: &'static str) {
-    let wanted = Problem::Type { path: words(path), expected: expected.into(), found };
+    let wanted = Problem::Type { path: words(path), expected: expected.into(), found, by_default: false };
     assert_eq!(check(chart, values), [wanted]);
+}
+
+/// What only a default says is believed within reason.
+#[test]
+fn numbers_by_default() {
+    for (values, found) in [("server: {workers: three}", "string"), ("server: {workers: false}", "boolean")] {
+        let wanted =
+            Problem::Type { path: words(&["server", "workers"]), expected: "number".into(), found, by_default: true };
+        assert_eq!(check("trino", values), [wanted], "{values}");
+    }
+    for values in ["3", "\"3\"", "3.0", "\"{{ .Values.x }}\"", "null", "25%"] {
+        assert_fine("trino", &format!("server: {{workers: {values}}}"));
+    }
+    assert_fine("trino", "service: {port: http}");
 }
 
 /// Values of public platforms that their charts never read.

@@ -12,7 +12,7 @@
 //!  livenessProbe @probe
 //!  "odd key" list
 //! ```
-//! The type is a default's rough shape (none for a scalar, `bool`, `quoted`, `list`, `map`), a
+//! The type is a default's rough shape (none for a string, `number`, `bool`, `quoted`, `list`, `map`), a
 //! schema's exact types (`:string|integer`) or `any`. A map takes other keys when `+` follows,
 //! refuses them when `!` follows, and ignores them otherwise (`any` alone is open, `any-` is not).
 //! Below a key, `[]` stands for the items of a list and `*` for what is under keys not named.
@@ -48,6 +48,8 @@ pub enum Shape {
     Any,
     /// Roughly like a scalar default: a string or a number (a boolean does too).
     Scalar,
+    /// Roughly like a default that is a number.
+    Number,
     /// Like a boolean default.
     Bool,
     /// Like a default "true" or "false" in quotes.
@@ -145,6 +147,7 @@ fn node(words: &'static str) -> Node {
     };
     let shape = match name {
         "any" => Shape::Any,
+        "number" => Shape::Number,
         "bool" => Shape::Bool,
         "quoted" => Shape::Quoted,
         "list" => Shape::List,
@@ -161,14 +164,14 @@ mod tests {
     #[test]
     fn every_mark_is_read() {
         let text = "# a comment\n&probe map\n enabled bool\nvalues map!\n \"a b\" list\n  [] :map+\n   * :string|integer\n \
-                    flag quoted\n free any\n half any-\n probe @probe\n pull :string =Always|Never\n tag\n";
+                    flag quoted\n count number\n free any\n half any-\n probe @probe\n pull :string =Always|Never\n tag\n";
         let tree = read(text);
         let root = tree.node(tree.root);
         let kid = |key: &str| tree.node(root.kid(key).unwrap());
         assert_eq!(root.kind, Kind::Closed);
         assert_eq!(
             root.kids.iter().map(|(k, _)| *k).collect::<Vec<_>>(),
-            ["a b", "flag", "free", "half", "probe", "pull", "tag"]
+            ["a b", "count", "flag", "free", "half", "probe", "pull", "tag"]
         );
         assert_eq!(kid("a b").shape, Shape::List);
         let item = tree.node(kid("a b").items.unwrap());
@@ -179,6 +182,6 @@ mod tests {
         assert_eq!((kid("half").shape, kid("half").kind), (Shape::Any, Kind::Listed));
         assert_eq!(tree.node(kid("probe").kid("enabled").unwrap()).shape, Shape::Bool);
         assert_eq!((kid("pull").shape, kid("pull").allowed), (Shape::Exactly("string"), Some("Always|Never")));
-        assert_eq!(kid("tag").shape, Shape::Scalar);
+        assert_eq!((kid("tag").shape, kid("count").shape), (Shape::Scalar, Shape::Number));
     }
 }

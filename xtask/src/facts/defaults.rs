@@ -9,7 +9,7 @@ pub fn read(value: &Value) -> Node {
     match value {
         Value::Null => Node::open(),
         Value::Bool(_) => like(Like::Bool),
-        Value::Number(_) => like(Like::Scalar),
+        Value::Number(_) => like(Like::Number),
         Value::String(s) if s == "true" || s == "false" => like(Like::Quoted),
         // Without quotes Helm's YAML 1.1 reader takes these for booleans; the quotes are gone here.
         Value::String(s) if matches!(s.as_str(), "yes" | "no" | "on" | "off") => Node::new(Shape::Any, Kind::Undecided),

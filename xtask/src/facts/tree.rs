@@ -27,6 +27,8 @@ pub enum Like {
     Bool,
     /// The string "true" or "false".
     Quoted,
+    Number,
+    /// A string.
     Scalar,
     List,
     Map,

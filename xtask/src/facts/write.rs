@@ -98,6 +98,7 @@ fn words(node: &Node) -> String {
     let mut text = match node.shape {
         Shape::Any | Shape::Exactly(0 | ALL) => "any".to_owned(),
         Shape::Like(Like::Scalar) => String::new(),
+        Shape::Like(Like::Number) => "number".to_owned(),
         Shape::Like(Like::Bool) => "bool".to_owned(),
         Shape::Like(Like::Quoted) => "quoted".to_owned(),
         Shape::Like(Like::List) => "list".to_owned(),
