@@ -62,7 +62,7 @@ impl Walk<'_> {
         }
         let node = self.facts.tree.node(id);
         let named = || self.path.last().is_some_and(|key| takes_names(key));
-        if !admits(node.shape, value) && !(node.shape == Shape::Number && named()) {
+        if !(admits(node.shape, value) || node.shape == Shape::Number && named()) {
             let found = match value {
                 Value::Str(s) if &**s == "true" || &**s == "false" => "quoted string",
                 other => other.type_name(),

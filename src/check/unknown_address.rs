@@ -186,21 +186,18 @@ impl<'a> Known<'a> {
         }
         let message = format!("`{scheme}://{name}` names a bucket that the platform does not have");
         let diagnostic = Diagnostic::warning(&UNKNOWN_ADDRESS, message);
-        let by_key = self.buckets.iter().find(|(_, key)| **key == name);
-        Some(match by_key {
-            Some((real, key)) => diagnostic
-                .note(format!("the real name of bucket `{key}` is `{real}`"))
-                .help(format!("write `{scheme}://${{buckets.{key}.bucket}}`")),
-            None => {
-                let names = self.buckets.iter().flat_map(|(real, key)| [*real, *key]);
-                match near(name, names).first().map(|near| self.buckets.get(near).copied().unwrap_or(near)) {
-                    Some(key) => diagnostic.help(format!("did you mean `{scheme}://${{buckets.{key}.bucket}}`?")),
-                    None => diagnostic.help(format!(
-                        "declare it: `[buckets.{name}]` with `bucket = \"{name}\"`, and `external = \"s3\"` when it lies outside"
-                    )),
-                }
-            }
-        })
+        if let Some((real, key)) = self.buckets.iter().find(|(_, key)| **key == name) {
+            let help = format!("write `{scheme}://${{buckets.{key}.bucket}}`");
+            return Some(diagnostic.note(format!("the real name of bucket `{key}` is `{real}`")).help(help));
+        }
+        let names = self.buckets.iter().flat_map(|(real, key)| [*real, *key]);
+        let help = match near(name, names).first().map(|near| self.buckets.get(near).copied().unwrap_or(near)) {
+            Some(key) => format!("did you mean `{scheme}://${{buckets.{key}.bucket}}`?"),
+            None => format!(
+                "declare it: `[buckets.{name}]` with `bucket = \"{name}\"`, and `external = \"s3\"` when it lies outside"
+            ),
+        };
+        Some(diagnostic.help(help))
     }
 
     fn service(&self, name: &str, namespace: &str, certain: bool) -> Option<Diagnostic> {
@@ -316,7 +313,7 @@ fn topics<'a>(target: &'a Target, name: &str, instance: &'a crate::resolve::Inst
     if !all.is_empty()
         && let Some(Kind::Table(own)) = instance.option("topics").map(|node: &Node| &node.kind)
     {
-        all.extend(own.keys().map(|topic| topic.to_string()));
+        all.extend(own.keys().map(ToString::to_string));
     }
     all
 }
