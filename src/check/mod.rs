@@ -10,6 +10,7 @@ mod words; //   hosts and names that containers are told
 mod unjudged; // what nobody could look into
 mod secret_words; // what a string is, when it is a secret
 mod addresses; // buckets, hosts and databases in texts
+mod default_types; // values against the defaults of a chart at hand
 mod unknown_value; //            unknown-value, wrong-value-type, unchecked-values
 mod unread_value; //             unread-value
 mod large_integer; //            large-integer
@@ -28,6 +29,8 @@ mod broken_secret_reference; // broken-secret-reference
 mod abandoned_component; //     abandoned-component
 mod abandoned_source; //        abandoned-chart, abandoned-image
 mod foreign_annotation; //      foreign-annotation
+mod unfilled_variable; //       unfilled-variable
+mod old_client; //              old-client
 mod unknown_address; //         unknown-address
 mod unknown_annotation; //      unknown-annotation
 mod malformed_field; //         malformed-field
@@ -77,6 +80,8 @@ pub static CODES: &[&Code] = &[
     &abandoned_source::ABANDONED_CHART,
     &abandoned_source::ABANDONED_IMAGE,
     &foreign_annotation::FOREIGN_ANNOTATION,
+    &unfilled_variable::UNFILLED_VARIABLE,
+    &old_client::OLD_CLIENT,
     &unknown_address::UNKNOWN_ADDRESS,
     &unknown_annotation::UNKNOWN_ANNOTATION,
     &malformed_field::MALFORMED_FIELD,
@@ -106,6 +111,8 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     abandoned_component::check,
     abandoned_source::check,
     foreign_annotation::check,
+    unfilled_variable::check,
+    old_client::check,
     unknown_address::check,
     unknown_annotation::check,
     malformed_field::check,

@@ -3,7 +3,7 @@
 use super::unknown_value::{Where, dotted, find};
 use super::{Clean, Context, Findings, Made, at_key, walk};
 use crate::code;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::Diagnostic;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
@@ -63,7 +63,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     let verb = if kind == "ConfigMap" { "makes Spark download" } else { "downloads" };
                     let message = format!("{kind} `{name}` {verb} {} at each start", download.what);
                     let diagnostic = Diagnostic::warning(&RUNTIME_DOWNLOAD, message);
-                    let diagnostic = match made.instance.and_then(|i| written(i, download.text)) {
+                    let diagnostic = match made.instance.and_then(|i| walk::written_text(i, download.text)) {
                         Some(span) => diagnostic.at(span, ""),
                         None => at_key(context, diagnostic, lowered, download.key),
                     };
@@ -196,19 +196,6 @@ fn fetched(command: &str) -> Option<&'static str> {
         return Some("Maven packages");
     }
     INSTALLERS.iter().any(|installer| command.contains(installer)).then_some("packages")
-}
-
-/// Returns where the user wrote a text, when it is the user's.
-fn written(instance: &Instance, text: &str) -> Option<Span> {
-    let mut place = None;
-    for node in instance.written() {
-        walk::strings(node, "", "", &mut |_, _, string, span| {
-            if string.trim() == text.trim() {
-                place.get_or_insert(span);
-            }
-        });
-    }
-    place
 }
 
 #[cfg(test)]

@@ -5,12 +5,16 @@
 
 use std::collections::BTreeSet;
 
+use super::default_types::{Differs, differing};
 use super::{Context, Findings, Made, walk};
 use crate::chart::{self, ChartFacts, Problem};
 use crate::code;
 use crate::diag::{Diagnostic, Level, Sources, Span, quoted_list};
+use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
+use crate::lower::order::Portion;
 use crate::lower::values::split_path;
+use crate::manifest::value::Value;
 use crate::parse::shape::with_article;
 use crate::resolve::Instance;
 
@@ -52,6 +56,12 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let seen = charts
                 .iter()
                 .any(|c| c.component == made.name && matches!(c.sight, Sight::Inflated(_) | Sight::Failed(_)));
+            for sight in charts.iter().filter(|c| c.component == made.name && c.part == Portion::Main).map(|c| &c.sight)
+            {
+                if let Sight::Inflated(inflated) = sight {
+                    by_default(context, &made, instance, inflated, values, findings);
+                }
+            }
             if let Some(span) = own_values(instance).filter(|_| !seen) {
                 let message = format!(
                     "nothing is known of chart `{}`, so the values of `{}` are not checked",
@@ -75,6 +85,34 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     }
 }
 
+/// Reports values of another type than their defaults in a chart at hand.
+fn by_default(
+    context: &Context<'_>,
+    made: &Made<'_>,
+    instance: &Instance,
+    inflated: &Inflated,
+    values: &Value,
+    findings: &mut Findings,
+) {
+    let chart = instance.chart.as_ref().map_or("", |chart| chart.name.as_str());
+    for Differs { path, expected, found } in differing(&inflated.defaults, values) {
+        let (is, takes) = (with_article(found), with_article(expected));
+        let message = format!("`{}` is {is}, and its default in chart `{chart}` is {takes}", dotted(&path));
+        let ((_, place), by) = find(context.sources, instance, &path);
+        let diagnostic = Diagnostic::warning(&WRONG_VALUE_TYPE, message).at(place, "");
+        let diagnostic =
+            if found == "quoted boolean" { diagnostic.help("write it without quotes") } else { diagnostic };
+        findings.component(
+            made.index,
+            made.name,
+            match by {
+                Where::Catalogue => diagnostic.at(instance.span, "used here"),
+                Where::User => diagnostic,
+            },
+        );
+    }
+}
+
 /// Returns what is known of an instance's chart, when it is the very chart and not only one of the same name.
 fn facts(instance: &Instance) -> Option<&'static ChartFacts> {
     let chart = instance.chart.as_ref()?;
@@ -88,7 +126,7 @@ fn facts(instance: &Instance) -> Option<&'static ChartFacts> {
 }
 
 /// Returns the paths that [`check`] reports as unknown.
-pub(super) fn reported(instance: &Instance, values: &crate::manifest::value::Value) -> BTreeSet<Vec<String>> {
+pub(super) fn reported(instance: &Instance, values: &Value) -> BTreeSet<Vec<String>> {
     let problems = facts(instance).map(|facts| facts.check(values)).unwrap_or_default();
     problems.into_iter().filter(|p| matches!(p, Problem::Unknown { .. })).map(|p| p.path().to_vec()).collect()
 }

@@ -131,6 +131,19 @@ pub fn written(table: &Table, path: &[String]) -> Option<(Span, Span)> {
     Some(place)
 }
 
+/// Returns where the user wrote a text, when it is the user's.
+pub fn written_text(instance: &Instance, text: &str) -> Option<Span> {
+    let mut place = None;
+    for node in instance.written() {
+        strings(node, "", "", &mut |_, _, string, span| {
+            if string.trim() == text.trim() {
+                place.get_or_insert(span);
+            }
+        });
+    }
+    place
+}
+
 /// Finds the line of a YAML text (or of a template that prints YAML) on which a path of keys ends: each key is looked for
 /// behind the one before it. Returns byte range of the key.
 pub fn yaml_line(text: &str, path: &[String]) -> Option<(usize, usize)> {

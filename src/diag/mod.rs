@@ -185,6 +185,32 @@ pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Ve
     scored.into_iter().map(|(_, candidate)| candidate).take(3).collect()
 }
 
+/// Returns all candidates, those first that are most like a word.
+pub fn like_first<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let distance = |candidate: &str| {
+        // A word within the other counts as near, whatever its length.
+        let long = word.len() >= 3 && candidate.len() >= 3;
+        let within = long && (candidate.contains(word) || word.contains(candidate));
+        if within { 0 } else { strsim::damerau_levenshtein(word, candidate) }
+    };
+    let mut all: Vec<(usize, &str)> =
+        candidates.into_iter().map(|candidate| (distance(candidate), candidate)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
+/// Returns what there is as a sentence, the words first that are most like the wanted one: "there is `a`, `b` and 3 more".
+pub fn what_there_is<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 8;
+    let all = like_first(word, candidates);
+    if all.len() <= SHOWN {
+        return format!("there is {}", quoted_list(all, "and"));
+    }
+    let shown: Vec<String> = all[..SHOWN].iter().map(|word| format!("`{word}`")).collect();
+    format!("there is {} and {} more", shown.join(", "), all.len() - SHOWN)
+}
+
 /// Returns the words as a list for a sentence: `` `a`, `b` or `c` ``.
 pub fn quoted_list<'a>(words: impl IntoIterator<Item = &'a str>, conjunction: &str) -> String {
     let words: Vec<String> = words.into_iter().map(|w| format!("`{w}`")).collect();

@@ -26,6 +26,8 @@ pub struct Inflated {
     pub rotating: Vec<Rotating>,
     /// Values by which Helm itself switches subcharts.
     pub switches: BTreeSet<Vec<String>>,
+    /// The chart's own defaults.
+    pub defaults: Arc<Map>,
 }
 
 /// A field that is another one at each render.
@@ -96,7 +98,7 @@ pub fn inflate(
         let prepared = prepare::prepare(chart.clone(), values, &kubernetes).map_err(Failed::from)?;
         let mut inflated = on_thread(|| once(&prepared, release, capabilities, compiled, seed), chart.name())?;
         inflated.warnings.splice(0..0, prepared.warnings);
-        Ok(Inflated { switches: switches(chart), ..inflated })
+        Ok(Inflated { switches: switches(chart), defaults: Arc::new(chart.values.clone()), ..inflated })
     };
     run(values)
         .map_err(|failed: Failed| failed.blame(values, schemas(chart) * SCHEMA_WORK, |values| run(values).is_ok()))

@@ -13,7 +13,7 @@ use super::string;
 use super::text::Format;
 use super::{INVALID_VALUE, UNKNOWN_KEY, WRONG_TYPE};
 use crate::diag::codes::renamed;
-use crate::diag::{Diagnostic, near, quoted_list};
+use crate::diag::{Diagnostic, like_first, near, quoted_list};
 use crate::manifest::value::Value;
 
 /// What a value may be.
@@ -202,23 +202,31 @@ fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
     if let Some(today) = renamed(name).filter(|today| keys.keys.contains_key(*today)) {
         return diagnostic.help(format!("`{name}` is called `{today}` now"));
     }
-    // A key one level too high is the commonest mistake with no near match here: look one level down.
-    let below: Vec<String> = keys
-        .keys
-        .iter()
-        .filter_map(|(outer, key)| match &key.shape {
-            Shape::Table(inner) if inner.keys.contains_key(name) => Some(format!("{outer}.{name}")),
-            _ => None,
-        })
-        .collect();
+    // A key a level or two too high is the commonest mistake with no near match here.
+    let mut below = Vec::new();
+    deeper(name, keys, "", 2, &mut below);
     if !below.is_empty() {
         return diagnostic.help(format!("did you mean {}?", quoted_list(below.iter().map(String::as_str), "or")));
     }
-    let mut all: Vec<&str> = keys.keys.keys().map(String::as_str).collect();
-    all.sort_unstable();
+    let all = like_first(name, keys.keys.keys().map(String::as_str));
     let shown = all.len().min(16);
     let more = if all.len() > shown { format!(" and {} more", all.len() - shown) } else { String::new() };
     diagnostic.note(format!("these keys exist: {}{more}", all[..shown].join(", ")))
+}
+
+/// Finds the tables below that take a key, so many levels down; the first three are enough.
+fn deeper(name: &str, keys: &Keys, above: &str, levels: usize, found: &mut Vec<String>) {
+    let tables = || {
+        keys.keys.iter().filter_map(|(outer, key)| match &key.shape {
+            Shape::Table(inner) => Some((format!("{above}{outer}."), inner)),
+            _ => None,
+        })
+    };
+    found.extend(tables().filter(|(_, inner)| inner.keys.contains_key(name)).map(|(path, _)| format!("{path}{name}")));
+    if found.is_empty() && levels > 1 {
+        tables().for_each(|(path, inner)| deeper(name, inner, &path, levels - 1, found));
+    }
+    found.truncate(3);
 }
 
 /// Checks a text whose references are filled in: what is left of `${…}` is text.

@@ -369,6 +369,6 @@ pub(crate) fn unknown_name<'a>(
     } else if candidates.is_empty() {
         diagnostic.note(format!("the platform has no {what} at all"))
     } else {
-        diagnostic.note(format!("there is {}", crate::diag::quoted_list(candidates.into_iter().take(12), "and")))
+        diagnostic.note(crate::diag::what_there_is(name, candidates))
     }
 }

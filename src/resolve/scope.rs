@@ -11,7 +11,7 @@ use super::instances::Instance;
 use super::offers;
 use super::wire::{Binding, SlotBinding};
 use crate::catalog::{Capability, Catalogue};
-use crate::diag::{Diagnostic, Sources, Span, near, quoted_list};
+use crate::diag::{Diagnostic, Sources, Span, near, quoted_list, what_there_is};
 use crate::manifest::value::Value;
 use crate::parse::string::{self, Part, Reference};
 use crate::parse::{BAD_REFERENCE, Kind, Node};
@@ -25,7 +25,7 @@ pub(super) fn no_such<'a>(what: &str, name: &str, candidates: impl IntoIterator<
     } else if candidates.is_empty() {
         diagnostic
     } else {
-        diagnostic.note(format!("there is {}", quoted_list(candidates.into_iter().take(12), "and")))
+        diagnostic.note(what_there_is(name, candidates))
     }
 }
 
@@ -182,6 +182,12 @@ impl<'a> Late<'a> {
             (["options", rest @ ..], Some(instance)) => self.option(instance, rest),
             (["requires", slot, field @ ..], Some(instance)) => self.requires(instance, slot, field),
             (["secrets", name, "name"], Some(instance)) => self.secret_name(instance, name),
+            // What there is of a Secret, when that exists.
+            (["secrets", name, ..], Some(instance)) => self.secret_name(instance, name).and_then(|_| {
+                let message =
+                    format!("`{}` names nothing here: a text may hold the name of a Secret only", reference.written());
+                Err(Diagnostic::error(&BAD_REFERENCE, message).help(format!("write `${{secrets.{name}.name}}`")))
+            }),
             (["hosts", endpoint, field], Some(instance)) => host(instance, endpoint, field).map_or_else(
                 || {
                     Err(Diagnostic::error(
