@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Findings, walk};
+use super::unknown_value::{Where, dotted, find};
+use super::{Context, Findings, Made, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
+use crate::manifest::value::Value;
 use crate::parse::text::{floating, is_moving, split_image};
 use crate::parse::{Kind, Node};
 use crate::resolve::Instance;
@@ -24,6 +26,9 @@ code!(
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     walk::images(context, findings, written, &|image| Some(report(image, floating(image)?)));
     for made in context.made() {
+        if let (Some(all), Some(instance)) = (&made.unit.values, made.instance) {
+            in_files(context, &made, instance, all, findings);
+        }
         let Some(values) = made.instance.and_then(|instance| instance.said.values.as_ref()) else { continue };
         let mut bare = Vec::new();
         tags(values, "values", &mut |image, path, tag, span| {
@@ -41,6 +46,42 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             );
         }
     }
+}
+
+/// Looks at what values files of the user's say.
+fn in_files(context: &Context<'_>, made: &Made<'_>, instance: &Instance, all: &Value, findings: &mut Findings) {
+    if instance.said.values_files.is_empty() {
+        return;
+    }
+    walk::paths(all, &mut Vec::new(), "", "", &mut |path, key, above, value| {
+        let Value::Str(text) = value else { return };
+        let beside = |key: &str| {
+            let parts = path.split_last().and_then(|(_, parent)| all.within(parent))?;
+            parts.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+        };
+        let diagnostic = match key {
+            "tag"
+                if is_moving(text)
+                    && (is_image(above) || beside("repository").is_some())
+                    && beside("digest").is_none() =>
+            {
+                let message = format!("`{}` is `{text}`, a tag that moves", dotted(path));
+                let help = "name one version, for example `tag: \"1.4.2\"`";
+                Some(Diagnostic::error(&FLOATING_IMAGE, message).help(help))
+            }
+            _ if is_image(key) && text.contains(':') => floating(text).map(|why| report(text, why)),
+            _ => None,
+        };
+        if let (Some(diagnostic), ((_, place), Where::User)) = (diagnostic, find(context.sources, instance, path))
+            && instance
+                .said
+                .values_files
+                .iter()
+                .any(|f| f.trim_start_matches("./") == context.sources.path(place.source))
+        {
+            findings.component(made.index, made.name, diagnostic.at(place, ""));
+        }
+    });
 }
 
 fn report(image: &str, why: &str) -> Diagnostic {

@@ -28,14 +28,14 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         for lowered in made.objects().filter(|l| l.object.kind() != "CustomResourceDefinition") {
             let object = &lowered.object;
             clean.unless_clean(object.value(), findings, |findings| {
-                let mut found = None;
+                let mut found = Vec::new();
                 walk(object.map(), &mut found);
                 if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
                     for key in ["data", "stringData"] {
                         strings(key, object.map().get(key), &mut found);
                     }
                 }
-                if let Some((what, key, value)) = found {
+                for (what, key, value) in found {
                     let message = format!(
                         "`{key}` in the {what} of {} `{}` is {}, and must be a string",
                         object.kind(),
@@ -58,13 +58,10 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 }
 
 /// What was found: the map's name, the key and the value.
-type Found<'a> = Option<(&'a str, &'a str, &'a Value)>;
+type Found<'a> = Vec<(&'a str, &'a str, &'a Value)>;
 
 fn walk<'a>(map: &'a Map, found: &mut Found<'a>) {
     for (key, value) in map {
-        if found.is_some() {
-            return;
-        }
         match value {
             Value::Map(inner) if STRING_MAPS.contains(&&**key) => {
                 // A field of a schema may have one of these names and hold tables: only scalars count.
@@ -78,8 +75,7 @@ fn walk<'a>(map: &'a Map, found: &mut Found<'a>) {
                         && let (Some(Value::Str(name)), Some(value)) = (item.get("name"), item.get("value"))
                         && !matches!(value, Value::Str(_) | Value::Null)
                     {
-                        *found = Some(("environment", name, value));
-                        return;
+                        found.push(("environment", name, value));
                     }
                     walk(item, found);
                 }
@@ -91,8 +87,8 @@ fn walk<'a>(map: &'a Map, found: &mut Found<'a>) {
 
 fn strings<'a>(what: &'a str, map: Option<&'a Value>, found: &mut Found<'a>) {
     for (key, value) in map.and_then(Value::as_map).into_iter().flatten() {
-        if found.is_none() && matches!(value, Value::Bool(_) | Value::Int(_) | Value::Float(_)) {
-            *found = Some((what, key, value));
+        if matches!(value, Value::Bool(_) | Value::Int(_) | Value::Float(_)) {
+            found.push((what, key, value));
         }
     }
 }
