@@ -19,6 +19,12 @@ impl Lowering<'_> {
             }
             objects.sort_by_cached_key(|lowered| lowered.object.id());
         }
+        // What a chart makes is not seen here, so its word counts; without one, data lives only in objects that are there.
+        unit.stays = instance.is_some_and(|i| {
+            let there = || unit.stages.values().flatten().any(|lowered| is_data(instance, lowered));
+            let data = !i.definition.data.is_empty() && (i.chart.is_some() || there());
+            data || !i.definition.apis.is_empty()
+        });
     }
 
     /// Gives an object its namespace, labels and protection; one that has them already is left alone.

@@ -9,6 +9,7 @@ mod marks; //          which line of a template an object began on
 mod undefined; //    what a template used in vain, by name
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
+mod pod_secrets; //    what is secret in pods' variables and files
 pub mod secret_keys; // what a Secret's keys hold
 pub mod external_secret; // one ExternalSecret
 pub mod copies; //     Secrets of one namespace read from another
@@ -33,6 +34,7 @@ pub mod source; //     folders of somebody's repository
 pub mod rollout; //    the order of environments in ApplicationSets
 pub mod files; //      the user's own files that components name
 mod own; //            the user's own manifests and patches
+mod patched; //        what patches are for
 mod unserved; //       objects whose API nothing brings
 pub mod sync; //       what `sync` says, and how an object is applied
 pub mod memo; //       results that are asked for again
@@ -72,6 +74,7 @@ pub static CODES: &[&Code] = &[
     &UNSUPPORTED,
     &OTHER_ENGINE,
     &WITHOUT_EFFECT,
+    &UNMATCHED_PATCH,
     &DEPENDENCY_CYCLE,
     &UNKNOWN_KIND,
     &KEPT_SECRET,
@@ -125,6 +128,14 @@ code!(
     "who reads the file would believe that it is so",
     "[platform]\ncloud = \"none\"\n\n[components.trino]\nidentity = \"arn:aws:iam::111122223333:role/trino\"",
     "[platform]\ncloud = \"aws\""
+);
+code!(
+    UNMATCHED_PATCH,
+    "unmatched-patch",
+    "a patch has no object that it could change",
+    "it would silently do nothing, or stop the engine",
+    "patches = [{ target = { kind = \"Deploymnet\" }, merge.spec.replicas = 3 }]",
+    "patches = [{ target = { kind = \"Deployment\" }, merge.spec.replicas = 3 }]"
 );
 code!(
     DEPENDENCY_CYCLE,
@@ -200,6 +211,8 @@ pub struct Unit {
     pub patches: BTreeMap<Stage, Vec<Value>>,
     /// Steps for people.
     pub notes: Vec<String>,
+    /// Whether its objects stay when the component goes: data lives in them, or they define the kinds of others' objects.
+    pub stays: bool,
 }
 
 /// A secret item that must exist in the store.
@@ -286,6 +299,9 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
         }
         targets.push(lowered);
     }
+    // What holds for several targets is said once.
+    let mut seen = BTreeSet::new();
+    found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
     Warned { output: Manifests { targets }, diagnostics: found }
 }
 
@@ -403,6 +419,8 @@ impl<'a> Lowering<'a> {
         }
         out.charts = charts.target(self, &out);
         rendered::put(self, &mut out, found);
+        patched::check(self, &out, found);
+        unheard::secrets(self, &out, found);
         flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
         out

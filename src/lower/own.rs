@@ -47,7 +47,12 @@ impl<'a> Lowering<'a> {
             let stage = Stage::from_name(&written.stage).unwrap_or(Stage::Release);
             let mut patch = Map::default();
             if let Some(target) = &target {
-                patch.insert("target".into(), target.clone());
+                // Kustomize's name for it (kustomize v5, api/types/selector.go).
+                let keys = target.as_map().into_iter().flatten();
+                let keys = keys.map(|(key, value)| {
+                    (if &**key == "labels" { "labelSelector".into() } else { key.clone() }, value.clone())
+                });
+                patch.insert("target".into(), Value::Map(keys.collect()));
             }
             let text = match (&merge, &json) {
                 (Some(merge), None) => crate::manifest::yaml::write(&named_patch(merge, target.as_ref())),

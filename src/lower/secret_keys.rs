@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::Lowering;
+use super::{Lowering, WITHOUT_EFFECT};
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::Value;
@@ -124,6 +124,42 @@ fn fill_each(
         }
         entries.insert(name, filled);
     }
+}
+
+/// Says that a Secret is not made here, so that nothing of what is said of it counts.
+pub fn unheard(instance: &Instance, key: &str, given: &Secret, when: Option<&str>) -> Diagnostic {
+    let message = format!("secret `{key}` of `{}` is not made here", instance.name);
+    let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(given.places.key, "");
+    match when {
+        Some(when) => diagnostic.note(match when.split_once('.') {
+            Some(("requires", slot)) => format!("it is made only where slot `{slot}` is bound"),
+            Some((_, option)) => format!("it is made only where `{option}` is said"),
+            None => format!("it is made only where there is a `[{when}]`"),
+        }),
+        None => diagnostic.note("there is nothing that it could hold"),
+    }
+}
+
+/// Reports an item of which no key is made, and a Secret of one's own without keys.
+pub fn itemless(instance: &Instance, key: &str, given: &Secret, keys: &IndexMap<String, String>) -> Option<Diagnostic> {
+    if keys.is_empty() {
+        let message = format!("secret `{key}` of `{}` has no `keys`, so it would hold nothing", instance.name);
+        let help = "say what it holds, for example `keys = { token = \"${item.token}\" }`";
+        return Some(Diagnostic::error(&MISSING_KEY, message).at(given.places.key, "").help(help));
+    }
+    let item = given.item.as_ref()?;
+    let slot = keys.values().find_map(|text| text.split("${requires.").nth(1)?.split(['.', '|', '}']).next());
+    if keys.values().any(|text| text.contains("${item") || text.contains("${each")) {
+        return None;
+    }
+    let message = format!("nothing of secret `{key}` of `{}` is read from an item", instance.name);
+    let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(item.key, "");
+    Some(match slot {
+        Some(slot) => {
+            diagnostic.help(format!("say where the slot's credential comes from: `credentials.{slot} = \"{item}\"`"))
+        }
+        None => diagnostic,
+    })
 }
 
 /// Returns the definition of a Secret that only the user knows.

@@ -14,15 +14,15 @@ use indexmap::IndexMap;
 use super::external_secret::Wanted;
 use super::items::Items;
 use super::kept::Kept;
-use super::secret_keys::{by_identity, each_entries, holds, lacking_keys, user_secret};
+use super::secret_keys::{by_identity, each_entries, holds, itemless, lacking_keys, unheard, user_secret};
 use super::templates::object;
-use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, made, stores};
+use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, stores};
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
-use crate::parse::{INVALID_VALUE, Node, string};
+use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::{SecretValue, item as convention};
-use crate::resolve::scope::{Filled, Late, Piece, plain};
+use crate::resolve::scope::{Filled, Late, Piece};
 use crate::resolve::{Instance, Origin};
 use crate::settings::Text;
 use crate::settings::secrets::Secret;
@@ -36,8 +36,8 @@ pub struct Own {
     keys: IndexMap<String, IndexMap<String, String>>,
     /// Secrets of the definition that are not made here.
     absent: Vec<String>,
-    env: Vec<Value>,
-    pod_env: BTreeMap<String, Vec<Value>>,
+    pub(super) env: Vec<Value>,
+    pub(super) pod_env: BTreeMap<String, Vec<Value>>,
     pub volumes: Vec<Value>,
     pub mounts: Vec<Value>,
     /// API groups that the templates asked for.
@@ -148,9 +148,11 @@ impl Secrets {
         }
         let idle = !replaced && by_identity(instance, &keys);
         if idle || !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
+            found.extend(given.map(|given| unheard(instance, key, given, def.when.as_deref().filter(|_| !idle))));
             own.absent.push(key.into());
             return;
         }
+        found.extend(given.and_then(|given| itemless(instance, key, given, &keys)));
         let item = match given.and_then(|secret| secret.item.as_ref()) {
             Some(item) => item.to_string(),
             None => convention(lowering.target, instance.early_name(), key, lowering.known.sources, found),
@@ -165,9 +167,12 @@ impl Secrets {
             None => keys.iter().map(|(k, text)| (k.clone(), late.fill(text, at, found))).collect(),
         };
         if entries.is_empty() {
+            found.extend(given.filter(|_| !keys.is_empty()).map(|given| unheard(instance, key, given, None)));
             own.absent.push(key.into());
             return;
         }
+        // One that is there serves as it is, unless the user wants it otherwise.
+        let as_it_is = given.is_none_or(|g| g.name.is_none() && g.r#type.is_none() && g.labels.is_empty());
         let named = given.and_then(|secret| secret.item.as_ref()).map(|item| item.at);
         match def.each {
             None => self.items.own(instance, key, &item, &keys, named),
@@ -178,6 +183,7 @@ impl Secrets {
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
         if def.any_keys
+            && as_it_is
             && let Some((namespace, name, keys)) = source_secret(instance, &entries)
             && namespace == instance.namespace
         {
@@ -187,6 +193,7 @@ impl Secrets {
             return;
         }
         if copies::by_reflector(lowering)
+            && as_it_is
             && let Some((namespace, secret, keys)) = source_secret(instance, &entries)
             && namespace != instance.namespace
             && (def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key)))
@@ -198,15 +205,15 @@ impl Secrets {
         }
         own.keys.insert(key.into(), entries.keys().map(|k| (k.clone(), k.clone())).collect());
         own.names.insert(key.into(), name.clone());
-        let labels = def
-            .labels
-            .iter()
-            .map(|(k, text)| (k.clone(), late.fill(text, at, found).plain().unwrap_or_default()))
-            .collect();
+        let given_labels = given.into_iter().flat_map(|given| &given.labels).map(|(k, text)| (k, text.as_str()));
+        let labels = def.labels.iter().map(|(k, text)| (k, text.as_str())).chain(given_labels);
+        let labels =
+            labels.map(|(k, text)| (k.clone(), late.fill(text, at, found).plain().unwrap_or_default())).collect();
+        let kind = given.and_then(|given| given.r#type.as_ref()).map(String::from).or_else(|| def.kind.clone());
         let wanted = Wanted {
             entries,
             labels,
-            kind: def.kind.clone().unwrap_or_else(|| "Opaque".into()),
+            kind: kind.unwrap_or_else(|| "Opaque".into()),
             precious: def.precious,
             hint: def.hint.clone(),
             generate: def.generate.clone(),
@@ -214,114 +221,6 @@ impl Secrets {
             stage: def.stage,
             ..Wanted::of(name, &instance.namespace, &instance.name, instance.span)
         };
-        self.make(lowering, wanted, unit);
-    }
-
-    /// Turns `env` into entries of pods; what is secret goes through a Secret of its own.
-    fn environment(
-        &mut self,
-        lowering: &Lowering<'_>,
-        instance: &Instance,
-        unit: &mut Unit,
-        own: &mut Own,
-        found: &mut Vec<Diagnostic>,
-    ) {
-        let name = format!("{}-env", instance.name);
-        let names = own.names.clone();
-        let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
-        let mut entries = IndexMap::new();
-        let mut read = |table: &IndexMap<String, Node>, prefix: &str, found: &mut Vec<Diagnostic>| -> Vec<Value> {
-            table
-                .iter()
-                .map(|(variable, node)| {
-                    let filled = match node.as_str() {
-                        Some(text) => late.fill(text, node.span, found),
-                        None => Filled(vec![Piece::Text(plain(&node.to_value()))]),
-                    };
-                    if let Some(text) = filled.plain() {
-                        object([("name", Value::from(variable.as_str())), ("value", Value::from(text))])
-                    } else {
-                        let key = format!("{prefix}{variable}");
-                        entries.insert(key.clone(), filled);
-                        let reference = object([("name", Value::from(name.as_str())), ("key", Value::from(key))]);
-                        object([
-                            ("name", Value::from(variable.as_str())),
-                            ("valueFrom", object([("secretKeyRef", reference)])),
-                        ])
-                    }
-                })
-                .collect()
-        };
-        own.env = read(&instance.said.env, "", found);
-        for (pod, table) in &instance.said.pods {
-            own.pod_env.insert(pod.clone(), read(&table.env, &format!("{pod}."), found));
-        }
-        self.extra(lowering, instance, name, entries, unit);
-    }
-
-    /// Turns `files` into mounted ConfigMap or Secret keys.
-    fn mounted(
-        &mut self,
-        lowering: &Lowering<'_>,
-        instance: &Instance,
-        unit: &mut Unit,
-        own: &mut Own,
-        found: &mut Vec<Diagnostic>,
-    ) {
-        let files = &instance.said.files;
-        let names = own.names.clone();
-        let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
-        let name = format!("{}-files", instance.name);
-        let mut texts = Map::default();
-        let mut secret = IndexMap::new();
-        let mut used = BTreeSet::new();
-        for (path, written) in files {
-            let base = path.rsplit('/').next().unwrap_or(path);
-            let key = if used.insert(base.to_string()) { base.to_string() } else { string::slug(path) };
-            let filled = late.fill(written, written.at, found);
-            let volume = if let Some(text) = filled.plain() {
-                texts.insert(key.as_str().into(), Value::from(text));
-                "lakegen-files"
-            } else {
-                secret.insert(key.clone(), filled);
-                "lakegen-secret-files"
-            };
-            own.mounts.push(object([
-                ("name", Value::from(volume)),
-                ("mountPath", Value::from(path.as_str())),
-                ("subPath", Value::from(key)),
-                ("readOnly", Value::Bool(true)),
-            ]));
-        }
-        if !texts.is_empty() {
-            own.volumes.push(object([
-                ("name", Value::from("lakegen-files")),
-                ("configMap", object([("name", Value::from(name.as_str()))])),
-            ]));
-            let map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(texts))], instance.span);
-            unit.stages.entry(Stage::Prepare).or_default().push(map);
-        }
-        if !secret.is_empty() {
-            own.volumes.push(object([
-                ("name", Value::from("lakegen-secret-files")),
-                ("secret", object([("secretName", Value::from(name.as_str()))])),
-            ]));
-        }
-        self.extra(lowering, instance, name, secret, unit);
-    }
-
-    fn extra(
-        &mut self,
-        lowering: &Lowering<'_>,
-        instance: &Instance,
-        name: String,
-        entries: IndexMap<String, Filled>,
-        unit: &mut Unit,
-    ) {
-        if entries.is_empty() {
-            return;
-        }
-        let wanted = Wanted { entries, ..Wanted::of(name, &instance.namespace, &instance.name, instance.span) };
         self.make(lowering, wanted, unit);
     }
 
@@ -419,7 +318,7 @@ impl Secrets {
     }
 
     /// Makes the ExternalSecret of a wanted Secret, or notes what people must keep.
-    fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
+    pub(super) fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
         let target = lowering.target;
         let items = wanted
             .entries

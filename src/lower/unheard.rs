@@ -2,10 +2,11 @@
 
 use indexmap::IndexMap;
 
-use super::WITHOUT_EFFECT;
 use super::values::identity_key;
+use super::{Lowering, TargetManifests, WITHOUT_EFFECT};
 use crate::catalog::component::Spread;
 use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::manifest::value::Value;
 use crate::parse::MISSING_KEY;
 use crate::resolve::{Instance, Platform, Target};
 use crate::settings::Text;
@@ -96,5 +97,71 @@ fn spread(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
                 say(&format!("no pod `{name}`"), place);
             }
         }
+    }
+}
+
+/// Reports Secrets of users' own that no object and no value names: the Secret is made, and nothing reads it.
+pub fn secrets(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) {
+    for instance in lowering.target.instances.values() {
+        // What stands in a folder of somebody's is not seen here; a chosen name, label or type is meant for somebody.
+        let unseen = instance.definition.source.is_some();
+        let own =
+            instance.said.secrets.iter().filter(|(key, _)| !unseen && !instance.definition.secrets.contains_key(*key));
+        for (key, secret) in own.filter(|(_, s)| s.name.is_none() && s.labels.is_empty() && s.r#type.is_none()) {
+            let name = format!("{}-{key}", instance.name);
+            let Some((property, _)) = secret.keys.first() else { continue };
+            if reads(out, &name) || mentions(instance, &format!("secrets.{key}.")) {
+                continue;
+            }
+            let message = format!("nothing reads secret `{key}` of `{}`", instance.name);
+            let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(secret.places.key, "");
+            let variable: String = property
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+                .collect();
+            let takes = |key: &str| instance.definition.keys.keys.contains_key(key);
+            found.push(if takes("env") {
+                diagnostic.help(format!("read it in a variable: `env.{variable} = \"${{secrets.{key}.{property}}}\"`"))
+            } else {
+                let place = if takes("values") { "values" } else { "patches" };
+                diagnostic.help(format!(
+                    "name it where the program reads it, under `{place}`: Secret `{name}`, key `{property}`"
+                ))
+            });
+        }
+    }
+}
+
+/// Says whether a variable or a file of a component holds a text.
+fn mentions(instance: &Instance, word: &str) -> bool {
+    let said = &instance.said;
+    let variables = said.env.values().chain(said.pods.values().flat_map(|pod| pod.env.values()));
+    variables
+        .filter_map(|node| node.as_str())
+        .chain(said.files.values().map(Text::as_str))
+        .any(|text| text.contains(word))
+}
+
+/// Says whether any object but the Secret's own maker, or any value of a chart, holds a name.
+fn reads(out: &TargetManifests, name: &str) -> bool {
+    let makes = |lowered: &&super::Lowered| {
+        matches!(lowered.object.kind(), "ExternalSecret" | "SealedSecret" | "Secret" | "PushSecret")
+            && lowered.object.name() == name
+    };
+    out.units.values().any(|unit| {
+        let objects =
+            unit.stages.values().flatten().filter(|lowered| !makes(lowered)).map(|lowered| lowered.object.value());
+        let patches = unit.patches.values().flatten();
+        objects.chain(unit.values.as_deref()).any(|value| holds(value, name))
+            || patches.filter_map(|patch| patch.get("patch")?.as_str()).any(|text| text.contains(name))
+    })
+}
+
+fn holds(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Str(text) => text.contains(name),
+        Value::List(list) => list.iter().any(|value| holds(value, name)),
+        Value::Map(map) => map.values().any(|value| holds(value, name)),
+        _ => false,
     }
 }

@@ -286,23 +286,65 @@ fn misplaced(syntax: &Syntax, catalogue: &Catalogue, found: &mut [Diagnostic]) {
     }
 }
 
+/// A name inside a default must be known by at least one component that takes the default.
+fn nested(key: &str, table: &Table, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
+    let tables = catalogue.components.values().filter_map(|c| match &c.keys.keys.get(key)?.shape {
+        Shape::Table(keys) => Some(keys),
+        _ => None,
+    });
+    let known: Vec<(&String, &Shape)> =
+        tables.flat_map(|keys| &keys.keys).map(|(name, key)| (name, &key.shape)).collect();
+    for (name, entry) in table {
+        let mut shapes = known.iter().filter(|(own, _)| **own == **name).peekable();
+        if shapes.peek().is_none() {
+            let message = format!("no component used here has `{name}` in its `{key}`");
+            let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
+            let near = near(name, known.iter().map(|(name, _)| name.as_str()));
+            found.push(match near.is_empty() {
+                true => diagnostic,
+                false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+            });
+            continue;
+        }
+        // The one that has the least to say against it.
+        let judged = shapes.map(|(_, shape)| {
+            let mut said = Vec::new();
+            crate::parse::shape::check(name, &entry.node, shape, &Nothing, &mut said);
+            said
+        });
+        found.extend(judged.min_by_key(Vec::len).unwrap_or_default());
+    }
+}
+
+/// A default holds no components.
+struct Nothing;
+
+impl Open for Nothing {
+    fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+        None
+    }
+    fn job(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
+        None
+    }
+}
+
 /// A default must be a key that at least one component knows.
 fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
     let common = common();
     for (key, entry) in table.into_iter().flatten() {
-        let shape =
-            common.keys.get(&**key).or_else(|| catalogue.components.values().find_map(|c| c.keys.keys.get(&**key)));
-        match shape {
+        let taken = catalogue.components.values().find_map(|c| c.keys.keys.get(&**key));
+        if taken.is_none() && common.keys.contains_key(&**key) && !catalogue.components.is_empty() {
+            let message = format!("no component used here takes `{key}`");
+            found.push(Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, ""));
+            continue;
+        }
+        // What pods, slots and endpoints there are is each component's own: one that knows the name is enough.
+        if let ("pods" | "hosts" | "credentials", Some(table)) = (&**key, entry.node.as_table()) {
+            nested(key, table, catalogue, found);
+            continue;
+        }
+        match common.keys.get(&**key).or(taken) {
             Some(known) if !matches!(known.shape, Shape::Any) => {
-                struct Nothing;
-                impl Open for Nothing {
-                    fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
-                        None
-                    }
-                    fn job(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {
-                        None
-                    }
-                }
                 crate::parse::shape::check(key, &entry.node, &known.shape, &Nothing, found);
             }
             Some(_) => {}

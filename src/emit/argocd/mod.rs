@@ -339,8 +339,8 @@ impl<'a> Applications<'a> {
         if unit.component == namespaces::UNIT || unit.stages().contains(&Stage::Crds) {
             return false;
         }
-        let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
-        self.sync(instance).cascade.unwrap_or(!data)
+        let stays = self.lowered.units.get(&unit.component).is_some_and(|unit| unit.stays);
+        self.sync(instance).cascade.unwrap_or(!stays)
     }
 
     fn ignored(&self, instance: Option<&Instance>) -> Vec<Value> {

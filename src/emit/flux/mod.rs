@@ -290,7 +290,8 @@ impl<'a> Flux<'a> {
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
         spec.insert("prune".into(), Value::Bool(!is_namespaces && sync.prune.unwrap_or(true)));
-        if !is_namespaces && !cascades(unit, instance) {
+        let stays = self.lowered.units.get(&unit.component).is_some_and(|unit| unit.stays);
+        if !is_namespaces && (unit.part == Portion::Crds || !sync.cascade.unwrap_or(!stays)) {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
         }
@@ -485,13 +486,4 @@ fn go_duration(duration: &str) -> String {
         return duration.into();
     }
     text::seconds(duration).map_or_else(|| duration.into(), |s| format!("{}h", s / 3600))
-}
-
-/// Says whether removing the unit removes its objects; never where data lives.
-fn cascades(unit: &UnitId, instance: Option<&Instance>) -> bool {
-    if unit.part == Portion::Crds {
-        return false;
-    }
-    let data = instance.is_some_and(|i| !i.definition.data.is_empty() || !i.definition.apis.is_empty());
-    instance.and_then(|i| i.said.sync.cascade).unwrap_or(!data)
 }

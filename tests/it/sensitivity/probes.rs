@@ -139,7 +139,7 @@ fn common_key(subject: &Subject<'_>, key: &str) -> Vec<Probe> {
             subject
                 .probe(&[key], [Value::from(vec!["probe.example.com/v1"])])
                 .with(&["components", "probe-objects", "uses"], "manifests")
-                .with(&["components", "probe-objects", "manifests"], "extras/probe.yaml"),
+                .with(&["components", "probe-objects", "manifests"], "probe/probe.yaml"),
         ],
         "placement" => vec![
             subject.probe(&[key], [text("probe")]).marked("probe-pool"),
@@ -189,6 +189,7 @@ fn chart(subject: &Subject<'_>) -> Vec<Probe> {
                 "fullname" => {
                     probe.beside(path(&["components", "probe-app", "maps", "probe", "a"]), subject.field("fullname"))
                 }
+                "skip_crds" => Probe { values: vec![true.into(), false.into()], ..probe },
                 _ => probe,
             }
         })
@@ -398,7 +399,7 @@ fn required(def: &OptionDef) -> Table {
 fn values(def: &OptionDef, said: Option<&Value>) -> Vec<Value> {
     let pattern = def.pattern.as_deref().map(|p| regex::Regex::new(p).unwrap());
     let words = def.values.iter().map(|word| text(word));
-    let default = def.default.as_ref().map(|node| node.to_value());
+    let default = def.default.as_ref().map(lakegen::parse::Node::to_value);
     let default = default.map(|value| serde_yaml::from_str(&lakegen::manifest::yaml::write(&value)).unwrap());
     let plain = match def.kind.as_str() {
         "list" => vec![Value::Array(item(def).into_iter().take(1).collect())],
@@ -419,7 +420,7 @@ fn values(def: &OptionDef, said: Option<&Value>) -> Vec<Value> {
             (Some(pattern), Value::String(text)) => pattern.is_match(text),
             _ => true,
         })
-        .filter(|value| Some(&*value) != said && Some(json(value)) != default)
+        .filter(|value| said != Some(value) && Some(json(value)) != default)
         .collect()
 }
 
@@ -471,6 +472,7 @@ fn kind_values(kind: &str, def: &OptionDef) -> Vec<Value> {
             "https://probe.example.com",
             "10.7.7.0/24",
             "PROBE",
+            "kustomize/probe",
         ]),
     }
 }
