@@ -172,7 +172,12 @@ impl Secrets {
             return;
         }
         // One that is there serves as it is, unless the user wants it otherwise.
-        let as_it_is = given.is_none_or(|g| g.name.is_none() && g.r#type.is_none() && g.labels.is_empty());
+        let as_it_is = |source: &str| {
+            given.is_none_or(|given| {
+                let same = given.name.as_deref().is_none_or(|name| name == source);
+                same && given.r#type.is_none() && given.labels.is_empty()
+            })
+        };
         let named = given.and_then(|secret| secret.item.as_ref()).map(|item| item.at);
         match def.each {
             None => self.items.own(instance, key, &item, &keys, named),
@@ -183,8 +188,8 @@ impl Secrets {
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
         if def.any_keys
-            && as_it_is
             && let Some((namespace, name, keys)) = source_secret(instance, &entries)
+            && as_it_is(&name)
             && namespace == instance.namespace
         {
             self.direct.insert((namespace, name.clone()));
@@ -193,8 +198,8 @@ impl Secrets {
             return;
         }
         if copies::by_reflector(lowering)
-            && as_it_is
             && let Some((namespace, secret, keys)) = source_secret(instance, &entries)
+            && as_it_is(&secret)
             && namespace != instance.namespace
             && (def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key)))
         {

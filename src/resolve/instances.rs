@@ -19,7 +19,7 @@ use crate::catalog::{Catalogue, Chart, Component, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
-use crate::parse::{Entry, Kind, MISSING_KEY, Node, Table, string};
+use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
 use crate::settings::component::{ChartTable, Common, JobWords};
 use crate::settings::engines::NotifyKind;
 use crate::settings::group::matches;
@@ -191,22 +191,9 @@ fn layered(
     let mut chain: Vec<&str> = vec![name];
     like("component", own, all, &mut table, &mut chain, found);
     if let Some(entry) = table.shift_remove("like") {
-        strange(name, own, &entry, &table, definition, found);
+        super::language::strange(name, own, &entry, &table, definition, found);
     }
     table
-}
-
-/// Reports what a sibling of another kind brings and the component has no place for.
-fn strange(name: &str, own: &Table, like: &Entry, table: &Table, definition: &Component, found: &mut Vec<Diagnostic>) {
-    let keys = &definition.keys;
-    let job = JobWords::keys();
-    let known = |key: &str| keys.keys.contains_key(key) || job.keys.contains_key(key) || own.contains_key(key);
-    for key in table.keys().filter(|key| !known(key)) {
-        let sibling = like.node.as_str().unwrap_or_default();
-        let message = format!("`{name}` is like `{sibling}`, and {} takes no `{key}`", keys.name);
-        let help = format!("take it out: `unset = [\"{key}\"]`");
-        found.push(Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(like.node.span, "").help(help));
-    }
 }
 
 /// Returns the externals, each laid over the one that it is like.

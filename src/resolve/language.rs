@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, list, map, texts, words};
 use crate::parse::text::Format;
-use crate::parse::{Node, Syntax, Table};
+use crate::parse::{Entry, Node, Syntax, Table};
 use crate::settings::component::{JobWords, When};
 use crate::settings::platform::Cluster;
 use crate::settings::policy::Policy;
@@ -359,5 +359,25 @@ fn defaults(table: Option<&Table>, catalogue: &Catalogue, found: &mut Vec<Diagno
                 });
             }
         }
+    }
+}
+
+/// Reports what a sibling of another kind brings and the component has no place for.
+pub fn strange(
+    name: &str,
+    own: &Table,
+    like: &Entry,
+    table: &Table,
+    definition: &Component,
+    found: &mut Vec<Diagnostic>,
+) {
+    let keys = &definition.keys;
+    let job = JobWords::keys();
+    let known = |key: &str| keys.keys.contains_key(key) || job.keys.contains_key(key) || own.contains_key(key);
+    for key in table.keys().filter(|key| !known(key)) {
+        let sibling = like.node.as_str().unwrap_or_default();
+        let message = format!("`{name}` is like `{sibling}`, and {} takes no `{key}`", keys.name);
+        let help = format!("take it out: `unset = [\"{key}\"]`");
+        found.push(Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(like.node.span, "").help(help));
     }
 }
