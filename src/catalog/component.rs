@@ -11,7 +11,7 @@ use crate::parse::Node;
 use crate::parse::shape::Keys;
 
 pub use crate::settings::component::Tier;
-use crate::settings::component::{AlertTable, PodTable};
+use crate::settings::component::{AlertTable, PodTable, Served};
 use crate::settings::secrets::CredentialSource;
 
 /// How often a component exists.
@@ -287,6 +287,8 @@ pub struct Component {
     pub namespace: Option<String>,
     pub pod_security: Option<String>,
     pub apis: Vec<String>,
+    /// API group/version → the chart versions that serve it, and what older ones serve instead.
+    pub served: IndexMap<String, Served>,
     pub writes_to: Vec<String>,
     pub notes: Vec<String>,
     /// Common keys without which an instance is empty.

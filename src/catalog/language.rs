@@ -13,7 +13,7 @@ use crate::parse::node::Lookup;
 use crate::parse::shape::{COUNT, Keys, Open, Shape, TEXT, check_table, either, free_map, list, texts, words};
 use crate::parse::text::Format;
 use crate::settings::Described;
-use crate::settings::component::{AlertTable, ChartTable};
+use crate::settings::component::{AlertTable, ChartTable, Served};
 
 /// component.toml has no components in it.
 pub(super) struct Closed;
@@ -108,6 +108,11 @@ fn component_file() -> Keys {
         .key("namespace", TEXT, "")
         .key("pod_security", words(&["privileged", "baseline", "restricted"]), "")
         .key("apis", list(TEXT), "")
+        .key(
+            "served",
+            free_map(Served::shape()),
+            "API group/version → the chart versions that serve it, and what older ones serve",
+        )
         .key("writes_to", list(TEXT), "")
         .key("notes", list(TEXT), "")
         .key("needs", list(words(&["chart", "manifests"])), "")

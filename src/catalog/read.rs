@@ -75,6 +75,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         namespace: owned(table, "namespace"),
         pod_security: owned(table, "pod_security"),
         apis: strings(table, "apis"),
+        served: entries(table.table("served"), |_, t, _| read(t)),
         writes_to: strings(table, "writes_to"),
         notes: strings(table, "notes"),
         needs: strings(table, "needs"),

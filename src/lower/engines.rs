@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{OTHER_ENGINE, UNSUPPORTED};
 use crate::diag::{Diagnostic, Span};
 use crate::parse::MISSING_KEY;
+use crate::resolve::instances::version_key;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::Text;
 use crate::settings::engines::NotifyKind;
@@ -47,6 +48,29 @@ fn on_argocd(target: &Target, all: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Reports fields that the pinned version of Flux does not know: its definitions would refuse them.
+///
+/// Facts: fluxcd.io/flux/components/helm/helmreleases, "Retry on failure strategy" (Flux 2.7), and
+/// fluxcd.io/flux/components/kustomize/kustomizations, "Ignore" (Flux 2.9).
+fn versions(target: &Target, all: &mut Vec<Diagnostic>) {
+    let Some(version) = &target.settings.flux.version else { return };
+    let ignores = |i: &&Instance| !i.definition.operator_filled.is_empty() || i.said.sync.ignore.is_some();
+    let charts = target.instances.values().find(|i| i.chart.is_some());
+    let ignored = target.instances.values().find(ignores);
+    for (field, least, used) in
+        [("spec.install.strategy` of HelmReleases", "2.7", charts), ("spec.ignore` of Kustomizations", "2.9", ignored)]
+    {
+        let Some(instance) = used.filter(|_| version_key(version) < version_key(least)) else { continue };
+        let message = format!("Flux {version} does not know `{field}, which `{}` needs", instance.name);
+        all.push(
+            Diagnostic::error(&UNSUPPORTED, message)
+                .at(version.at, "")
+                .note(format!("it came with Flux {least}; older definitions refuse it"))
+                .help(format!("run Flux {least} or later")),
+        );
+    }
+}
+
 fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
     let warn = |at: Span, what: &str| {
         let message = format!("{what} for Argo CD, and the engine is Flux: passed over here");
@@ -59,6 +83,7 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
     if let Some(project) = settings.projects.values().min_by_key(|project| project.places.key) {
         all.push(warn(project.places.key, "`[projects]` are"));
     }
+    versions(target, all);
     for instance in target.instances.values() {
         if instance.definition.name == "argocd" {
             let message = format!("`{}` installs Argo CD, and the engine is Flux", instance.name);

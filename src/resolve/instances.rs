@@ -12,7 +12,7 @@ use super::hosts::{self, Published};
 use super::layers::Frame;
 use super::scope::Known;
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNTESTED_VERSION, unknown_name};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNSERVED_API, UNTESTED_VERSION, unknown_name};
 use crate::catalog::component::Tier;
 use crate::catalog::read::chart;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
@@ -313,8 +313,7 @@ fn instance(
     let chart = chart_of(&said, &definition, frame, found, span);
     let rule = chart.as_ref().map_or("${release}", |c| c.fullname.as_str());
     let fullname = early.fill(rule, definition.span, sources, found);
-    let mut apis = definition.apis.clone();
-    apis.extend(said.apis.iter().map(String::from));
+    let apis = apis_of(name, &said, &definition, chart.as_ref(), span, found);
     let mut refers = BTreeSet::new();
     references(&rest, &mut refers);
     Instance {
@@ -336,6 +335,36 @@ fn instance(
         bindings: IndexMap::new(),
         hosts: IndexMap::new(),
     }
+}
+
+/// Returns the APIs that a component brings. What the user says of a group takes the place of what the catalogue knows of it; a version
+/// that the pinned chart does not serve is an error.
+fn apis_of(
+    name: &str,
+    said: &Common,
+    definition: &Component,
+    chart: Option<&Chart>,
+    span: Span,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let group = |api: &str| api.split('/').next().unwrap_or_default().to_string();
+    let own: BTreeSet<String> = said.apis.iter().map(|api| group(api)).collect();
+    let mut apis: Vec<String> = said.apis.iter().map(String::from).collect();
+    apis.extend(definition.apis.iter().filter(|api| !own.contains(&group(api))).cloned());
+    for (api, served) in &definition.served {
+        let Some(chart) = chart.filter(|chart| apis.contains(api) && !supports(&served.since, &chart.version)) else {
+            continue;
+        };
+        let at = said.version.as_ref().map_or(span, |version| version.at);
+        let message = format!("`{name}` {} does not serve `{api}`, which lakegen writes", chart.version);
+        found.push(
+            Diagnostic::error(&UNSERVED_API, message)
+                .at(at, "")
+                .note(format!("chart versions {} serve it", served.since))
+                .help(format!("pin such a version, or add what this one serves: `apis = [\"{}\"]`", served.before)),
+        );
+    }
+    apis
 }
 
 /// Reports keys without which there is nothing to make.

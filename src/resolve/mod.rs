@@ -60,6 +60,7 @@ pub static CODES: &[&Code] = &[
     &NEWER_EDITION,
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
+    &UNSERVED_API,
 ];
 
 code!(
@@ -166,6 +167,15 @@ code!(
     "values may have been renamed there, and Helm ignores values that a chart does not read",
     "components.trino.version = \"2.0.0\"",
     "components.trino.version = \"1.42.2\""
+);
+
+code!(
+    UNSERVED_API,
+    "unserved-api",
+    "a pinned chart version does not serve the API version that the catalogue writes",
+    "the API server would refuse every object of it",
+    "[components]\nstrimzi = { version = \"0.45.0\" }",
+    "[components]\nstrimzi = { version = \"0.45.0\", apis = [\"kafka.strimzi.io/v1beta2\"] }"
 );
 
 /// The whole platform, ready to be lowered.

@@ -24,6 +24,14 @@ table! {
     }
 }
 
+table! {
+    /// An entry of `[served]` in component.toml: an API that older chart versions do not serve.
+    Served "an entry of `served`" {
+        since: Text [TEXT], "Chart versions that serve it, such as `>=0.49`";
+        before: Text [TEXT], "API group/version that older ones serve";
+    }
+}
+
 words! {
     /// How bad an alert is.
     Severity {
