@@ -192,12 +192,10 @@ fn encrypted(object: &Object, at: Span, settings: &SecretSettings, found: &mut V
         found.push(Diagnostic::error(&KEPT_SECRET, message).hidden().at(at, "").help(help).note(note));
         return None;
     }
-    let members = [("age", "recipient"), ("pgp", "fp"), ("kms", "arn"), ("gcp_kms", "resource_id")];
-    for (kind, member) in members {
-        let recipients = settings.sops.recipients();
-        let wanted = recipients.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, wanted)| wanted);
-        let list = object.value().at(&["sops", kind]).and_then(Value::as_list).unwrap_or(&[]);
-        let has = |who: &str| list.iter().any(|r| r.get(member).and_then(Value::as_str) == Some(who));
+    for (kind, wanted) in settings.sops.recipients() {
+        let named = if kind == "vault" { "hc_vault" } else { kind };
+        let list = object.value().at(&["sops", named]).and_then(Value::as_list).unwrap_or(&[]);
+        let has = |who: &str| list.iter().any(|entry| recipient(kind, entry).as_deref() == Some(who));
         for who in wanted.iter().filter(|who| !has(who)) {
             let message = format!("Secret `{}` is not encrypted for `{who}`", object.name());
             let help = "run `sops updatekeys` on the file, with that recipient in `.sops.yaml`";
@@ -205,6 +203,19 @@ fn encrypted(object: &Object, at: Span, settings: &SecretSettings, found: &mut V
         }
     }
     Some(())
+}
+
+/// Returns whom an entry of a file's `sops` names, as `.sops.yaml` would (SOPS 3.11, `stores/stores.go`).
+fn recipient(kind: &str, entry: &Value) -> Option<String> {
+    let text = |member: &str| entry.get(member).and_then(Value::as_str);
+    Some(match kind {
+        "age" => text("recipient")?.into(),
+        "pgp" => text("fp")?.into(),
+        "kms" => text("arn")?.into(),
+        "gcp_kms" => text("resource_id")?.into(),
+        "azure_kv" => format!("{}/keys/{}/{}", text("vault_url")?, text("name")?, text("version")?),
+        _ => format!("{}/v1/{}/keys/{}", text("vault_address")?, text("engine_path")?, text("key_name")?),
+    })
 }
 
 /// Says whether a Secret is one that SOPS encrypted: it says so, and every value is a ciphertext.

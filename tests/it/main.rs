@@ -12,6 +12,7 @@ mod chart_facts;
 mod charts;
 mod checks;
 mod cli;
+mod covered;
 mod examples;
 mod faults;
 mod fetch;
