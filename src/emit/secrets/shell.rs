@@ -405,7 +405,7 @@ mod tests {
                 "az keyvault secret set --vault-name=kv1 --name='it",
             ),
             ("provider = \"kubernetes\"", "kubectl create -f -"),
-            ("provider = \"sealed\"", "kubeseal --format=yaml >./t.one.x.yaml.tmp"),
+            ("provider = \"sealed\"", "kubeseal --format=yaml >./default.one.x.yaml.tmp"),
             (
                 "provider = \"sops\"\nfiles = \"s/\"\nsops.age = [\"age1\"]",
                 "sops encrypt --age=age1 --encrypted-regex='^(data|stringData)$'",
