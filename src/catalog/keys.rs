@@ -2,7 +2,11 @@
 //!
 //! This is the one description of a component's table: the checker, the JSON Schema, `catalog show` and the docs read it.
 
-use super::component::{Component, OptionDef, POD_WORDS, Pod, Shape as SlotShape, Slot};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::component::{Capability, Component, OptionDef, POD_WORDS, Pod, Shape as SlotShape, Slot};
 use crate::parse::shape::{Key, Keys, Phase, Shape, TEXT, either, free_map, list, texts};
 use crate::parse::text::Format;
 use crate::settings::Described;
@@ -50,7 +54,10 @@ pub fn component_keys(component: &Component) -> Keys {
         keys.keys.insert(option.clone(), option_key(option, def, doc));
     }
     for (slot, def) in &component.requires {
-        keys.keys.insert(slot.clone(), Key { phase: Phase::Late, ..Key::new(slot_shape(def), def.doc.clone()) });
+        keys.keys.insert(
+            slot.clone(),
+            Key { phase: Phase::Late, ..Key::new(slot_shape(def, &free_map(Shape::Any)), def.doc.clone()) },
+        );
     }
     keys
 }
@@ -147,8 +154,24 @@ fn pod_shape(component: &Component, name: &str, pod: &Pod) -> Shape {
     keys.shape()
 }
 
-fn slot_shape(slot: &Slot) -> Shape {
-    let one = || vec![Shape::Text(Format::Reference), Shape::Bool, free_map(Shape::Any)];
+/// Returns the keys of a component, with the fields that a claim in a slot's table may name.
+pub fn with_claims(mut keys: Keys, component: &Component, capabilities: &IndexMap<String, Arc<Capability>>) -> Keys {
+    for (name, slot) in &component.requires {
+        let known = || slot.capabilities.iter().filter_map(|capability| capabilities.get(capability));
+        let from = Keys::new(format!("`{name}` of `{}`", component.name)).key(
+            "from",
+            Shape::Text(Format::Reference),
+            "Component or external that provides it",
+        );
+        let value = || either([TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool, list(TEXT)]);
+        let claim = known().flat_map(|c| &c.claim).fold(from, |all, (field, def)| all.key(field, value(), &def.doc));
+        set(&mut keys, name, slot_shape(slot, &claim.shape()));
+    }
+    keys
+}
+
+fn slot_shape(slot: &Slot, claim: &Shape) -> Shape {
+    let one = || vec![Shape::Text(Format::Reference), Shape::Bool, claim.clone()];
     match slot.shape {
         SlotShape::One => either(one()),
         SlotShape::List => either([Shape::Text(Format::Reference), list(Shape::Text(Format::Reference)), Shape::Bool]),

@@ -37,158 +37,242 @@ pub fn check_component(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
 
 /// Checks the keys and types of a capability's file.
 pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
-    let claim = Keys::new("a claim field").key("default", Shape::Any, "").key("pattern", TEXT, "").key("doc", TEXT, "");
+    check_table(table, &capability_file(name), &Closed, found);
+}
+
+/// Returns the keys of a capability's file.
+pub fn capability_file(name: &str) -> Keys {
+    let claim = Keys::new("a claim field")
+        .key("default", Shape::Any, "What is claimed when nobody says: a value with early references and `${claim.…}`")
+        .key("pattern", TEXT, "Regular expression that the value must match")
+        .key("doc", TEXT, "One sentence");
     let field = Keys::new("a field")
-        .key("default", TEXT, "")
-        .key("type", words(&["string", "int", "bool"]), "")
-        .key("secret", Shape::Bool, "")
-        .key("unless", TEXT, "")
-        .key("optional", Shape::Bool, "")
-        .key("doc", TEXT, "");
-    let keys = Keys::new(format!("capability `{name}`"))
-        .key("summary", TEXT, "")
-        .key("claim", free_map(claim.shape()), "")
-        .key("fields", free_map(field.shape()), "");
-    check_table(table, &keys, &Closed, found);
+        .key("default", TEXT, "Its value when the offer does not say")
+        .key("type", words(&["string", "int", "bool"]), "What templates see (default string)")
+        .key("secret", Shape::Bool, "Whether it is secret: only a Secret can carry it")
+        .key("unless", TEXT, "Field of the claim: when that is true, there is none")
+        .key("optional", Shape::Bool, "Whether an offer may leave it out")
+        .key("doc", TEXT, "One sentence");
+    Keys::new(format!("capability `{name}`"))
+        .key("summary", TEXT, "One line")
+        .key("claim", free_map(claim.shape()), "What a consumer may ask for")
+        .key("fields", free_map(field.shape()), "What a consumer is given")
 }
 
 const ANY_SCALAR: [Shape; 3] = [TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool];
 
-fn component_file() -> Keys {
-    let stage = || words(&["crds", "prepare", "release", "config"]);
+/// Returns the keys of component.toml.
+pub fn component_file() -> Keys {
     let lifecycle = Keys::new("`[lifecycle]`")
-        .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "")
-        .key("successor", TEXT, "")
-        .key("reason", TEXT, "")
-        .key("source", TEXT, "");
-    let slot = Keys::new("a slot")
-        .key("capability", texts(Format::Any), "")
-        .key("claim", free_map(Shape::Any), "")
-        .key("optional", Shape::Bool, "")
-        .key("wait", Shape::Bool, "")
-        .key("identity", Shape::Bool, "")
-        .key("shape", words(&["one", "list", "map"]), "")
-        .key("credential", TEXT, "")
-        .key("stage", stage(), "")
-        .key("doc", TEXT, "");
-    let secret = Keys::new("a secret")
-        .key("name", TEXT, "")
-        .key("any_keys", Shape::Bool, "")
-        .key("keys", free_map(TEXT), "")
-        .key("labels", free_map(TEXT), "")
-        .key("when", TEXT, "")
-        .key("each", TEXT, "")
-        .key("generate", list(TEXT), "")
-        .key("precious", Shape::Bool, "")
-        .key("hint", TEXT, "")
-        .key("type", TEXT, "")
-        .key("stage", stage(), "");
-    let ca = Keys::new("`ca`").key("hostname", TEXT, "").key("secret", TEXT, "").key("config_map", TEXT, "").key(
-        "system",
-        Shape::Bool,
-        "",
-    );
-    let endpoint = Keys::new("an endpoint")
-        .key("service", TEXT, "")
-        .key("port", either([Shape::Int { min: 1, max: 65535 }, TEXT]), "")
-        .key("protocol", words(&["http", "https"]), "")
-        .key("path", TEXT, "")
-        .key("health", TEXT, "")
-        .key("ca", ca.shape(), "");
-    let metrics =
-        Keys::new("`[metrics]`").key("values", free_map(Shape::Any), "").key("scrape", free_map(scrape().shape()), "");
+        .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "What became of the software")
+        .key("successor", TEXT, "Component that takes its place")
+        .key("reason", TEXT, "What happened")
+        .key("source", TEXT, "Address where that can be read");
+    let metrics = Keys::new("`[metrics]`")
+        .key("values", free_map(Shape::Any), "Helm values that switch the chart's own monitors on (dotted paths)")
+        .key("scrape", free_map(scrape().shape()), "ServiceMonitors that lakegen makes");
     let network = Keys::new("`[network]`")
-        .key("from", list(words(&["monitoring", "edge", "operator", "namespace", "all"])), "")
-        .key("ports", list(either([Shape::Int { min: 1, max: 65535 }, TEXT])), "");
-    let source = Keys::new("`[source]`").key("path", TEXT, "").key("repository", TEXT, "").key("revision", TEXT, "");
+        .key(
+            "from",
+            list(words(&["monitoring", "edge", "operator", "namespace", "all"])),
+            "Who must reach its pods, beside its consumers",
+        )
+        .key("ports", list(either([Shape::Int { min: 1, max: 65535 }, TEXT])), "Ports of the pods, not of the Service");
+    let source = Keys::new("`[source]`")
+        .key("path", TEXT, "Folder in the repository")
+        .key("repository", TEXT, "A name of `[repositories]` or an address; empty: the platform's own")
+        .key("revision", TEXT, "Branch, tag or digest; empty: the repository's branch");
     Keys::new("component.toml")
-        .key("summary", TEXT, "")
-        .key("tier", words(Tier::WORDS), "")
-        .key("scope", words(&["environment", "cluster"]), "")
-        .key("namespace", TEXT, "")
-        .key("pod_security", words(&["privileged", "baseline", "restricted"]), "")
-        .key("apis", list(TEXT), "")
+        .key("summary", TEXT, "One line, for lists")
+        .key("tier", words(Tier::WORDS), "Layer of the platform, which decides the order of coming up")
+        .key("scope", words(&["environment", "cluster"]), "One per environment (default), or one per cluster")
+        .key("namespace", TEXT, "Its namespace (default: the instance's name); early references allowed")
+        .key(
+            "pod_security",
+            words(&["privileged", "baseline", "restricted"]),
+            "Pod Security level that its namespace needs (default baseline)",
+        )
+        .key(
+            "apis",
+            list(TEXT),
+            "API group/versions that it brings; `group/version/Kind` where components share a group",
+        )
         .key(
             "served",
             free_map(Served::shape()),
             "API group/version → the chart versions that serve it, and what older ones serve",
         )
-        .key("writes_to", list(TEXT), "")
-        .key("notes", list(TEXT), "")
-        .key("needs", list(words(&["chart", "manifests"])), "")
-        .key("lifecycle", lifecycle.shape(), "")
-        .key("chart", ChartTable::shape(), "")
-        .key("crds", ChartTable::shape(), "")
-        .key("source", source.shape(), "")
-        .key("options", free_map(Shape::Table(Arc::new(option()))), "")
-        .key("requires", free_map(slot.shape()), "")
-        .key("provides", free_map(free_map(Shape::Any)), "")
-        .key("secrets", free_map(secret.shape()), "")
-        .key("endpoints", free_map(endpoint.shape()), "")
-        .key("pods", free_map(pod().shape()), "")
-        .key("without", free_map(TEXT), "")
-        .key("metrics", metrics.shape(), "")
-        .key("alerts", free_map(AlertTable::shape()), "")
-        .key("network", network.shape(), "")
-        .key("engine", engine().shape(), "")
+        .key("writes_to", list(TEXT), "Further namespaces that its chart writes to")
+        .key("notes", list(TEXT), "Steps for people, shown in PLATFORM.md; late references allowed")
+        .key(
+            "needs",
+            list(words(&["chart", "manifests"])),
+            "Common keys without any of which there is nothing to roll out",
+        )
+        .key("lifecycle", lifecycle.shape(), "Only for software that was given up")
+        .key("chart", ChartTable::shape(), "Helm chart of stage `release`")
+        .key("crds", ChartTable::shape(), "A chart that only brings definitions, in stage `crds`")
+        .key("source", source.shape(), "A folder of somebody's repository that the engine reads as it is")
+        .key("options", free_map(Shape::Table(Arc::new(option()))), "What users may set")
+        .key("requires", free_map(slot().shape()), "What it needs from other components")
+        .key(
+            "provides",
+            free_map(free_map(Shape::Any)),
+            "What it gives: capability → fields; `credential` says how a claim gets its own",
+        )
+        .key("secrets", free_map(secret().shape()), "Secrets that its chart or objects read, in its namespace")
+        .key("endpoints", free_map(endpoint().shape()), "Services that can be published; `main` is published by `host`")
+        .key("pods", free_map(pod().shape()), "Where replicas, resources, placement and the like enter the Helm values")
+        .key("without", free_map(TEXT), "Common keys that it does not take: key → the reason, and what to do instead")
+        .key("metrics", metrics.shape(), "Monitors, where something brings `monitoring.coreos.com`")
+        .key("alerts", free_map(AlertTable::shape()), "Alert rules, under the same condition")
+        .key("network", network.shape(), "For `policy.network = \"bindings\"`: who must reach its pods")
+        .key("engine", engine().shape(), "What engines must know of its objects")
+}
+
+fn stage() -> Shape {
+    words(&["crds", "prepare", "release", "config"])
+}
+
+fn slot() -> Keys {
+    Keys::new("a slot")
+        .key("capability", texts(Format::Any), "What must be provided: one capability, or any of several")
+        .key(
+            "claim",
+            free_map(Shape::Any),
+            "What is claimed when the user does not say: field of the capability → value",
+        )
+        .key("optional", Shape::Bool, "Whether it may stay empty (default false)")
+        .key("wait", Shape::Bool, "Whether the provider must be up first (default true)")
+        .key(
+            "identity",
+            Shape::Bool,
+            "Whether a cloud identity can take the place of the secret fields (default false)",
+        )
+        .key("shape", words(&["one", "list", "map"]), "One thing (default), several buckets, or several by name")
+        .key("credential", TEXT, "Name of the claim's credential in the store (default: the slot's name)")
+        .key("stage", stage(), "First stage that needs the provider (default prepare)")
+        .key("doc", TEXT, "One sentence")
+}
+
+fn secret() -> Keys {
+    Keys::new("a secret")
+        .key("name", TEXT, "Name of the Secret (default: instance and key of this table)")
+        .key(
+            "any_keys",
+            Shape::Bool,
+            "Whether the consumer takes Secret and key names as values: then one that fits is read as it is",
+        )
+        .key(
+            "keys",
+            free_map(TEXT),
+            "Key of the Secret → string with `${requires.…}`, `${item.<property>}` and the like",
+        )
+        .key("labels", free_map(TEXT), "Labels of the Secret")
+        .key("when", TEXT, "Only with this slot (`requires.x`), option (`options.x`) or table (`notify`)")
+        .key("each", TEXT, "Once per entry of a map slot, of an option that is a map of tables, or of `notify`")
+        .key("generate", list(TEXT), "Properties of its item that any random text will do for")
+        .key("precious", Shape::Bool, "Whether losing it is losing data: it is never made silently")
+        .key("hint", TEXT, "How a person makes a good value")
+        .key("type", TEXT, "Type of the Secret (default `Opaque`)")
+        .key("stage", stage(), "Stage that makes it (default prepare)")
+}
+
+fn endpoint() -> Keys {
+    let ca = Keys::new("`ca`")
+        .key("hostname", TEXT, "DNS name in the certificate that the pods show")
+        .key("secret", TEXT, "Secret with the CA's certificate under `ca.crt`")
+        .key("config_map", TEXT, "ConfigMap with the CA's certificate under `ca.crt`")
+        .key("system", Shape::Bool, "A public CA signed it");
+    Keys::new("an endpoint")
+        .key("service", TEXT, "Its Service (default `${fullname}`)")
+        .key(
+            "port",
+            either([Shape::Int { min: 1, max: 65535 }, TEXT]),
+            "Port of the Service, a number or a name (default 80)",
+        )
+        .key("protocol", words(&["http", "https"]), "What the pods speak (default http)")
+        .key("path", TEXT, "Path that is published (default `/`)")
+        .key("health", TEXT, "Path that answers 200 when the pods can serve, for load balancers that ask by themselves")
+        .key("ca", ca.shape(), "With protocol `https`: whose certificate the pods show")
 }
 
 /// Returns the keys of an option.
 pub(super) fn option() -> Keys {
     Keys::new("an option")
-        .key("type", words(OPTION_TYPES), "")
-        .key("values", list(TEXT), "")
-        .key("default", Shape::Any, "")
-        .key("required", Shape::Bool, "")
-        .key("pattern", TEXT, "")
-        .key("min", Shape::Int { min: i64::MIN, max: i64::MAX }, "")
-        .key("max", Shape::Int { min: i64::MIN, max: i64::MAX }, "")
-        .key("items", words(OPTION_TYPES), "")
-        .key("keys", free_map(Shape::Any), "")
-        .key("doc", TEXT, "")
+        .key("type", words(OPTION_TYPES), "What it takes (default string)")
+        .key("values", list(TEXT), "The words of an enum; with another type: words that may stand instead")
+        .key("default", Shape::Any, "Its value when the user says nothing; a string may hold references")
+        .key("required", Shape::Bool, "Whether the user must say it (default false)")
+        .key("pattern", TEXT, "Regular expression that a string must match")
+        .key("min", Shape::Int { min: i64::MIN, max: i64::MAX }, "Least number")
+        .key("max", Shape::Int { min: i64::MIN, max: i64::MAX }, "Greatest number")
+        .key("items", words(OPTION_TYPES), "Type of a list's items or a map's values")
+        .key("keys", free_map(Shape::Any), "Options inside a table, or inside each entry with `items = \"table\"`")
+        .key("doc", TEXT, "One sentence")
 }
 
 fn scrape() -> Keys {
     Keys::new("`[metrics.scrape]`")
-        .key("port", either(ANY_SCALAR), "")
-        .key("path", TEXT, "")
-        .key("interval", Shape::Text(Format::Duration), "")
-        .key("selector", free_map(TEXT), "")
+        .key("port", either(ANY_SCALAR), "Port of the Service by name, or a number of the pods (default `metrics`)")
+        .key("path", TEXT, "Path of the metrics (default `/metrics`); empty: no monitor")
+        .key("interval", Shape::Text(Format::Duration), "How often (default 30s)")
+        .key("selector", free_map(TEXT), "Labels of the Service")
 }
 
 fn pod() -> Keys {
-    let volumes = Keys::new("`volumes`").key("list", TEXT, "").key("mounts", TEXT, "");
+    let volumes = Keys::new("`volumes`").key("list", TEXT, "Path of the list of volumes").key(
+        "mounts",
+        TEXT,
+        "Path of the list of mounts",
+    );
     let default = Keys::new("`default`")
         .key("replicas", COUNT, "Number of pods")
         .key("cpu", Shape::Text(Format::Range), "Processor `request..limit`")
         .key("memory", Shape::Text(Format::Range), "Memory `request..limit`");
     Keys::new("a pod")
-        .key("replicas", TEXT, "")
-        .key("resources", TEXT, "")
-        .key("placement", TEXT, "")
-        .key("env", TEXT, "")
-        .key("labels", TEXT, "")
-        .key("identity", TEXT, "")
-        .key("selector", free_map(TEXT), "")
-        .key("volumes", volumes.shape(), "")
-        .key("takes", list(words(POD_WORDS)), "")
-        .key("spread", words(&["constraints", "affinity", "never"]), "")
-        .key("default", default.shape(), "")
+        .key("replicas", TEXT, "Path of the number of pods in the Helm values")
+        .key("resources", TEXT, "Path of requests and limits")
+        .key("placement", TEXT, "Path that gets nodeSelector, tolerations and affinity; `.` is the top")
+        .key("env", TEXT, "Path of the list of environment variables")
+        .key("labels", TEXT, "Path of the pods' labels")
+        .key("identity", TEXT, "Path of the ServiceAccount's annotations")
+        .key("selector", free_map(TEXT), "Labels by which its pods are found")
+        .key("volumes", volumes.shape(), "Where `files` and mounted Secrets go")
+        .key(
+            "takes",
+            list(words(POD_WORDS)),
+            "What its templates read of it by themselves, where no path above says so",
+        )
+        .key(
+            "spread",
+            words(&["constraints", "affinity", "never"]),
+            "How they are spread where a placement asks (default constraints)",
+        )
+        .key("default", default.shape(), "Replicas, cpu and memory when the user says nothing")
 }
 
 fn engine() -> Keys {
     let filled = Keys::new("`operator_filled`")
-        .key("group", TEXT, "")
-        .key("kind", TEXT, "")
-        .key("pointers", list(Shape::Text(Format::Pointer)), "")
-        .key("jq", list(TEXT), "");
-    let ready = Keys::new("`ready`").key("current", TEXT, "").key("failed", TEXT, "");
+        .key("group", TEXT, "API group")
+        .key("kind", TEXT, "Kind")
+        .key("pointers", list(TEXT), "JSON pointers")
+        .key("jq", list(TEXT), "jq path expressions");
+    let ready = Keys::new("`ready`").key("current", TEXT, "CEL expression that is true when the object is ready").key(
+        "failed",
+        TEXT,
+        "CEL expression that is true when it has failed",
+    );
     Keys::new("`[engine]`")
-        .key("server_side", Shape::Bool, "")
-        .key("operator_filled", list(filled.shape()), "")
-        .key("data", list(TEXT), "")
-        .key("health", free_map(TEXT), "")
-        .key("ready", Shape::Map(Format::Any, ready.shape().into()), "")
+        .key("server_side", Shape::Bool, "Server-side apply, for objects near the limit of annotations (default false)")
+        .key("operator_filled", list(filled.shape()), "Fields that an operator fills in: no difference")
+        .key("data", list(TEXT), "Kinds (`group/Kind`) that hold data: never pruned or deleted")
+        .key("health", free_map(TEXT), "Argo CD's health checks in Lua: `group_Kind` → script")
+        .key(
+            "ready",
+            Shape::Map(Format::Any, ready.shape().into()),
+            "The same for Flux, in CEL: `group_Kind` → expressions",
+        )
 }
 
 /// Checks what endpoints say of the certificates that they show.

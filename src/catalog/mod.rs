@@ -7,6 +7,7 @@
 pub mod component; //  what a component says of itself
 pub mod read; //      checked TOML → component
 pub mod language; //   the keys of component.toml and of capabilities
+pub mod example; //    what a component's example says of it
 mod nested; //         what stands inside its tables
 pub mod keys; //       the keys that a user may set on a component
 mod option_check; //   defaults that fit, and a reader of each option
@@ -142,6 +143,19 @@ pub fn names(world: &dyn World) -> BTreeSet<String> {
     Shelf::new(world).names()
 }
 
+/// Returns the names of the user's own components.
+pub fn own_names(world: &dyn World) -> BTreeSet<String> {
+    let shelf = Shelf::new(world);
+    shelf.own.iter().filter_map(|path| path.strip_suffix("/component.toml")).map(String::from).collect()
+}
+
+/// Returns the files of a component with their paths, and nothing when there is none of that name.
+pub fn files(world: &dyn World, name: &str) -> Vec<(String, Arc<str>)> {
+    let mut sources = Sources::default();
+    let files = Shelf::new(world).files(name, &mut sources, &mut Vec::new());
+    files.into_iter().map(|(_, id, text)| (sources.path(id).to_string(), text)).collect()
+}
+
 /// Loads the named components; names that are nowhere are left out (the caller knows where they were written).
 pub fn load<'a>(
     world: &dyn World,
@@ -213,7 +227,7 @@ pub fn providers_of(capability: &str) -> Vec<&'static str> {
     embedded::FILES
         .iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.strip_suffix("/component.toml")?, text)))
-        .filter(|(_, text)| text.lines().any(|line| line.trim() == header))
+        .filter(|(_, text)| text.lines().any(|line| line.split('#').next().is_some_and(|line| line.trim() == header)))
         .map(|(name, _)| name)
         .collect()
 }

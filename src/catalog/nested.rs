@@ -25,6 +25,18 @@ pub fn check(name: &str, table: &Table, capabilities: &IndexMap<String, Arc<Capa
         let Some(credential) = entry.node.as_table().and_then(|t| t.node("credential")) else { continue };
         check_credential(capability, credential, capabilities.get(&**capability), found);
     }
+    for (secret, entry) in table.table("secrets").into_iter().flatten() {
+        let named = entry.node.as_table().is_some_and(|def| def.contains_key("name"));
+        if matches!(&**secret, "env" | "files") && !named {
+            let message = format!(
+                "secret `{secret}` of `{name}` would have the name that lakegen gives to what it makes of `{secret}`"
+            );
+            let help = format!(
+                "call it something else, such as `[secrets.settings]`, or add `name = \"${{component.name}}-own-{secret}\"`"
+            );
+            found.push(Diagnostic::error(&BAD_COMPONENT, message).at(entry.key, "").help(help));
+        }
+    }
     for (_, entry) in table.table("options").into_iter().flatten() {
         if let Some(def) = entry.node.as_table() {
             check_option(def, found);

@@ -48,6 +48,7 @@ pub fn component(
         }
     }
     component.templates.sort_keys();
+    component.keys = Arc::new(keys::with_claims((*component.keys).clone(), &component, capabilities));
     language::check_consistency(&component, capabilities, found);
     (found.len() == before || found[before..].iter().all(|d| d.level != crate::diag::Level::Error)).then_some(component)
 }

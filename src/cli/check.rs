@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::project::{self, Project};
-use super::{Code, DONE, Failure, OutputFormat, Session};
+use super::{Code, DONE, Failure, OutputFormat, Session, schema};
 use crate::check;
 use crate::diag::render;
 
@@ -29,7 +29,10 @@ impl Check {
     /// See [`Failure`].
     pub fn run(&self, session: &mut Session) -> Result<Code, Failure> {
         let project = Project::find(session)?;
-        let compiled = project::run(session, &project.world(), &project.request());
+        let world = project.world();
+        let mut compiled = project::run(session, &world, &project.request());
+        let old = schema::outdated(&world, &project.file, &mut compiled.sources);
+        compiled.diagnostics.extend(old);
         let format = session.global.output_format;
         let text = |style| render::render(&compiled.diagnostics, &compiled.sources, format.into(), style);
         match format {

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use super::{Code, DONE, Failure, Session, schema};
+use super::schema::{self, SCHEMA};
+use super::{Code, DONE, Failure, Session};
 use crate::compile::{Request, compile};
 use crate::world::git::Repository;
 use crate::world::memory::MemoryWorld;
 
-/// The schema's file, beside `platform.toml`.
-const SCHEMA: &str = "platform.schema.json";
 /// What ties editors to the schema (<https://taplo.tamasfe.dev/configuration/directives.html>).
 const SCHEMA_LINE: &str = "#:schema ./platform.schema.json\n";
 const ATTRIBUTES: &str = "*.toml text eol=lf\nplatform.schema.json text eol=lf linguist-generated\n";

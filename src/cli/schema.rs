@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::project::Project;
 use super::{Code, DONE, FINDINGS, Failure, Session};
 use crate::catalog;
-use crate::diag::{Level, Sources, render};
+use crate::diag::{Diagnostic, Level, Sources, Span, render};
 use crate::resolve::schema;
 use crate::world::World;
 use crate::world::memory::MemoryWorld;
@@ -79,8 +79,51 @@ pub fn catalogue(world: &dyn World, session: &mut Session) -> Result<catalog::Ca
 /// # Errors
 /// As [`catalogue`].
 pub fn text(world: &dyn World, session: &mut Session) -> Result<String, Failure> {
-    let schema = schema::json_schema(&catalogue(world, session)?);
-    Ok(format!("{schema:#}\n"))
+    let schema = schema::json_schema(&catalogue(world, session)?, VERSION);
+    Ok(lines(&schema))
+}
+
+/// Says that the schema which `platform.toml` names, or that lies beside it, was written by another lakegen.
+pub fn outdated(world: &dyn World, file: &str, sources: &mut Sources) -> Option<Diagnostic> {
+    let text = world.read(file).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let first = text.lines().next().unwrap_or_default();
+    let named = first.trim_start_matches('\u{feff}').strip_prefix("#:schema ").map(str::trim);
+    let beside = Path::new(file).parent()?.join(named.unwrap_or(SCHEMA));
+    let path = beside.to_string_lossy().replace('\\', "/").replace("./", "");
+    let written = schema::written_by(&String::from_utf8_lossy(&world.read(&path).ok()?))?;
+    if written == VERSION {
+        return None;
+    }
+    let by = if written.is_empty() { "an older lakegen".into() } else { format!("lakegen {written}") };
+    let id = sources.find(file).unwrap_or_else(|| sources.add(file, text.as_str()));
+    let mut note =
+        Diagnostic::warning(&schema::OLD_SCHEMA, format!("`{path}` was written by {by}, and this is {VERSION}"))
+            .at(Span::new(id, 0, first.len()), "")
+            .help(format!("run `lakegen schema -o {path}`"));
+    note.level = Level::Note;
+    Some(note)
+}
+
+/// The version of this lakegen.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The schema's file beside `platform.toml`, as `lakegen init` writes it.
+pub const SCHEMA: &str = "platform.schema.json";
+
+/// Writes a schema with a line for each table and definition: a change shows where it is, and nothing is spent on blanks.
+fn lines(schema: &Json) -> String {
+    let of = |object: &serde_json::Map<String, Json>, indent: &str, deeper: &dyn Fn(&str, &Json) -> String| -> String {
+        let lines =
+            object.iter().map(|(key, value)| format!("{indent}{}: {}", Json::from(key.as_str()), deeper(key, value)));
+        lines.collect::<Vec<_>>().join(",\n")
+    };
+    let plain = |_: &str, value: &Json| value.to_string();
+    let inside =
+        |key: &str, value: &Json| match value.as_object().filter(|_| matches!(key, "properties" | "definitions")) {
+            Some(object) => format!("{{\n{}\n  }}", of(object, "    ", &plain)),
+            None => value.to_string(),
+        };
+    schema.as_object().map_or_else(String::new, |object| format!("{{\n{}\n}}\n", of(object, "  ", &inside)))
 }
 
 /// Writes the schema at once, over an older one or nothing.
@@ -88,9 +131,7 @@ fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: &std::io::Error| Failure::io(&format!("write `{}`", path.display()), error);
     if path.symlink_metadata().is_ok() {
         let old = std::fs::read(path).map_err(|error| failed(&error))?;
-        let title =
-            serde_json::from_slice::<Json>(&old).ok().and_then(|old| Some(old.get("title")?.as_str()?.to_owned()));
-        if title.as_deref() != Some("lakegen platform") {
+        if schema::written_by(&String::from_utf8_lossy(&old)).is_none() {
             return Err(Failure::refused(format!("`{}` is there already and is no schema of lakegen", path.display()))
                 .help("choose another file, or remove it first"));
         }

@@ -26,8 +26,8 @@ impl Secrets {
         found: &mut Vec<Diagnostic>,
     ) {
         let name = format!("{}-env", instance.name);
-        let names = own.names.clone();
-        let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
+        let (names, held) = (own.names.clone(), own.held.clone());
+        let late = Late { secrets: Some(&names), held: Some(&held), ..lowering.late_of(instance) };
         let mut entries = IndexMap::new();
         let mut read = |table: &IndexMap<String, Node>, prefix: &str, found: &mut Vec<Diagnostic>| -> Vec<Value> {
             table
@@ -68,8 +68,8 @@ impl Secrets {
         found: &mut Vec<Diagnostic>,
     ) {
         let files = &instance.said.files;
-        let names = own.names.clone();
-        let late = Late { secrets: Some(&names), ..lowering.late_of(instance) };
+        let (names, held) = (own.names.clone(), own.held.clone());
+        let late = Late { secrets: Some(&names), held: Some(&held), ..lowering.late_of(instance) };
         let name = format!("{}-files", instance.name);
         let mut texts = Map::default();
         let mut secret = IndexMap::new();

@@ -34,6 +34,8 @@ pub struct Own {
     pub names: IndexMap<String, String>,
     /// Key of the definition → wanted key → key in the Secret.
     keys: IndexMap<String, IndexMap<String, String>>,
+    /// Key of the definition → wanted key → what it holds.
+    pub(super) held: IndexMap<String, IndexMap<String, Filled>>,
     /// Secrets of the definition that are not made here.
     absent: Vec<String>,
     pub(super) env: Vec<Value>,
@@ -183,6 +185,7 @@ impl Secrets {
             None => self.items.own(instance, key, &item, &keys, named),
             Some(_) => self.items.each(instance, key, &item, &entries, named),
         }
+        own.held.insert(key.into(), entries.clone());
         let name = given.and_then(|secret| secret.name.as_deref()).or(def.name.as_deref()).map_or_else(
             || format!("{}-{key}", instance.name),
             |text| late.fill(text, at, found).plain().unwrap_or_default(),

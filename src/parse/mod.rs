@@ -7,6 +7,7 @@
 pub mod node; //    spanned values
 pub mod toml; //    text → nodes, all errors at once
 pub mod text; //    the formats of strings: sizes, durations, hosts, …
+pub mod pattern; // the formats as regular expressions
 pub mod string; //  `${…}` in strings
 pub mod shape; //   what a table may hold: checks, and the JSON Schema
 

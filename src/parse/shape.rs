@@ -1,4 +1,4 @@
-//! What a table may hold: one description that checks the user's text and makes the JSON Schema.
+//! What a table may hold: one description that checks the user's text; the JSON Schema and the reference are made of it too.
 //!
 //! [`check`] walks nodes beside a [`Shape`] and reports every unknown key, wrong type and malformed string with
 //! its place and the nearest right word. Whether a required key is there is asked later, on the merged layers.
@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
 
 use super::node::{Kind, Node, Table};
 use super::string;
@@ -386,49 +385,4 @@ pub fn expected(shape: &Shape) -> String {
 pub fn with_article(word: &str) -> String {
     let an = word.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {word}", if an { "an" } else { "a" })
-}
-
-/// Returns the JSON Schema (draft-07) of a shape; components are given by `components`.
-pub fn json_schema(shape: &Shape) -> Json {
-    match shape {
-        Shape::Any => json!({}),
-        Shape::Bool => json!({"type": "boolean"}),
-        Shape::Int { min, max } if *max == i64::MAX => json!({"type": "integer", "minimum": min}),
-        Shape::Int { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
-        Shape::Number => json!({"type": "number"}),
-        Shape::Text(_) => json!({"type": "string"}),
-        Shape::Enum(words) => json!({"type": "string", "enum": words.to_vec()}),
-        Shape::List(of) => json!({"type": "array", "items": json_schema(of)}),
-        Shape::Map(_, of) => json!({"type": "object", "additionalProperties": json_schema(of)}),
-        Shape::Table(keys) => keys_schema(keys),
-        Shape::Either(shapes) => json!({"anyOf": shapes.iter().map(json_schema).collect::<Vec<_>>()}),
-        Shape::Component => json!({"$ref": "#/definitions/component"}),
-        Shape::Job => json!({"$ref": "#/definitions/job"}),
-        Shape::Once => json!({"not": {}}),
-    }
-}
-
-/// Returns the JSON Schema of a table with fixed keys.
-pub fn keys_schema(keys: &Keys) -> Json {
-    let properties: serde_json::Map<String, Json> = keys
-        .keys
-        .iter()
-        .map(|(name, key)| {
-            let mut schema = json_schema(&key.shape);
-            if !key.doc.is_empty()
-                && let Some(object) = schema.as_object_mut()
-            {
-                // Draft-07 readers ignore everything beside a `$ref`, so a reference with a description is wrapped.
-                if let Some(reference) = object.remove("$ref") {
-                    object.insert("allOf".into(), json!([{ "$ref": reference }]));
-                }
-                object.insert("description".into(), key.doc.clone().into());
-            }
-            if let (Some(default), Some(object)) = (&key.default, schema.as_object_mut()) {
-                object.insert("default".into(), json!(default));
-            }
-            (name.clone(), schema)
-        })
-        .collect();
-    json!({"type": "object", "additionalProperties": false, "properties": properties})
 }

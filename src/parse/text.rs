@@ -355,10 +355,11 @@ fn host(text: &str) -> bool {
     text == "@" || subdomain(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<IpAddr>().is_err()
 }
 
+/// What an address may begin with.
+pub const SCHEMES: &[&str] = &["https://", "http://", "ssh://", "oci://", "git@", "thrift://", "s3://", "jdbc:"];
+
 fn url(text: &str) -> bool {
-    let rest = ["https://", "http://", "ssh://", "oci://", "git@", "thrift://", "s3://", "jdbc:"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
+    let rest = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 

@@ -5,7 +5,9 @@ use indexmap::IndexMap;
 use super::buckets::BUCKET;
 use super::instances::Context;
 use super::{SECRET_IN_VALUE, Target, unknown_name};
+use crate::catalog::Capability;
 use crate::diag::{Diagnostic, Span, near, quoted_list};
+use crate::parse::shape::{Keys, Shape, TEXT, either, list, texts};
 use crate::parse::text::Format;
 use crate::parse::{Entry, INVALID_VALUE, Table};
 use crate::settings::secrets::Given;
@@ -14,13 +16,28 @@ use crate::settings::{Described, Text, read};
 table! {
     /// What every external may say, whatever it provides.
     Words "an external" {
-        provides: Vec<Text> [crate::parse::shape::texts(Format::Name)], "Capabilities that it provides";
+        provides: Vec<Text> [texts(Format::Name)], "Capabilities that it provides";
         credentials: Option<Given> [Given::shape()], "Where its credentials come from";
-        service: Option<Text> [crate::parse::shape::Shape::Text(Format::Name)],
+        service: Option<Text> [Shape::Text(Format::Name)],
             "Name of a Service that lakegen makes for it, in the namespace of the same name";
-        like: Option<Text> [crate::parse::shape::Shape::Text(Format::Name)], "Another external whose table is copied first";
+        like: Option<Text> [Shape::Text(Format::Name)], "Another external whose table is copied first";
     }
 }
+
+/// Returns the keys of an external that provides these capabilities.
+pub fn keys<'a>(capabilities: impl Iterator<Item = &'a Capability>) -> Keys {
+    let fields = capabilities.flat_map(|capability| &capability.fields).filter(|(_, field)| !field.secret);
+    fields.fold(Words::keys(), |keys, (name, field)| {
+        let shape = match field.kind.as_str() {
+            "int" => either([INTEGER, TEXT]),
+            "bool" => either([Shape::Bool, TEXT]),
+            _ => either([TEXT, list(TEXT)]),
+        };
+        keys.key(name, shape, &field.doc)
+    })
+}
+
+const INTEGER: Shape = Shape::Int { min: i64::MIN, max: i64::MAX };
 
 /// Something that is used and not run here.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::catalog::keys::common;
 use crate::catalog::{self, Catalogue, Component, JOB};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
-use crate::parse::shape::{Keys, Open, Shape, TEXT, check_table, list, map, texts, words};
+use crate::parse::shape::{Keys, Open, Phase, Shape, TEXT, check_table, list, map, texts, words};
 use crate::parse::text::Format;
 use crate::parse::{Entry, Node, Syntax, Table};
 use crate::settings::component::{JobWords, When};
@@ -24,11 +24,11 @@ pub const EDITIONS: &[&str] = &["1"];
 
 /// Returns the keys of the whole file.
 pub fn root() -> Keys {
-    let mut root = Keys::new("platform.toml").key("lakegen", words(EDITIONS), "Language edition").key(
-        "include",
-        list(TEXT),
-        "More files of the same language (globs)",
-    );
+    let mut root = Keys::new("platform.toml")
+        .key("lakegen", words(EDITIONS), "Language edition")
+        .filled(Phase::Literal)
+        .key("include", list(TEXT), "More files of the same language (globs)")
+        .filled(Phase::Literal);
     root.keys.extend(layer().keys);
     let mut environment = Keys::new("an environment");
     environment.keys.extend(layered(layer()).keys);
@@ -207,7 +207,8 @@ impl Open for Known<'_> {
     }
 }
 
-fn job_keys(component: &Component) -> Keys {
+/// Returns the keys of a job whose kind is this component.
+pub fn job_keys(component: &Component) -> Keys {
     let mut keys = (*component.keys).clone();
     keys.name = "a job".into();
     // A kind that has no option for it runs at each sync, or when somebody asks.

@@ -9,7 +9,7 @@ pub mod schema; //   the same for editors
 pub mod layers; //   base, environment, cluster: one table per target
 pub mod instances; // components and jobs with their names
 pub mod providers; // who can be bound, and what is said when none fits
-mod externals; //    `[external.*]` against the capabilities
+pub mod externals; // `[external.*]` against the capabilities
 pub mod buckets; //  each with its store and its real name
 pub mod wire; //     slots bound to providers, claims gathered
 pub mod offers; //    what a binding gives
@@ -61,6 +61,7 @@ pub static CODES: &[&Code] = &[
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
     &UNSERVED_API,
+    &schema::OLD_SCHEMA,
 ];
 
 code!(

@@ -48,6 +48,7 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
                 item: None,
                 each: None,
                 secrets: None,
+                held: None,
                 ..Late::new(late.targets, late.index, Some(instance), late.known)
             };
             let filled = scope.fill(template, instance.definition.span, &mut found);

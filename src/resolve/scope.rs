@@ -92,6 +92,8 @@ pub struct Late<'a> {
     pub each: Option<(&'a str, &'a Binding)>,
     /// Names of the instance's Secrets by key, once they are known.
     pub secrets: Option<&'a IndexMap<String, String>>,
+    /// What their keys hold, where a Secret can carry it on.
+    pub held: Option<&'a IndexMap<String, IndexMap<String, Filled>>>,
     pub known: Known<'a>,
     pub depth: usize,
 }
@@ -106,7 +108,18 @@ pub struct Known<'a> {
 impl<'a> Late<'a> {
     /// Returns a scope for an instance of a target.
     pub fn new(targets: &'a [Target], index: usize, instance: Option<&'a Instance>, known: Known<'a>) -> Self {
-        Self { targets, index, instance, claim: None, item: None, each: None, secrets: None, known, depth: 0 }
+        Self {
+            targets,
+            index,
+            instance,
+            claim: None,
+            item: None,
+            each: None,
+            secrets: None,
+            held: None,
+            known,
+            depth: 0,
+        }
     }
 
     /// Returns a capability of the catalogue.
@@ -178,6 +191,9 @@ impl<'a> Late<'a> {
             ),
             (["namespace" | "release" | "fullname" | "version"], Some(instance)) => {
                 text(&instance_field(instance, path[0]).unwrap_or_default())
+            }
+            (["secrets", name, key @ ..], Some(_)) if !key.is_empty() && key != ["name"] => {
+                self.secret_key(name, &key.join("."))
             }
             (["options", rest @ ..], Some(instance)) => self.option(instance, rest),
             (["requires", slot, field @ ..], Some(instance)) => self.requires(instance, slot, field),
@@ -259,6 +275,26 @@ impl<'a> Late<'a> {
             Some(name) => Ok(Filled(vec![Piece::Text(name)])),
             None => Err(no_such("secret", name, instance.definition.secrets.keys().map(String::as_str))),
         }
+    }
+
+    /// Returns what a key of one of the component's own Secrets holds.
+    fn secret_key(&self, name: &str, key: &str) -> Result<Filled, Diagnostic> {
+        let Some(held) = self.held else {
+            let message =
+                format!("`secrets.{name}.{key}` can only be used in `env` and `files`, where a Secret carries it on");
+            return Err(Diagnostic::error(&BAD_REFERENCE, message).help(format!(
+                "`${{secrets.{name}.name}}` is the name of the Secret, for what takes a reference to it"
+            )));
+        };
+        let Some(keys) = held.get(name) else {
+            return Err(no_such("secret", name, held.keys().map(String::as_str)));
+        };
+        let value = keys.get(key).cloned();
+        value.ok_or_else(|| {
+            let mut lacking = no_such("key", key, keys.keys().map(String::as_str));
+            lacking.message = format!("secret `{name}` has no key `{key}`");
+            lacking
+        })
     }
 
     fn component(&self, name: &str, field: &[&str]) -> Result<Filled, Diagnostic> {

@@ -360,9 +360,12 @@ impl<'a> Binder<'a> {
             }
             claim.insert(field.clone(), value);
         }
-        for (key, entry) in
-            table.into_iter().flatten().filter(|(k, _)| &***k != "from" && !capability.claim.contains_key(&***k))
-        {
+        // What no capability of the slot knows was reported when the table was checked.
+        let elsewhere = |key: &str| {
+            let mut others = self.slot.capabilities.iter().filter_map(|c| self.context.catalogue.capabilities.get(c));
+            !capability.claim.contains_key(key) && others.any(|other| other.claim.contains_key(key))
+        };
+        for (key, entry) in table.into_iter().flatten().filter(|(key, _)| elsewhere(key)) {
             let message = format!("a claim on `{}` has no `{key}`", capability.name);
             let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
             found.push(diagnostic.note(format!(

@@ -15,6 +15,13 @@ use sha2::{Digest as _, Sha256};
 /// Findings that examples may have: the software is what the example is about, and its end is well known.
 const EXPECTED: &[&str] = &["abandoned-component", "unchecked-values"];
 
+/// What examples name of the user's repository is there, and harmless.
+pub const FILES: &[(&str, &str)] = &[
+    ("extras/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"),
+    ("dashboards/example.json", "{}"),
+    ("kustomize/team-rules/kustomization.yaml", "resources: []"),
+];
+
 fn text(compiled: &Compiled, findings: &[Diagnostic]) -> String {
     render(findings, &compiled.sources, Format::Full, Style { color: false, width: 120 })
 }
@@ -44,14 +51,7 @@ fn on_both_engines(name: &str, example: &str) -> Vec<(&'static str, String)> {
 
 /// Compiles an example for each engine.
 fn compiled(name: &str, example: &str) -> Vec<(&'static str, Compiled)> {
-    let mut world = MemoryWorld::default();
-    // What an example names of the user's repository is there, and harmless.
-    world.insert(
-        "extras/settings.yaml",
-        &b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n"[..],
-    );
-    world.insert("dashboards/example.json", &b"{}"[..]);
-    world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
+    let mut world: MemoryWorld = FILES.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
     let run = |(engine, example): (&'static str, String)| {
         world.insert("platform.toml", example.into_bytes());
         (engine, compile(&world, &Request::default()))
@@ -236,7 +236,7 @@ fn t25_order_and_comments_change_nothing() {
 }
 
 /// Writes a table as TOML: each key of the top as a table of its own, everything below inline.
-fn inline(table: &toml::Table) -> String {
+pub fn inline(table: &toml::Table) -> String {
     fn value(of: &toml::Value) -> String {
         match of {
             toml::Value::Table(table) => {

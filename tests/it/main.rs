@@ -8,11 +8,13 @@
 
 mod appset;
 mod cases;
+mod catalog;
 mod chart_facts;
 mod charts;
 mod checks;
 mod cli;
 mod covered;
+mod docs;
 mod examples;
 mod faults;
 mod fetch;
@@ -24,8 +26,10 @@ mod inflate;
 mod laws;
 mod laws_secrets;
 mod readme;
+mod reference;
 mod rewiring;
 mod rotation;
+mod schema;
 mod seeds;
 mod sensitivity;
 mod tidy;

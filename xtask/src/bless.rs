@@ -14,6 +14,8 @@ const TESTS: &[&str] = &[
     "cases::every_case_gives_what_it_is_known_to_give",
     "cli::what_is_printed",
     "examples::every_example_makes_the_tree_that_it_is_known_to_make",
+    "reference::the_reference_is_what_the_language_says_now",
+    "docs::examples_of_the_pages_compile_and_wrong_ones_are_found",
 ];
 
 /// Rewrites all of them.
