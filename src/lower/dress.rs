@@ -27,6 +27,17 @@ impl Lowering<'_> {
         });
     }
 
+    /// Lets an object of the catalogue's templates follow the version of its API that is served here, where that is another one.
+    pub(super) fn serve(&self, lowered: &mut Lowered) {
+        let api = lowered.object.api_version();
+        if kinds::is_builtin(api) || self.target.serves(api) {
+            return;
+        }
+        if let Some(served) = self.apis.get(lowered.object.group()).cloned() {
+            lowered.object.value_mut().set(&["apiVersion"], Value::from(served));
+        }
+    }
+
     /// Gives an object its namespace, labels and protection; one that has them already is left alone.
     pub(super) fn dress(&self, instance: Option<&Instance>, lowered: &mut Lowered) {
         const MANAGED: &[&str] = &["metadata", "labels", "app.kubernetes.io/managed-by"];

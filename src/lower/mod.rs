@@ -469,12 +469,15 @@ impl<'a> Lowering<'a> {
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
         let labels = self.target.ground().labels.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::from(v.as_str())));
+        let name = Value::from(&self.target.ground().name);
+        let served = self.apis.iter().map(|(group, api)| (Arc::from(group.as_str()), Value::from(api.as_str())));
         let mut inputs = context.inputs(self.engine.reads(&template.name));
-        inputs.push(Arc::new(Value::Map(labels.collect())));
+        inputs.extend([Value::Map(labels.collect()), name, Value::Map(served.collect())].map(Arc::new));
         let made = self.memo.objects.get(&instance.name, &template.name, inputs, || {
             let before = found.len();
             let mut lowered = self.run(instance, template, context, found);
             for one in &mut lowered {
+                self.serve(one);
                 self.dress(Some(instance), one);
             }
             (found.len() == before).then_some(lowered)

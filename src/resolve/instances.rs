@@ -23,7 +23,7 @@ use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
 use crate::settings::component::{ChartTable, Common, JobWords};
 use crate::settings::engines::NotifyKind;
 use crate::settings::group::matches;
-use crate::settings::{Described, read};
+use crate::settings::{Described, Text, read};
 
 /// What all targets share while they are resolved.
 pub struct Context<'a> {
@@ -337,6 +337,14 @@ fn instance(
     }
 }
 
+/// Returns the APIs that a component brings: what the user says of a group, and what the catalogue knows of all others.
+pub(super) fn brought<'a>(own: impl Iterator<Item = &'a str> + Clone, definition: &Component) -> Vec<String> {
+    let group = |api: &str| api.split('/').next().unwrap_or_default().to_string();
+    let said: BTreeSet<String> = own.clone().map(group).collect();
+    let known = definition.apis.iter().filter(|api| !said.contains(&group(api))).cloned();
+    own.map(String::from).chain(known).collect()
+}
+
 /// Returns the APIs that a component brings. What the user says of a group takes the place of what the catalogue knows of it; a version
 /// that the pinned chart does not serve is an error.
 fn apis_of(
@@ -347,10 +355,7 @@ fn apis_of(
     span: Span,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<String> {
-    let group = |api: &str| api.split('/').next().unwrap_or_default().to_string();
-    let own: BTreeSet<String> = said.apis.iter().map(|api| group(api)).collect();
-    let mut apis: Vec<String> = said.apis.iter().map(String::from).collect();
-    apis.extend(definition.apis.iter().filter(|api| !own.contains(&group(api))).cloned());
+    let apis = brought(said.apis.iter().map(Text::as_str), definition);
     for (api, served) in &definition.served {
         let Some(chart) = chart.filter(|chart| apis.contains(api) && !supports(&served.since, &chart.version)) else {
             continue;

@@ -309,6 +309,13 @@ impl Target {
         }
     }
 
+    /// Says whether an API group/version is served here, as far as anybody says.
+    pub fn serves(&self, api: &str) -> bool {
+        let own = self.instances.values().flat_map(|i| &i.apis).map(String::as_str);
+        let mut all = own.chain(self.ground().apis.iter().map(Text::as_str));
+        all.any(|served| served.strip_prefix(api).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+
     /// Returns the API version served for each group here: by a component, or by the cluster already.
     pub fn apis(&self) -> BTreeMap<String, String> {
         let mut apis = BTreeMap::new();
