@@ -33,6 +33,7 @@ pub fn check_component(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
     let mut keys = KEYS.get_or_init(component_file).clone();
     keys.name = format!("component.toml of `{name}`");
     check_table(table, &keys, &Closed, found);
+    crate::parse::misspelt::check(table, &keys, found);
 }
 
 /// Checks the keys and types of a capability's file.

@@ -10,6 +10,7 @@ pub mod text; //    the formats of strings: sizes, durations, hosts, …
 pub mod pattern; // the formats as regular expressions
 pub mod string; //  `${…}` in strings
 pub mod shape; //   what a table may hold: checks, and the JSON Schema
+pub mod misspelt; // `${…}` that look like ours and are not
 
 use std::sync::Arc;
 

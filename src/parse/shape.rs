@@ -255,7 +255,7 @@ pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mu
         }
         (Shape::Text(format), Kind::Str(text)) => check_text(name, node, text, *format, found),
         (Shape::Enum(words), Kind::Str(text)) => {
-            if !words.iter().any(|word| **word == **text) && !string::has_reference(text) {
+            if !words.iter().any(|word| **word == **text) && !waits(text) {
                 found.push(not_a_word(name, node, text, words));
             }
         }
@@ -302,8 +302,13 @@ pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mu
     }
 }
 
+/// Says whether a text is judged once it is filled in, or is reported as a misspelt reference.
+fn waits(text: &str) -> bool {
+    text.contains("${") && (string::has_reference(text) || string::is_misspelt(text))
+}
+
 fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut Vec<Diagnostic>) {
-    if string::has_reference(text) {
+    if waits(text) {
         return;
     }
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {

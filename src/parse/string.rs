@@ -2,7 +2,8 @@
 //!
 //! A reference is a dotted path below one of the known roots, with optional filters: `${vars.zone}`,
 //! `${requires.database.password|urlquery}`. Any other `${` passes through as it stands, because shells,
-//! Java properties and Flux use the same sign; `$${vars.x}` writes a known one literally.
+//! Java properties and Flux use the same sign; but one that looks like a misspelt reference is an error ([`meant`]).
+//! `$${vars.x}` writes either literally: `${vars.x}`.
 
 use crate::diag::Span;
 
@@ -31,6 +32,9 @@ pub const ROOTS: &[&str] = &[
     "fullname",
     "version",
 ];
+
+/// First words that mean something without a dot behind them.
+const ALONE: &[&str] = &["namespace", "release", "fullname", "version", "item"];
 
 /// Functions that may stand behind a reference.
 pub const FILTERS: &[&str] = &["urlquery", "json", "upper", "env", "slug", "digest"];
@@ -67,6 +71,11 @@ pub fn has_reference(text: &str) -> bool {
     text.contains("${") && split(text).iter().any(|part| matches!(part, Part::Reference(_)))
 }
 
+/// Says whether the string holds anything that looks like ours and is not: reported once, for whatever key it stands under.
+pub fn is_misspelt(text: &str) -> bool {
+    foreign(text).iter().any(|(inner, _)| !meant(inner).is_empty())
+}
+
 /// Splits a string into text and references.
 pub fn split(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
@@ -75,21 +84,24 @@ pub fn split(text: &str) -> Vec<Part> {
     while let Some(found) = text[rest..].find("${") {
         let start = rest + found;
         plain.push_str(&text[rest..start]);
-        let reference = text[start + 2..].find('}').and_then(|end| reference(text, start, start + 2 + end));
-        match reference {
-            Some(reference) if plain.ends_with('$') => {
+        let end = text[start + 2..].find('}').map(|end| start + 2 + end);
+        let reference = end.and_then(|end| reference(text, start, end));
+        match (reference, end) {
+            (reference, Some(end))
+                if plain.ends_with('$') && (reference.is_some() || !meant(&text[start + 2..end]).is_empty()) =>
+            {
                 plain.pop();
-                rest = reference.range.1;
+                rest = end + 1;
                 plain.push_str(&text[start..rest]);
             }
-            Some(reference) => {
+            (Some(reference), _) => {
                 if !plain.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut plain)));
                 }
                 rest = reference.range.1;
                 parts.push(Part::Reference(reference));
             }
-            None => {
+            (None, _) => {
                 plain.push_str("${");
                 rest = start + 2;
             }
@@ -112,6 +124,35 @@ fn reference(text: &str, start: usize, end: usize) -> Option<Reference> {
         filters: pieces.map(String::from).collect(),
         range: (start, end + 1),
     })
+}
+
+/// Returns every `${…}` of a string that is none of ours, with its byte range; those behind a `$` are meant literally.
+pub fn foreign(text: &str) -> Vec<(&str, (usize, usize))> {
+    let starts = text.match_indices("${").map(|(start, _)| start);
+    starts
+        .filter(|start| !text[..*start].ends_with('$'))
+        .filter_map(|start| {
+            let end = start + 2 + text[start + 2..].find('}')?;
+            reference(text, start, end).is_none().then(|| (&text[start + 2..end], (start, end + 1)))
+        })
+        .collect()
+}
+
+/// Returns the first words that the inside of a `${…}` may have meant, when it is none of ours but looks like one: a dotted
+/// path, or a word that may stand alone, that begins with a word near one of ours. `${env.name}` is short for another.
+pub fn meant(inner: &str) -> Vec<&'static str> {
+    let Some(path) = inner.split('|').next().map(str::trim).and_then(split_path) else { return vec![] };
+    let word = path[0].as_str();
+    if ROOTS.contains(&word) || word.len() < 3 || !word.bytes().all(|b| b.is_ascii_lowercase()) {
+        return vec![];
+    }
+    let known = if path.len() > 1 { ROOTS } else { ALONE };
+    let limit = if word.len() > 5 { 2 } else { 1 };
+    let near = known.iter().filter(|root| strsim::damerau_levenshtein(word, root) <= limit);
+    let short = known.iter().filter(|root| path.len() == 2 && path[1] == "name" && root.starts_with(word));
+    let mut all: Vec<&str> = near.chain(short).copied().collect();
+    all.dedup();
+    all
 }
 
 /// Splits `a.b."c.d"` into its parts.
@@ -215,6 +256,22 @@ mod tests {
         assert_eq!(split("${vars.x"), [Part::Text("${vars.x".into())]);
         assert_eq!(split("$${vars.x}!"), [Part::Text("${vars.x}!".into())]);
         assert_eq!(paths("${components.\"a.b\".namespace}"), ["components.\"a.b\".namespace"]);
+    }
+
+    #[test]
+    fn what_looks_like_a_reference_is_told_from_what_others_mean() {
+        for (inner, word) in
+            [("vras.x", "vars"), ("platfrom.name", "platform"), ("env.name", "environment"), ("namespce", "namespace")]
+        {
+            assert!(meant(inner).contains(&word), "{inner}");
+        }
+        for inner in
+            ["HOME", "env:HOME", "env.HOME", "host", "name", "user.home", "vars.x", "run.name", "spark.executor.id"]
+        {
+            assert!(meant(inner).is_empty(), "{inner}");
+        }
+        assert_eq!(split("$${vras.x} $${HOME}"), [Part::Text("${vras.x} $${HOME}".into())]);
+        assert_eq!(foreign("${HOME} $${vras.x} ${vars.x} ${vras.y}"), [("HOME", (0, 7)), ("vras.y", (29, 38))]);
     }
 
     #[test]

@@ -269,6 +269,7 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
             found.push(diagnostic);
         }
     }
+    crate::parse::misspelt::check(&syntax.root, &root(), found);
     for layer in layers(&syntax.root) {
         defaults(layer.table("defaults"), catalogue, found);
     }

@@ -27,4 +27,5 @@ pub const DEARER: &[Law] = &[
     ("a component goes with its own files", changes::a_component_goes_with_its_own_files),
     ("a layer is for its own targets", changes::a_layer_is_for_its_own_targets),
     ("a reference is its text", references::a_reference_is_its_text),
+    ("a misspelt reference is an error at its key", references::a_misspelt_reference_is_an_error),
 ];

@@ -18,6 +18,25 @@ pub fn nothing_of_ours_is_left(subject: &Subject) -> Vec<Broken> {
     broken
 }
 
+/// A first word that is near one of ours is an error, wherever it stands.
+pub fn a_misspelt_reference_is_an_error(subject: &Subject) -> Vec<Broken> {
+    let Some(document) = &subject.document else { return vec![] };
+    let texts = document.texts();
+    if texts.is_empty() {
+        return vec![];
+    }
+    let (path, _) = &texts[usize::try_from(subject.salt / 13).unwrap_or(0) % texts.len()];
+    if matches!(path[0].as_str(), "lakegen" | "include") {
+        return vec![];
+    }
+    let mut changed = document.clone();
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    changed.set(&keys, "${vras.probe}");
+    let other = subject.with(&changed);
+    let at_key = other.blamed(&changed.write()).iter().any(|blamed| blamed == path);
+    if at_key { vec![] } else { vec![format!("{}: `${{vras.probe}}` is no error", general(document, path))] }
+}
+
 /// Keys in which a reference is neither filled in nor refused today; the list may only shrink.
 pub const UNFILLED: &[&str] = &[
     "argocd.sync.retry.max_delay",
