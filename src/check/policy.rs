@@ -8,6 +8,7 @@ use globset::{Glob, GlobMatcher};
 
 use super::{CODES, Finding, UNUSED_EXCEPTION};
 use crate::diag::codes::renamed;
+use crate::diag::several::Several;
 use crate::diag::{Diagnostic, Level, Span, near, quoted_list};
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::{Platform, Target, UNKNOWN_NAME};
@@ -27,13 +28,14 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
     let exceptions: Vec<Vec<Exception<'_>>> =
         platform.targets.iter().map(|target| exceptions(target, &mut out)).collect();
     let mut used: BTreeSet<Span> = BTreeSet::new();
+    let mut several = Several::new(platform.subjects());
     for finding in findings {
         let excused = exceptions[finding.target].iter().find(|exception| excuses(exception, &finding));
         if let Some(exception) = excused {
             used.insert(exception.span);
             continue;
         }
-        out.extend(levelled(&platform.targets[finding.target], finding.diagnostic));
+        several.add(finding.target, levelled(&platform.targets[finding.target], finding.diagnostic));
     }
     let mut unused: BTreeMap<Span, Diagnostic> = BTreeMap::new();
     for (target, exception) in
@@ -49,6 +51,7 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
             }
         }
     }
+    out.extend(several.said());
     out.extend(unused.into_values());
     let mut seen = BTreeSet::new();
     out.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));

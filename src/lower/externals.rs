@@ -17,7 +17,7 @@ use crate::resolve::scope::Late;
 use crate::resolve::{External, Instance, Target};
 
 /// Name of the unit.
-pub const UNIT: &str = "externals";
+pub const UNIT: &str = crate::resolve::reserved::EXTERNALS;
 
 /// Returns the externals that want a Service: name, namespace, and where that was written.
 pub fn services(target: &Target) -> impl Iterator<Item = (&str, &str, Span)> {

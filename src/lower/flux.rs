@@ -17,7 +17,7 @@ use crate::resolve::{Engine, NO_SECRET_STORE, Target};
 use crate::settings::engines::{Notify, NotifyKind};
 
 /// Name of the unit with the Secrets that Flux itself reads.
-pub const UNIT: &str = "flux-secrets";
+pub const UNIT: &str = crate::resolve::reserved::FLUX_SECRETS;
 
 /// Namespace of Flux's controllers and of all their objects.
 pub const NAMESPACE: &str = "flux-system";

@@ -17,7 +17,7 @@ use crate::parse::string::slug;
 use crate::resolve::{Edge, Target};
 
 /// Name of the unit.
-pub const UNIT: &str = "edges";
+pub const UNIT: &str = crate::resolve::reserved::EDGES;
 
 const API: &str = "gateway.networking.k8s.io/v1";
 

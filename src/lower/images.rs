@@ -19,7 +19,7 @@ use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Instance, Platform, Target};
 
 /// Name of the unit that makes the pull secret in every namespace.
-pub const UNIT: &str = "pull-secrets";
+pub const UNIT: &str = crate::resolve::reserved::PULL_SECRETS;
 
 /// Name of the pull secret, when it comes from the store.
 const PULL: &str = "image-pull";

@@ -55,6 +55,7 @@ use indexmap::IndexMap;
 
 use crate::catalog::{Stage, Template};
 use crate::code;
+use crate::diag::several::Several;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::lock::Lock;
 use crate::manifest::object::Object;
@@ -276,6 +277,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     let memo = Memos::default();
     let charts = charts::Charts::new(world, lock);
     let mut targets: Vec<TargetManifests> = Vec::new();
+    let mut several = Several::new(platform.subjects());
     for index in 0..platform.targets.len() {
         if index + 1 == platform.targets.len() {
             memo.last_round();
@@ -293,12 +295,15 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
             memo: &memo,
             images: images::Images::of(target),
         };
-        let mut lowered = lowering.target(&charts, &targets, &mut found);
+        let mut here = Vec::new();
+        let mut lowered = lowering.target(&charts, &targets, &mut here);
+        several.add(index, here);
         if let Some(before) = targets.last() {
             share(&mut lowered, before);
         }
         targets.push(lowered);
     }
+    found.extend(several.said());
     // What holds for several targets is said once.
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
@@ -458,6 +463,12 @@ impl<'a> Lowering<'a> {
             }
         }
         unit.notes.extend(externals::claims(self.target, instance));
+        if self.target.sync(instance).automated == Some(false) {
+            unit.notes.push(format!(
+                "`{0}` is not synced by itself: sync it by hand, now and after each change.",
+                instance.name
+            ));
+        }
         (unit, asked)
     }
 

@@ -10,7 +10,7 @@ use crate::manifest::value::{Map, Value};
 use crate::settings::group::Namespace;
 
 /// Name of the unit.
-pub const UNIT: &str = "namespaces";
+pub const UNIT: &str = crate::resolve::reserved::NAMESPACES;
 
 /// Namespaces that every cluster has.
 const BUILT_IN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];

@@ -398,6 +398,7 @@ impl Graph<'_> {
         if waves.len() < self.units.len() {
             found.push(self.cycle(&waves));
         }
+        self.by_hand(&mut waves);
         let mut units: Vec<(&UnitId, i64)> =
             self.units.iter().map(|u| (u, waves.get(u).copied().unwrap_or(0))).collect();
         units.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
@@ -409,6 +410,33 @@ impl Graph<'_> {
                     (u.clone(), Place { wave, after: after(u).clone(), outside })
                 })
                 .collect(),
+        }
+    }
+
+    /// Puts what people sync themselves behind everything else, with what needs it: an Application that waits for a person
+    /// is not healthy, and would hold up every later wave.
+    fn by_hand(&self, waves: &mut BTreeMap<&UnitId, i64>) {
+        let target = self.lowering.target;
+        let manual = |unit: &UnitId| {
+            let instance = target.instances.get(&unit.component);
+            instance.is_some_and(|instance| target.sync(instance).automated == Some(false))
+        };
+        let mut ordered: Vec<(&UnitId, i64)> = waves.iter().map(|(unit, wave)| (*unit, *wave)).collect();
+        ordered.sort_by_key(|(_, wave)| *wave);
+        // Units that wait by themselves, or for one that does: how many of those stand before each.
+        let mut late: BTreeMap<&UnitId, i64> = BTreeMap::new();
+        for (unit, _) in &ordered {
+            let before = self.edges.get(*unit).into_iter().flat_map(BTreeMap::keys).filter_map(|u| late.get(u)).max();
+            match before {
+                Some(before) => drop(late.insert(unit, before + 1)),
+                None if manual(unit) => drop(late.insert(unit, 0)),
+                None => {}
+            }
+        }
+        let last = ordered.iter().filter(|(unit, _)| !late.contains_key(unit)).map(|(_, wave)| *wave).max();
+        let first = (last.unwrap_or(0) / 10 + 1) * 10;
+        for (unit, behind) in late {
+            waves.insert(unit, first + behind);
         }
     }
 

@@ -22,7 +22,7 @@ use crate::resolve::credentials::SecretValue;
 use crate::resolve::{Engine, Instance, NO_SECRET_STORE, Target};
 
 /// Name of the unit.
-pub const UNIT: &str = "repositories";
+pub const UNIT: &str = crate::resolve::reserved::REPOSITORIES;
 
 /// Fields that a repository's Secret may have besides its address; a property of such a name is taken under it.
 const FIELDS: &[&str] = &[

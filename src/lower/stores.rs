@@ -14,7 +14,7 @@ use crate::catalog::Stage;
 use crate::manifest::value::{Map, Value};
 
 /// Name of the unit.
-pub const UNIT: &str = "stores";
+pub const UNIT: &str = crate::resolve::reserved::STORES;
 
 /// The account that reads the store in each namespace.
 pub const ACCOUNT: &str = "lakegen-secrets";

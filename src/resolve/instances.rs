@@ -12,7 +12,7 @@ use super::hosts::{self, Published};
 use super::layers::Frame;
 use super::scope::Known;
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNSERVED_API, UNTESTED_VERSION, unknown_name};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNSERVED_API, UNTESTED_VERSION, reserved, unknown_name};
 use crate::catalog::component::Tier;
 use crate::catalog::read::chart;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
@@ -420,15 +420,7 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
             format!("`{name}` cannot be a folder's name on Windows, and the tree has a folder for each component");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, ""));
     }
-    if let Some(what) = match name {
-        "namespaces" => Some("the namespaces themselves"),
-        "externals" => Some("the Services of externals"),
-        "edges" => Some("the Gateways of edges"),
-        "pull-secrets" => Some("pull secrets"),
-        "repositories" => Some("credentials of repositories"),
-        "stores" => Some("the secret stores of namespaces"),
-        _ => None,
-    } {
+    if let Some((_, what)) = reserved::UNITS.iter().find(|(unit, _)| *unit == name) {
         let message = format!("`{name}` is the unit that lakegen makes for {what}");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, "").help("give the component another name"));
     }

@@ -116,7 +116,7 @@ struct Known<'a> {
     found: RefCell<Vec<Diagnostic>>,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
     fn unknown_kind(&self, kind: &str, at: Span) -> Diagnostic {
         let kinds = quoted_list(self.catalogue.job_kinds(), "or");
         let message = format!("there is no job kind `{kind}`: it is {kinds}");
@@ -127,6 +127,35 @@ impl Known<'_> {
             }
             near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
         }
+    }
+
+    /// Returns the layer that a component's table stands in, when it is no part of the base: "environment", its name, and
+    /// the component's key there.
+    fn layer_of(&self, name: &str, table: &Table) -> Option<(&'static str, &'a str, Span)> {
+        for (kind, word) in [("environments", "environment"), ("clusters", "cluster")] {
+            for (layer, entry) in self.root.table(kind).into_iter().flatten() {
+                let member = entry.node.as_table().and_then(|t| t.table("components")).and_then(|t| t.get(name));
+                if let Some(entry) = member.filter(|e| e.node.as_table().is_some_and(|t| std::ptr::eq(t, table))) {
+                    return Some((word, layer, entry.key));
+                }
+            }
+        }
+        None
+    }
+
+    /// Reports a layer that changes a component which nothing below it has.
+    fn nothing_to_change(&self, name: &str, table: &Table) -> Option<Diagnostic> {
+        let (kind, layer, at) = self.layer_of(name, table)?;
+        if self.base.contains_key(name) || table.contains_key("uses") || table.contains_key("like") {
+            return None;
+        }
+        let message = format!("{kind} `{layer}` changes `{name}`, and there is no component of that name to change");
+        let diagnostic = Diagnostic::error(&UNKNOWN_COMPONENT, message).at(at, "");
+        let near = near(name, self.base.keys().map(|key| &**key));
+        Some(match near.is_empty() {
+            false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
+            true => diagnostic.help(format!("add `uses = \"…\"` if `{name}` is for this {kind} alone")),
+        })
     }
 
     fn keys_of(&self, component: &str) -> Option<Arc<Keys>> {
@@ -171,6 +200,10 @@ impl Open for Known<'_> {
         }
         if self.catalogue.names.contains(&uses) {
             return None; // The component itself is broken: reported where it is.
+        }
+        if let Some(diagnostic) = self.nothing_to_change(name, table) {
+            self.found.borrow_mut().push(diagnostic);
+            return None;
         }
         let at = table.get("uses").map(|e| e.node.span).or_else(|| self.base.get(name).map(|e| e.key));
         let mut diagnostic = Diagnostic::error(&UNKNOWN_COMPONENT, format!("the catalogue has no component `{uses}`"));

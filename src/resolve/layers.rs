@@ -8,7 +8,8 @@ use indexmap::IndexMap;
 
 use super::early::Early;
 use super::fill::Filler;
-use super::{CIRCULAR_REFERENCE, Ground, NEWER_EDITION, Store, unknown_name};
+use super::reserved::BASE;
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Ground, NEWER_EDITION, Store, unknown_name};
 use crate::catalog::{Catalogue, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::manifest::value::{Map, Value};
@@ -95,7 +96,31 @@ pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut
             frames.push(Frame { shared: shared.get(cluster).copied(), ..frame });
         }
     }
+    target_names(&frames, syntax, found);
     frames
+}
+
+/// Reports targets whose folders would be one, or that of what all have in common.
+fn target_names(frames: &[Frame], syntax: &Syntax, found: &mut Vec<Diagnostic>) {
+    let said = |frame: &Frame| match frame.is_shared {
+        true => format!("what the environments of cluster `{}` share", frame.cluster),
+        false => format!("environment `{}` on cluster `{}`", frame.environment, frame.cluster),
+    };
+    let at = |frame: &Frame| {
+        let named = |kind: &str, name: &str| Some(syntax.root.table(kind)?.get(name)?.key);
+        named("environments", &frame.environment).or_else(|| named("clusters", &frame.cluster)).unwrap_or(syntax.file)
+    };
+    let mut seen: BTreeMap<&str, &Frame> = BTreeMap::new();
+    for frame in frames {
+        let name = frame.name.as_str();
+        let message = match seen.insert(name, frame) {
+            Some(other) => format!("{} and {} would both be written as `{name}`", said(other), said(frame)),
+            None if name == BASE => format!("`{BASE}` is the folder of what all targets have in common"),
+            None => continue,
+        };
+        let diagnostic = Diagnostic::error(&BAD_NAME, message).at(at(frame), "");
+        found.push(diagnostic.help("give the environment or the cluster another name"));
+    }
 }
 
 fn edition(root: &Table, found: &mut Vec<Diagnostic>) {

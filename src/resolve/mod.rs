@@ -16,6 +16,7 @@ pub mod offers; //    what a binding gives
 pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
 pub mod early; //    `${…}` filled in with what is known before anything is bound
+pub mod reserved; // names that lakegen gives to units of its own
 mod fill; //         the same in whole tables
 pub mod scope; //    `${…}` filled in with everything
 
@@ -35,6 +36,7 @@ pub use wire::{Binding, Claim, SlotBinding};
 
 use crate::catalog::{self, Catalogue};
 use crate::code;
+use crate::diag::several::{Several, Subject};
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, Warned};
 use crate::manifest::value::Map;
 use crate::parse::{INVALID_VALUE, Node, Syntax};
@@ -361,15 +363,46 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     let declared = language::declared(syntax);
     let context = instances::Context { catalogue: &catalogue, sources, declared: &declared };
     layers::share_apis(&mut frames, &catalogue);
-    for frame in frames {
-        let target = instances::target(frame, &context, &mut found);
+    let names: Vec<[&str; 2]> = frames.iter().map(|f| [f.environment.as_str(), f.cluster.as_str()]).collect();
+    let subject = |f: &layers::Frame| subject([&f.environment, &f.cluster], f.is_shared, &names);
+    let mut several = Several::new(frames.iter().map(subject).collect::<Vec<_>>());
+    // One mistake is one finding: what was said before counts, and stands once in the list.
+    let before = found.len();
+    for (index, frame) in frames.into_iter().enumerate() {
+        let mut here = found.clone();
+        let target = instances::target(frame, &context, &mut here);
         targets.push(target);
+        several.add(index, here.split_off(before));
     }
     for index in 0..targets.len() {
-        wire::wire(index, &mut targets, &context, &mut found);
+        let mut here = found.clone();
+        wire::wire(index, &mut targets, &context, &mut here);
+        several.add(index, here.split_off(before));
     }
+    found.extend(several.said());
     let platform = Platform { name, engine, targets, catalogue };
     Warned { output: Some(platform), diagnostics: found }
+}
+
+/// Returns how people call a target, given environment and cluster of all of them.
+fn subject([environment, cluster]: [&str; 2], is_shared: bool, all: &[[&str; 2]]) -> Subject {
+    let clusters = all.iter().filter(|[other, _]| *other == environment).count();
+    let environments = all.iter().filter(|[_, other]| *other == cluster).count();
+    let words = match (is_shared, clusters > 1) {
+        (true, _) => format!("what the environments of cluster `{cluster}` share"),
+        (false, true) if environments == 1 && environment == "default" => format!("cluster `{cluster}`"),
+        (false, true) => format!("environment `{environment}` on cluster `{cluster}`"),
+        (false, false) => format!("environment `{environment}`"),
+    };
+    Subject { names: vec![environment.to_string(), cluster.to_string()], words, sort: is_shared }
+}
+
+impl Platform {
+    /// Returns how people call each target, for findings that do not hold for all of them.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let names: Vec<[&str; 2]> = self.targets.iter().map(|t| [t.environment.as_str(), t.cluster.as_str()]).collect();
+        self.targets.iter().map(|t| subject([&t.environment, &t.cluster], t.is_shared, &names)).collect()
+    }
 }
 
 /// Reports a name that does not exist, with near matches.

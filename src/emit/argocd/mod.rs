@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
+use crate::diag::Diagnostic;
 use crate::lower::order::{Place, UnitId};
 use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
@@ -19,7 +20,7 @@ use crate::manifest::value::{Map, Value};
 use crate::resolve::scope::plain;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::Text;
-use crate::settings::engines::{ArgoCd, Event, Form, NotifyKind, Sync};
+use crate::settings::engines::{ArgoCd, Bootstrap, Event, Form, NotifyKind, Sync};
 use crate::settings::group::{Project, matches};
 
 /// Address of the cluster that Argo CD itself runs on.
@@ -43,6 +44,10 @@ pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &m
     let all: Vec<Applications<'_>> =
         all.map(|(target, lowered)| Applications { platform, target, lowered, paths }).collect();
     let (sets, single): (Vec<_>, Vec<_>) = all.into_iter().partition(Applications::in_sets);
+    let mut names = BTreeMap::new();
+    for one in &single {
+        one.check_names(&mut names, writer);
+    }
     for one in single {
         one.write(writer);
     }
@@ -87,6 +92,30 @@ impl<'a> Applications<'a> {
         let projects = self.projects();
         write_folder(&folder, files, &projects, writer);
         self.bootstrap(&self.target.name, !projects.is_empty(), writer);
+    }
+
+    /// Reports an Application whose name another one has already where the same Argo CD keeps both, the root among them.
+    fn check_names<'n>(&'n self, names: &mut BTreeMap<(&'n str, String), String>, writer: &mut Writer) {
+        let place = if self.hub() { "" } else { self.target.cluster.as_str() };
+        let root = (self.project_name(&self.platform.name), "the root Application".to_string(), None);
+        let root = (self.settings().bootstrap != Bootstrap::External).then_some(root);
+        let units = self.lowered.order.units.keys();
+        let units = units.map(|unit| (self.name(unit), format!("`{}`", unit.name()), self.instance(unit)));
+        for (name, what, instance) in root.into_iter().chain(units) {
+            let what = match self.platform.targets.len() {
+                1 => what,
+                _ => format!("{what} of `{}`", self.target.name),
+            };
+            if let Some(other) = names.insert((place, name.clone()), what.clone()) {
+                let message = format!("{other} and {what} would both be called `{name}` in Argo CD");
+                let diagnostic = Diagnostic::error(&super::PATH_COLLISION, message)
+                    .help("give the component another name, or tell them apart by `[argocd] names`");
+                writer.found.push(match instance {
+                    Some(instance) => diagnostic.at(instance.span, ""),
+                    None => diagnostic,
+                });
+            }
+        }
     }
 
     /// Says whether ApplicationSets take the place of Applications.

@@ -1,0 +1,85 @@
+//! Findings of several targets as one list: each is said once, and names its targets where it does not hold for all.
+
+use super::{Diagnostic, Span};
+
+/// Whom a finding may be about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Names by which a message may have said it already.
+    pub names: Vec<String>,
+    /// How people call it: "environment `dev`".
+    pub words: String,
+    /// Targets of one sort could all have a finding; what a cluster's environments share is another sort.
+    pub sort: bool,
+}
+
+/// The findings on their way.
+pub struct Several {
+    subjects: Vec<Subject>,
+    found: Vec<(Diagnostic, Vec<usize>)>,
+}
+
+impl Several {
+    /// Returns an empty list for some targets.
+    pub fn new(subjects: impl IntoIterator<Item = Subject>) -> Self {
+        Self { subjects: subjects.into_iter().collect(), found: Vec::new() }
+    }
+
+    /// Adds what was found in a target.
+    pub fn add(&mut self, index: usize, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        for diagnostic in diagnostics {
+            let key = |d: &Diagnostic| -> (&'static str, String, Option<Span>) {
+                (d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))
+            };
+            let wanted = key(&diagnostic);
+            match self.found.iter_mut().find(|(known, _)| known.code.slug == wanted.0 && key(known) == wanted) {
+                Some((_, targets)) if targets.contains(&index) => {}
+                Some((_, targets)) => targets.push(index),
+                None => self.found.push((diagnostic, vec![index])),
+            }
+        }
+    }
+
+    /// Returns them, in the order in which they were found first.
+    pub fn said(self) -> Vec<Diagnostic> {
+        let Self { subjects, found } = self;
+        found.into_iter().map(|(diagnostic, targets)| named(diagnostic, &targets, &subjects)).collect()
+    }
+}
+
+fn named(diagnostic: Diagnostic, targets: &[usize], subjects: &[Subject]) -> Diagnostic {
+    let sort = targets.first().and_then(|index| subjects.get(*index)).map(|subject| subject.sort);
+    let all = subjects.iter().filter(|subject| Some(subject.sort) == sort).count();
+    let names = targets.iter().filter_map(|index| subjects.get(*index)).flat_map(|subject| &subject.names);
+    let said = |name: &String| diagnostic.message.contains(&format!("`{name}`"));
+    let words: Vec<&str> = targets.iter().filter_map(|index| Some(subjects.get(*index)?.words.as_str())).collect();
+    if targets.len() >= all || words.is_empty() || names.into_iter().any(said) {
+        return diagnostic;
+    }
+    let list = match words.split_last() {
+        Some((last, [])) => (*last).to_string(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    };
+    diagnostic.note(format!("only in {list}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::INVALID_VALUE;
+
+    #[test]
+    fn what_holds_for_some_names_them() {
+        let subject = |name: &str| Subject { names: vec![], words: format!("environment `{name}`"), sort: false };
+        let mut several = Several::new(["dev", "lab", "prod"].map(subject));
+        let one = || Diagnostic::error(&INVALID_VALUE, "everywhere");
+        let other = || Diagnostic::error(&INVALID_VALUE, "somewhere");
+        several.add(0, [one(), other(), other()]);
+        several.add(1, [one()]);
+        several.add(2, [one(), other()]);
+        let said: Vec<(String, Vec<String>)> = several.said().into_iter().map(|d| (d.message, d.notes)).collect();
+        let note = "only in environment `dev` and environment `prod`".to_string();
+        assert_eq!(said, [("everywhere".into(), vec![]), ("somewhere".into(), vec![note])]);
+    }
+}
