@@ -69,7 +69,10 @@ pub fn the_other_engine_has_the_same_workloads(subject: &Subject) -> Vec<Broken>
     differing(&here, &there, |path| {
         let workload = path.starts_with("components/") || path.starts_with("manifests/") || path.starts_with("dns/");
         // Argo CD is set to what it installs itself; values become ConfigMaps of Flux by a kustomization beside them.
-        workload && !path.ends_with("/values/kustomization.yaml") && !path.starts_with("components/argocd/")
+        workload
+            && !path.ends_with("/values/kustomization.yaml")
+            && !path.starts_with("components/argocd/")
+            && !path.starts_with("components/repositories/")
     })
 }
 

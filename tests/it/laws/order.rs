@@ -82,11 +82,17 @@ impl Told {
     }
 }
 
-fn unit(component: &str, stage: &str) -> String {
-    match stage {
-        "crds" | "config" => format!("{component}-{stage}"),
-        _ => component.to_string(),
-    }
+/// Returns the unit of a stage: Flux has Kustomizations of their own for some stages of some components.
+fn unit(told: &Told, component: &str, stage: &str) -> String {
+    let steps: &[&str] = match stage {
+        "crds" => &["crds"],
+        "config" => &["config"],
+        "prepare" => &["prepare"],
+        _ => &["objects", "runs"],
+    };
+    let names = steps.iter().map(|step| format!("{component}-{step}"));
+    let mut own = names.filter(|name| told.0.contains_key(name));
+    own.next().unwrap_or_else(|| component.to_string())
 }
 
 /// A kind that is not Kubernetes' own is brought by somebody in an earlier unit or stage, or is there already.
@@ -111,7 +117,7 @@ pub fn every_kind_is_brought_before_it_is_used(subject: &Subject) -> Vec<Broken>
             (*target == part.target || shared.contains(target)) && kinds::brings(api, group, kind)
         });
         let told = told.entry(part.target).or_insert_with(|| Told::of(subject, part.target));
-        let here = unit(part.component, part.stage);
+        let here = unit(told, part.component, part.stage);
         let ok = bringers.any(|(target, bringer, _)| match bringer {
             None => true,
             // What a cluster's environments share comes first as a whole, or is waited for by the engine itself.

@@ -83,8 +83,8 @@ pub fn general(document: &Document, path: &[String]) -> String {
                 words[3] = "*";
             }
         }
-        if words.last() == Some(&"from") {
-            (words[1], words[2]) = ("*", "<slot>");
+        if words.last() == Some(&"from") && words.len() > 3 {
+            return format!("{}.*.<slot>.from", words[0]);
         }
     } else if words.len() > 2
         && !matches!(words[0], "platform" | "git" | "argocd" | "flux" | "secrets" | "images" | "policy")

@@ -33,7 +33,8 @@ pub fn targets_share_nothing(subject: &Subject) -> Vec<Broken> {
     }
     let said = subject.compiled.diagnostics.iter().filter(|d| d.code.slug == "duplicate-host");
     let said: Vec<&str> = said.map(|d| d.message.as_str()).collect();
-    let silent = |host: &str| !said.iter().any(|message| message.contains(&format!("`{host}`")));
+    let off = subject.document.as_ref().is_some_and(|d| d.at(&["policy", "duplicate-host"]) == Some(&"off".into()));
+    let silent = |host: &str| !off && !said.iter().any(|message| message.contains(&format!("`{host}`")));
     // Clusters of one environment may answer at one host together.
     let environment = |target: &String| targets.iter().find(|(name, ..)| name == target).and_then(|(_, of, _)| *of);
     let several = |by: &BTreeSet<String>| by.iter().map(environment).collect::<BTreeSet<_>>().len() > 1;
