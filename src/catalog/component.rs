@@ -116,6 +116,8 @@ pub struct Slot {
     pub shape: Shape,
     /// Name of the claim's credential in the store.
     pub credential: String,
+    /// Slot whose providers' buckets fill this one when it is left out.
+    pub follows: Option<String>,
     pub stage: Stage,
     pub doc: String,
     pub span: Span,

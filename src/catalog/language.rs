@@ -152,6 +152,7 @@ fn slot() -> Keys {
         )
         .key("shape", words(&["one", "list", "map"]), "One thing (default), several buckets, or several by name")
         .key("credential", TEXT, "Name of the claim's credential in the store (default: the slot's name)")
+        .key("follows", TEXT, "Slot whose providers' buckets, or login, it gets when it is left out")
         .key("stage", stage(), "First stage that needs the provider (default prepare)")
         .key("doc", TEXT, "One sentence")
 }

@@ -218,6 +218,7 @@ fn slot(name: &str, t: &Table, span: Span) -> Slot {
             _ => Shape::One,
         },
         credential: owned(t, "credential").unwrap_or_else(|| name.into()),
+        follows: owned(t, "follows"),
         stage: stage_of(t, Stage::Prepare),
         doc: owned(t, "doc").unwrap_or_default(),
         span,

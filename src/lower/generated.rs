@@ -7,15 +7,16 @@
 //! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1). The 1Password Connect
 //! provider can tell whether an item exists since July 2026 (external-secrets/external-secrets#6646), which 2.9 of August follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::external_secret::{external_secrets_api, store_reference};
 use super::templates::object;
 use super::{Lowered, Lowering, Unit, made};
 use crate::catalog::Stage;
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
+use crate::parse::INVALID_VALUE;
 use crate::resolve::{Credential, Instance};
 
 const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
@@ -104,6 +105,74 @@ pub fn credential(lowering: &Lowering<'_>, instance: &Instance, credential: &Cre
     unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering));
 }
 
+/// How a provider takes what is pushed, so that it is read again as `key` and `property`:
+///
+/// | provider | `property` of a push | what `IfNotExists` asks for | `property` of a read |
+/// |---|---|---|---|
+/// | `vault` | merged into the item, unless people made that | the property | a member |
+/// | `onepassword` | the field of that label | the field | the field |
+/// | `kubernetes` | the key of the Secret | the key | the key |
+/// | `aws` (Secrets Manager) | merged into the JSON | the item | a member of the JSON |
+/// | `aws` (Parameter Store) | passed over: the bare text | the parameter | a member of the JSON |
+/// | `gcp` | merged into the JSON | a version of the secret | a member of the JSON |
+/// | `azure` | passed over: the bare text | the secret | a member of the JSON |
+///
+/// Where the item is all that is asked for, it is written in one go. Read in external-secrets v2.9.0, providers/v1:
+/// vault/client_push.go and client_get.go, onepassword/onepassword.go, kubernetes/client.go, aws/secretsmanager/secretsmanager.go,
+/// aws/parameterstore/parameterstore.go, gcp/secretmanager/client.go and push_secret.go, azure/keyvault/keyvault.go
+/// (`PushSecret`, `SecretExists`, `GetSecret` of each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Push {
+    /// Property by property.
+    Property,
+    /// All properties at once, as JSON.
+    Whole,
+    /// The same, and it must be said that the JSON holds texts, and that it is secret (`PushSecretMetadata`, which would
+    /// otherwise make it a plain `String` with values in base64).
+    Parameter,
+}
+
+impl Push {
+    fn of(lowering: &Lowering<'_>) -> Self {
+        let service = lowering.target.settings.secrets.service.as_deref();
+        match lowering.target.store.provider.as_str() {
+            "aws" if service == Some("ParameterStore") => Self::Parameter,
+            "aws" | "gcp" | "azure" => Self::Whole,
+            _ => Self::Property,
+        }
+    }
+}
+
+/// Reports an item that people and the cluster would make together: where it is asked for as a whole, whoever comes first locks
+/// the other out, and Vault lets nobody write into what somebody else made.
+pub fn half_made(
+    lowering: &Lowering<'_>,
+    item: &str,
+    by_hand: &BTreeSet<String>,
+    generated: &[String],
+    at: Span,
+    found: &mut Vec<Diagnostic>,
+) {
+    if by_hand.is_empty() || !is_on(lowering) {
+        return;
+    }
+    let people = quoted_list(by_hand.iter().map(String::as_str), "and");
+    let cluster = quoted_list(generated.iter().map(String::as_str), "and");
+    let message = format!("item `{item}` would be half made: {cluster} by the cluster, {people} by people");
+    let help = format!("write {people} as text, or read it from a secret of its own: an item has one maker");
+    found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+}
+
+/// Reports an item of which a second secret would make further properties, where only the first is ever written.
+pub fn made_twice(lowering: &Lowering<'_>, item: &str, new: &[String], at: Span, found: &mut Vec<Diagnostic>) {
+    if Push::of(lowering) != Push::Property {
+        let properties = quoted_list(new.iter().map(String::as_str), "and");
+        let message = format!("item `{item}` is made already, so {properties} would never be added to it");
+        let help = "name an item for each secret: this store only tells whether an item is there";
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+    }
+}
+
 /// Says whether passwords of the platform's store are made in the cluster.
 pub fn is_on(lowering: &Lowering<'_>) -> bool {
     lowering.target.settings.secrets.generate
@@ -114,8 +183,14 @@ pub fn is_on(lowering: &Lowering<'_>) -> bool {
 /// Makes passwords in the cluster and pushes them to an item of the store, unless it is there already.
 ///
 /// `properties` are the item's; each gets a password of its own.
-pub fn pushed(lowering: &Lowering<'_>, instance: &Instance, item: &str, properties: &[String], unit: &mut Unit) {
-    let name = format!("{}-generated", crate::parse::string::slug(item));
+pub fn pushed(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    (name, item): (&str, &str),
+    properties: &[String],
+    unit: &mut Unit,
+) {
+    let name = format!("{}-generated", crate::parse::string::slug(name));
     let once = Once {
         namespace: &instance.namespace,
         name: &name,
@@ -131,11 +206,21 @@ pub fn pushed(lowering: &Lowering<'_>, instance: &Instance, item: &str, properti
         remote.extend(property.map(|p| (Arc::from("property"), Value::from(p.as_str()))));
         let mut found = BTreeMap::from([("remoteRef", Value::Map(remote))]);
         found.extend(property.map(|p| ("secretKey", Value::from(p.as_str()))));
-        object([("match", object(found))])
+        object(found)
     };
-    // Clouds ask only whether the item is there, not each property, so an item of several goes as a whole, as JSON.
-    let whole = properties.len() > 1 && matches!(store.provider.as_str(), "aws" | "gcp" | "azure");
-    let data = if whole { vec![remote(None)] } else { properties.iter().map(|p| remote(Some(p))).collect() };
+    let data = match Push::of(lowering) {
+        Push::Property => properties.iter().map(|p| object([("match", remote(Some(p)))])).collect(),
+        Push::Whole => vec![object([("match", remote(None))])],
+        Push::Parameter => {
+            let spec = object([("secretType", Value::from("SecureString")), ("encodeAsDecoded", Value::Bool(true))]);
+            let metadata = object([
+                ("apiVersion", Value::from("kubernetes.external-secrets.io/v1alpha1")),
+                ("kind", Value::from("PushSecretMetadata")),
+                ("spec", spec),
+            ]);
+            vec![object([("match", remote(None)), ("metadata", metadata)])]
+        }
+    };
     let spec = object([
         ("updatePolicy", Value::from("IfNotExists")),
         ("deletionPolicy", Value::from("None")),

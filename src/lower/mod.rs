@@ -19,6 +19,7 @@ mod store_steps; //  what the store must allow
 pub mod stores; //     the platform's store, once per namespace
 pub mod kept; //       Secrets that people keep
 pub mod kept_files; //     the same, in files of the repository
+mod wired; //        Secrets that raw values must not take away
 pub mod values; //     Helm values
 pub mod charts; //     what charts make of them
 pub mod rendered; //   the same as objects of the tree
@@ -80,6 +81,7 @@ pub static CODES: &[&Code] = &[
     &UNKNOWN_KIND,
     &KEPT_SECRET,
     &SHARED_ITEM,
+    &LOST_SECRET,
 ];
 
 code!(
@@ -171,6 +173,15 @@ code!(
     "whoever writes the one overwrites the other",
     "[secrets]\nkey = \"platform/${component.name}\"        # administrator and database role of Keycloak: `password`",
     "[secrets]\nkey = \"platform/${component.name}/${secret.name}\""
+);
+
+code!(
+    LOST_SECRET,
+    "lost-secret",
+    "raw values take away a Secret that the component is wired with",
+    "the program would miss the credential at its start",
+    "[components.nessie]\nvalues.jdbc = { secret = { name = \"mine\" } }",
+    "[components.nessie]\ncredentials.database = { source = \"file\", secret = \"mine\" }"
 );
 
 /// Where an object came from.

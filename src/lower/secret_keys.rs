@@ -1,5 +1,7 @@
 //! What the keys of a wanted Secret hold: whether it is wanted at all, once or once per entry, from the catalogue or the user.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::{Lowering, WITHOUT_EFFECT};
@@ -7,6 +9,7 @@ use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
+use crate::parse::string::{Part, split};
 use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
 use crate::resolve::scope::{Filled, Late};
 use crate::resolve::{Binding, Instance, Origin, SlotBinding};
@@ -91,6 +94,14 @@ pub fn lacking_keys(
             .help(format!("add `{}`", paste.join(", "))),
     );
     true
+}
+
+/// Returns the properties of a secret's own item that its keys read.
+pub fn own_properties(keys: &IndexMap<String, String>) -> BTreeSet<String> {
+    let parts = keys.values().flat_map(|text| split(text));
+    let paths =
+        parts.filter_map(|part| if let Part::Reference(reference) = part { Some(reference.path) } else { None });
+    paths.filter(|path| path.len() > 1 && path[0] == "item").map(|path| path[1..].join(".")).collect()
 }
 
 /// Says whether a Secret would only hold what a cloud identity stands for.

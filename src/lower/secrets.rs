@@ -160,6 +160,10 @@ impl Secrets {
             None => convention(lowering.target, instance.early_name(), key, lowering.known.sources, found),
         };
         if !def.generate.is_empty() && !def.precious && generated::is_on(lowering) {
+            let mut by_hand = own_properties(&keys);
+            by_hand.retain(|property| !def.generate.contains(property));
+            let at = given.map_or(def.span, |given| given.places.key);
+            generated::half_made(lowering, &item, &by_hand, &def.generate, at, found);
             self.push(lowering, instance, &item, &def.generate, unit);
         }
         let at = given.map_or(def.span, |secret| secret.places.first());
@@ -286,11 +290,18 @@ impl Secrets {
         properties: &[String],
         unit: &mut Unit,
     ) {
-        if !self.pushed.contains_key(item) {
-            self.pushed.insert(item.into(), properties.iter().cloned().collect());
-            self.readers.insert(instance.namespace.clone());
-            generated::pushed(lowering, instance, item, properties, unit);
+        let made = self.pushed.entry(item.into()).or_default();
+        let new: Vec<String> = properties.iter().filter(|property| !made.contains(*property)).cloned().collect();
+        if new.is_empty() {
+            return;
         }
+        let name = if made.is_empty() { item.to_string() } else { format!("{item}-{}", new.join("-")) };
+        if !made.is_empty() {
+            generated::made_twice(lowering, item, &new, instance.span, &mut self.found);
+        }
+        made.extend(new.iter().cloned());
+        self.readers.insert(instance.namespace.clone());
+        generated::pushed(lowering, instance, (&name, item), &new, unit);
     }
 
     /// Makes a Secret that is no component's.

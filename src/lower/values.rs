@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::secrets::Own;
 use super::templates::object;
+use super::wired::Wired;
 use super::{BAD_OBJECT, Lowering};
 use crate::catalog::Pod;
 use crate::catalog::component::Spread;
@@ -92,12 +93,15 @@ pub fn stepwise(
         seen(&|| Step::Metrics, &values);
     }
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
+    let wired = Wired::of(instance, own);
     for written in &instance.said.values_files {
         for (path, source, text) in lowering.files.get(written) {
             match yaml::read_one(text) {
                 Ok(Value::Null) => {}
                 Ok(value) => {
-                    values.merge(value);
+                    let before = values.clone();
+                    wired.merge(&mut values, value);
+                    wired.report(&before, &values, None, written.at, found);
                     seen(&|| Step::File(path.to_string(), Span::new(source, 0, 0)), &values);
                 }
                 Err(error) => {
@@ -109,7 +113,9 @@ pub fn stepwise(
         }
     }
     if let Some(node) = &instance.said.values {
-        values.merge(late.fill_node(node, found));
+        let before = values.clone();
+        wired.merge(&mut values, late.fill_node(node, found));
+        wired.report(&before, &values, Some(node), node.span, found);
         seen(&|| Step::User, &values);
     }
     if let Some(images) = &lowering.images {

@@ -1,5 +1,6 @@
 //! Slots bound to providers by capability, claims gathered at their providers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -16,6 +17,12 @@ use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::{INVALID_VALUE, Kind, Node, Table};
 use crate::settings::publish::BucketTable;
+
+/// The capability of those who let people and programs in.
+const LOGIN: &str = "oidc";
+
+/// The capability of catalogues, which may want a login.
+const CATALOGUE: &str = "iceberg-rest";
 
 /// A slot bound to a provider.
 #[derive(Clone, Debug)]
@@ -115,8 +122,67 @@ pub fn wire(index: usize, targets: &mut [Target], context: &Context<'_>, found: 
                 bindings.insert(slot_name.clone(), binding);
             }
         }
-        register(index, targets, &name, &bindings);
         targets[index].instances[&name].bindings = bindings;
+    }
+    let names: Vec<String> = targets[index].instances.keys().cloned().collect();
+    for name in names {
+        follow(index, targets, &offers, &name, context, found);
+        let bindings = targets[index].instances[&name].bindings.clone();
+        register(index, targets, &name, &bindings);
+    }
+}
+
+/// Binds slots that were left out to what the providers of another slot are bound to: who reads a catalogue reads the buckets
+/// that its tables lie in, and logs in where it lets people in.
+fn follow(
+    index: usize,
+    targets: &mut [Target],
+    offers: &Offers,
+    name: &str,
+    context: &Context<'_>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let definition = targets[index].instances[name].definition.clone();
+    for (slot_name, slot) in &definition.requires {
+        let consumer = &targets[index].instances[name];
+        let left_out = consumer.arg(slot_name).is_none();
+        let Some(followed) = slot.follows.as_ref().filter(|_| left_out) else { continue };
+        let bindings = || consumer.bindings.get(followed).into_iter().flat_map(|bound| bound.all());
+        let binder = Binder { targets, index, offers, consumer, slot, slot_name, context };
+        if slot.capabilities.iter().any(|c| c == LOGIN) {
+            let binding = binder.logged_in(&bindings().collect::<Vec<_>>(), found).map(SlotBinding::One);
+            targets[index].instances[name].bindings.extend(binding.map(|b| (slot_name.clone(), b)));
+            continue;
+        }
+        let (mut buckets, mut at): (Vec<&Bucket>, Option<Span>) = (Vec::new(), None);
+        for binding in bindings() {
+            let Some(provider) = provider(targets, index, &binding.provider).and_then(|p| p.instance()) else {
+                continue;
+            };
+            for bucket in provider.bindings.values().flat_map(|b| b.all()).flat_map(|b| &b.buckets) {
+                let bucket = targets[index].buckets.get(bucket).filter(|b| !buckets.iter().any(|o| o.name == b.name));
+                at = at.or(bucket.map(|_| binding.span));
+                buckets.extend(bucket);
+            }
+        }
+        let Some(at) = at else { continue };
+        let binding = binder.bound(&buckets, at, found).map(SlotBinding::One);
+        targets[index].instances[name].bindings.extend(binding.map(|b| (slot_name.clone(), b)));
+    }
+    let consumer = &targets[index].instances[name];
+    let logs_in = consumer.bindings.values().flat_map(|b| b.all()).any(|b| b.capability == LOGIN);
+    let slot = definition.requires.iter().find(|(_, slot)| slot.capabilities.iter().any(|c| c == LOGIN));
+    let (false, Some((slot_name, slot))) = (logs_in, slot) else { return };
+    let binder = Binder { targets, index, offers, consumer, slot, slot_name, context };
+    let catalogues = consumer.bindings.values().flat_map(|b| b.all()).filter(|b| b.capability == CATALOGUE);
+    if let Some((binding, door)) = catalogues.into_iter().find_map(|binding| Some((binding, binder.door(binding)?))) {
+        let message = format!("`{}` takes nobody without a login, and `{name}` has none", binding.provider);
+        let line = format!(
+            "{slot_name} = {{ from = \"{}\", service = true, audiences = [\"{}\"] }}",
+            door.provider,
+            door.role()
+        );
+        found.push(Diagnostic::error(&MISSING_PROVIDER, message).at(binding.span, "").help(format!("add `{line}`")));
     }
 }
 
@@ -408,7 +474,39 @@ impl<'a> Binder<'a> {
             own.push(made.clone());
             buckets.push(&made);
         }
-        let first = buckets[0];
+        self.bound(&buckets, at, found)
+    }
+
+    /// Binds a login to where the providers of bindings let programs in, as a client that their services take tokens of.
+    fn logged_in(&self, bindings: &[&Binding], found: &mut Vec<Diagnostic>) -> Option<Binding> {
+        let doors = bindings.iter().filter_map(|binding| Some((*binding, self.door(binding)?)));
+        let doors: Vec<(&Binding, &Binding)> = doors.collect();
+        let (binding, first) = doors.first()?;
+        if let Some((other, door)) = doors.iter().find(|(_, door)| door.provider != first.provider) {
+            let message = format!(
+                "`{}` would have to log in at two places: at `{}` for `{}`, at `{}` for `{}`",
+                self.consumer.name, first.provider, binding.provider, door.provider, other.provider
+            );
+            found.push(Diagnostic::error(&MISTYPED_WIRING, message).at(other.span, "").at(binding.span, "the first"));
+            return None;
+        }
+        let provider = provider(self.targets, self.index, &first.provider)?;
+        let capability = self.context.catalogue.capabilities.get(LOGIN)?;
+        let mut claim = self.claim(capability, None, None, None, binding.span, found);
+        let audiences: BTreeSet<&str> = doors.iter().map(|(_, door)| door.role()).collect();
+        claim.insert("audiences".into(), audiences.into_iter().collect::<Vec<_>>().join(","));
+        Some(self.finish(capability, &provider, claim, vec![], (false, None), binding.span, found))
+    }
+
+    /// Returns where the provider of a binding lets people and programs in.
+    fn door(&self, binding: &Binding) -> Option<&'a Binding> {
+        let instance = provider(self.targets, self.index, &binding.provider)?.instance()?;
+        instance.bindings.values().flat_map(|bound| bound.all()).find(|bound| bound.capability == LOGIN)
+    }
+
+    /// Binds buckets that are known.
+    fn bound(&self, buckets: &[&Bucket], at: Span, found: &mut Vec<Diagnostic>) -> Option<Binding> {
+        let first = buckets.first()?;
         if let Some(other) = buckets.iter().find(|b| b.store != first.store) {
             let message = format!(
                 "the buckets of one slot must lie in one store: `{}` is in `{}`, `{}` in `{}`",

@@ -20,6 +20,7 @@ mod faults;
 mod fetch;
 mod flux;
 mod functions;
+mod generate;
 mod hostile;
 mod images;
 mod inflate;
