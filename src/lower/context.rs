@@ -318,6 +318,11 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
     let mut map = Map::default();
     for (key, inner) in &def.keys {
         let own = given.and_then(|t| t.node(key));
+        if let Some(empty) = own.filter(|node| inner.required && node.as_str().is_some_and(|s| s.trim().is_empty())) {
+            let message = format!("`{key}` is empty, and it is needed");
+            let finding = Diagnostic::error(&INVALID_VALUE, message).at(empty.span, "").note(inner.doc.clone());
+            found.push(finding.help(format!("write `{key} = {}`", example(inner))));
+        }
         if own.is_none()
             && inner.required
             && let Some(node) = node
