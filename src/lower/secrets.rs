@@ -14,7 +14,9 @@ use indexmap::IndexMap;
 use super::external_secret::Wanted;
 use super::items::Items;
 use super::kept::Kept;
-use super::secret_keys::{by_identity, each_entries, holds, itemless, lacking_keys, unheard, user_secret};
+use super::secret_keys::{
+    by_identity, each_entries, holds, itemless, lacking_keys, own_properties, unheard, user_secret,
+};
 use super::templates::object;
 use super::{Lowering, Needed, TargetManifests, Unit, copies, generated, kept_files, stores};
 use crate::catalog::{SecretDef, Stage};
