@@ -5,21 +5,24 @@ use std::collections::BTreeMap;
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::resolve::Edge;
 
 code!(
     DUPLICATE_HOST,
     "duplicate-host",
-    "two components are published at one host and path",
+    "two components are published at one host and path of one edge",
     "the controller would send people to one of them, and which one may change",
     "[components]\ntrino = { host = \"query\" }\nairflow = { host = \"query\" }",
     "[components]\ntrino = { host = \"query\" }\nairflow = { host = \"airflow\" }"
 );
 
 /// Who is published somewhere.
+#[derive(Clone, Copy)]
 struct Holder<'a> {
     component: &'a str,
     endpoint: &'a str,
     target: &'a str,
+    edge: &'a Edge,
     span: Span,
 }
 
@@ -36,10 +39,8 @@ fn between_environments(context: &Context<'_>, findings: &mut Findings) {
     let mut hosts: BTreeMap<&str, Vec<(usize, &str, Span)>> = BTreeMap::new();
     for (index, target) in context.platform.targets.iter().enumerate() {
         for (name, instance) in &target.instances {
-            for published in instance.hosts.values() {
-                for host in &published.names {
-                    hosts.entry(host).or_default().push((index, name, published.span));
-                }
+            for host in instance.routes().flat_map(|route| &route.names) {
+                hosts.entry(host).or_default().push((index, name, host.at));
             }
         }
     }
@@ -70,39 +71,61 @@ fn between_environments(context: &Context<'_>, findings: &mut Findings) {
     }
 }
 
+/// One host at two edges is right: people outside and inside of a company ask different name servers.
 fn within_clusters(context: &Context<'_>, findings: &mut Findings) {
-    let mut holders: BTreeMap<(&str, &str, &str), Holder<'_>> = BTreeMap::new();
+    let mut holders: BTreeMap<(&str, &str, &str), Vec<Holder<'_>>> = BTreeMap::new();
     for (index, target) in context.platform.targets.iter().enumerate() {
         for instance in target.instances.values() {
             for (endpoint, published) in &instance.hosts {
                 let path = instance.definition.endpoints.get(endpoint).map_or("/", |e| e.path.as_str());
-                for name in &published.names {
-                    let holder =
-                        Holder { component: &instance.name, endpoint, target: &target.name, span: published.span };
-                    match holders.get(&(target.cluster.as_str(), name.as_str(), path)) {
-                        None => {
-                            holders.insert((&target.cluster, name, path), holder);
-                        }
-                        Some(first) => {
-                            let message = format!(
-                                "{} and {} are both published at `{name}`",
-                                say(first, &holder),
-                                say(&holder, first)
-                            );
-                            let diagnostic =
-                                Diagnostic::error(&DUPLICATE_HOST, message).at(holder.span, "published here");
-                            let diagnostic = if first.span == holder.span {
-                                diagnostic
-                            } else {
-                                diagnostic.at(first.span, "and here")
-                            };
-                            findings.component(index, &instance.name, diagnostic.help(if first.target == holder.target { "give one of them another host" } else { "make it part of the environment: `platform.domain` may differ there, or `host = \"${environment.name}-…\"`" }));
+                for route in &published.routes {
+                    let Some(edge) = target.edges.get(&route.edge) else { continue };
+                    for name in &route.names {
+                        let component = instance.name.as_str();
+                        let holder = Holder { component, endpoint, target: &target.name, edge, span: name.at };
+                        let here = holders.entry((&target.cluster, name.as_str(), path)).or_default();
+                        match here.iter().find(|first| one_controller(first.edge, edge)) {
+                            None => here.push(holder),
+                            Some(first) => findings.component(index, component, twice(first, &holder, name)),
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// Says whether two edges lead to the same controller, as far as they say: routes of both then compete.
+fn one_controller(one: &Edge, other: &Edge) -> bool {
+    one.kind == other.kind
+        && one.class == other.class
+        && one.namespace == other.namespace
+        && (one.kind != "gateway" || one.gateway == other.gateway)
+        && one.annotations == other.annotations
+}
+
+fn twice(first: &Holder<'_>, second: &Holder<'_>, host: &str) -> Diagnostic {
+    let same = (first.component, first.endpoint, first.target) == (second.component, second.endpoint, second.target);
+    let message = if same {
+        format!("{} is published at `{host}` twice", say(second, first))
+    } else {
+        format!("{} and {} are both published at `{host}`", say(first, second), say(second, first))
+    };
+    let mut diagnostic = Diagnostic::error(&DUPLICATE_HOST, message).at(second.span, "published here");
+    if first.span != second.span {
+        diagnostic = diagnostic.at(first.span, "and here");
+    }
+    if first.edge.name != second.edge.name {
+        let edges = format!("edges `{}` and `{}` lead to the same controller", first.edge.name, second.edge.name);
+        diagnostic = diagnostic.note(edges);
+    }
+    diagnostic.help(match (same, first.target == second.target) {
+        (true, _) => "remove one of them",
+        (_, true) => "give one of them another host",
+        _ => {
+            "make it part of the environment: `platform.domain` may differ there, or `host = \"${environment.name}-…\"`"
+        }
+    })
 }
 
 fn say(one: &Holder<'_>, other: &Holder<'_>) -> String {

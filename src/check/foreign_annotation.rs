@@ -61,9 +61,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 /// Returns the edge that a component's ingress was made for.
 fn edge_of<'a>(made: &Made<'a>, ingress: &str) -> Option<&'a str> {
     let instance = made.instance?;
-    let endpoint = ingress.strip_prefix(&instance.name).map(|rest| rest.trim_start_matches('-'))?;
-    let endpoint = if endpoint.is_empty() { "main" } else { endpoint };
-    instance.hosts.get(endpoint).map(|published| published.edge.as_str())
+    instance.routes().find(|route| route.name == ingress).map(|route| route.edge.as_str())
 }
 
 /// Returns the usual class of the controller that serves a class; none when it is not known.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Context, Findings};
 use crate::code;
 use crate::diag::{Diagnostic, near, quoted_list};
+use crate::resolve::Instance;
 
 code!(
     UNKNOWN_ISSUER,
@@ -33,7 +34,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             .map(|l| l.object.name())
             .collect();
         let used: BTreeSet<&str> =
-            target.instances.values().flat_map(|i| i.hosts.values()).map(|p| p.edge.as_str()).collect();
+            target.instances.values().flat_map(Instance::routes).map(|route| route.edge.as_str()).collect();
         for edge in target.edges.values().filter(|edge| used.contains(edge.name.as_str())) {
             let Some(issuer) = edge.issuer.as_ref().filter(|issuer| !issuers.contains(issuer.as_str())) else {
                 continue;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Writer, secrets};
 use crate::lower::flux::{NAMESPACE, root};
-use crate::lower::{Manifests, TargetManifests};
+use crate::lower::{Dns, Manifests, TargetManifests};
 use crate::resolve::{Engine, Platform, Target};
 
 /// Writes the guide, and a DNS list per target where addresses are known.
@@ -29,7 +29,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
         secrets(&mut text, target, lowered);
         steps(&mut text, lowered);
         graph(&mut text, lowered);
-        if !lowered.dns.is_empty() && lowered.dns.values().any(Option::is_some) {
+        if !lowered.dns.is_empty() && lowered.dns.values().flat_map(BTreeMap::values).any(Option::is_some) {
             writer.file(format!("dns/{}.txt", target.name), dns_list(&lowered.dns));
         }
     }
@@ -55,12 +55,21 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     writeln!(text, "{arguments}").expect("a string takes all");
 }
 
-/// Returns the list `<host> → <address>`; a host whose address is not known says so.
-pub fn dns_list(dns: &BTreeMap<String, Option<String>>) -> String {
+/// Returns the list `<host> → <address>`; a host whose address is not known says so. A host of several edges has a line
+/// for each, with the edge's name: which line counts depends on who asks.
+pub fn dns_list(dns: &Dns) -> String {
     let width = dns.keys().map(|host| host.chars().count()).max().unwrap_or(0);
-    dns.iter()
-        .map(|(host, address)| format!("{host:width$} → {}\n", address.as_deref().unwrap_or("(address not known)")))
-        .collect()
+    let line = |host: &str, edge: Option<&str>, address: Option<&String>| {
+        let address = address.map_or("(address not known)", String::as_str);
+        let edge = edge.map_or(String::new(), |edge| format!(" ({edge})"));
+        format!("{host:width$} → {address}{edge}\n")
+    };
+    let lines = dns.iter().flat_map(|(host, edges)| {
+        edges
+            .iter()
+            .map(move |(edge, address)| line(host, (edges.len() > 1).then_some(edge.as_str()), address.as_ref()))
+    });
+    lines.collect()
 }
 
 /// Keeps text inside of a table cell and out of Markdown's syntax.
@@ -113,8 +122,12 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
         return;
     }
     line(text, format_args!("\n### Hosts\n\n| host | address |\n|---|---|"));
-    for (host, address) in &lowered.dns {
-        line(text, format_args!("| {} | {} |", cell(host), address.as_deref().unwrap_or("given by the edge")));
+    for (host, edges) in &lowered.dns {
+        for (edge, address) in edges {
+            let edge = if edges.len() > 1 { format!(" ({edge})") } else { String::new() };
+            let address = address.as_deref().unwrap_or("given by the edge");
+            line(text, format_args!("| {} | {address}{edge} |", cell(host)));
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::catalog::component::{Endpoint, Trust};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::resolve::scope::Late;
-use crate::resolve::{Edge, Instance, Published};
+use crate::resolve::{Edge, Instance, Route};
 
 /// Image of the copying CronJob: kubectl and nothing else.
 const KUBECTL: &str = "registry.k8s.io/kubectl:v1.34.3";
@@ -47,9 +47,9 @@ enum Ca {
 /// enough.
 pub fn beside(
     instance: &Instance,
-    (name, service): (&str, &str),
+    service: &str,
     def: &Endpoint,
-    published: &Published,
+    route: &Route,
     edge: &Edge,
     late: &Late<'_>,
     found: &mut Vec<Diagnostic>,
@@ -64,7 +64,7 @@ pub fn beside(
             Trust::ConfigMap(name) => Ca::ConfigMap(fill(name)?),
             Trust::System => Ca::System,
         };
-        Some(Backend { instance, name, service, hostname: fill(&ca.hostname)?, trust, span: published.span })
+        Some(Backend { instance, name: &route.name, service, hostname: fill(&ca.hostname)?, trust, span: route.span })
     });
     let who = &instance.name;
     match (edge.kind.as_str(), backend) {
@@ -103,7 +103,8 @@ pub fn beside(
                 None => "the certificate of its CA".into(),
             };
             let note = format!(
-                "`{who}` answers with TLS only, and a Route holds the CA that it trusts as text: put {ca} into `spec.tls.destinationCACertificate` of Route `{name}` with `patches`, and again whenever the CA changes."
+                "`{who}` answers with TLS only, and a Route holds the CA that it trusts as text: put {ca} into `spec.tls.destinationCACertificate` of Route `{}` with `patches`, and again whenever the CA changes.",
+                route.name
             );
             (vec![], Some(note))
         }

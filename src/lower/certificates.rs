@@ -13,7 +13,7 @@ use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
-use crate::resolve::{Edge, Instance, Published};
+use crate::resolve::{Edge, Instance, Route};
 
 /// Returns the Secret that holds the certificate of a route.
 pub fn tls_secret(name: &str, edge: &Edge) -> String {
@@ -26,20 +26,13 @@ pub fn tls_secret(name: &str, edge: &Edge) -> String {
 
 /// Returns the certificate of a route that cert-manager does not make from an annotation: those count on Ingress and
 /// Gateway only (cert-manager.io/docs/usage, v1.21).
-pub fn certificate(
-    lowering: &Lowering<'_>,
-    instance: &Instance,
-    endpoint: &str,
-    published: &Published,
-    edge: &Edge,
-) -> Option<Lowered> {
-    let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, published.tls) else { return None };
+pub fn certificate(lowering: &Lowering<'_>, instance: &Instance, route: &Route, edge: &Edge) -> Option<Lowered> {
+    let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, route.tls) else { return None };
     if edge.kind != "traefik" || edge.wildcard {
         return None;
     }
-    let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
-    let secret = tls_secret(&name, edge);
-    Some(made_by(lowering, issuer, &instance.namespace, &secret, &published.names, published.span))
+    let secret = tls_secret(&route.name, edge);
+    Some(made_by(lowering, issuer, &instance.namespace, &secret, &route.hosts(), route.span))
 }
 
 /// Says whether routes of an edge read their certificate from a Secret of their own namespace.
@@ -48,10 +41,10 @@ pub fn read_a_secret(edge: &Edge) -> bool {
 }
 
 /// Says that people bring the certificate of an edge.
-pub fn by_hand(namespace: &str, secret: &str, hosts: &[String]) -> String {
+pub fn by_hand(namespace: &str, secret: &str, hosts: &[&str]) -> String {
     format!(
         "Secret `{namespace}/{secret}` (type `kubernetes.io/tls`) with a certificate for {} must be there: nothing here makes it.",
-        quoted_list(hosts.iter().map(String::as_str), "and")
+        quoted_list(hosts.iter().copied(), "and")
     )
 }
 
@@ -60,7 +53,7 @@ fn made_by(
     issuer: &str,
     namespace: &str,
     secret: &str,
-    names: &[String],
+    names: &[&str],
     span: Span,
 ) -> Lowered {
     let reference = object([
@@ -68,7 +61,7 @@ fn made_by(
         ("kind", Value::from("ClusterIssuer")),
         ("name", Value::from(issuer)),
     ]);
-    let names = Value::from(names.iter().map(String::as_str).collect::<Vec<_>>());
+    let names = Value::from(names.to_vec());
     let spec = object([("secretName", Value::from(secret)), ("dnsNames", names), ("issuerRef", reference)]);
     let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
     made(&api, "Certificate", namespace, secret, [("spec", spec)], span)
@@ -90,8 +83,9 @@ pub fn wildcards(
         let Some(issuer) = &edge.issuer else { continue };
         let readers = readers(lowering, edge, found);
         let Some((_, (_, first))) = readers.first_key_value() else { continue };
-        let domain = target.ground().domain.to_string();
-        let names = [format!("*.{domain}"), domain];
+        let domain = target.ground().domain.as_str();
+        let wildcard = format!("*.{domain}");
+        let names = [wildcard.as_str(), domain];
         let secret = tls_secret("", edge);
         if !copied {
             if readers.len() > 1 {
@@ -157,19 +151,18 @@ fn readers(lowering: &Lowering<'_>, edge: &Edge, found: &mut Vec<Diagnostic>) ->
     let domain = lowering.target.ground().domain.as_str();
     let mut readers: BTreeMap<String, (String, Span)> = BTreeMap::new();
     for instance in lowering.target.instances.values() {
-        for published in instance.hosts.values().filter(|p| p.edge == edge.name && p.tls) {
+        for route in instance.routes().filter(|route| route.edge == edge.name && route.tls) {
             // A wildcard stands for exactly one label (RFC 6125, section 6.4.3).
-            for host in published.names.iter().filter(|h| *h != domain) {
+            for host in route.names.iter().filter(|h| *h != domain) {
                 if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
                     let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
                     let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
-                    found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, "").help(help));
+                    found.push(Diagnostic::error(&INVALID_VALUE, message).at(host.at, "").help(help));
                 }
             }
-            let here =
-                readers.entry(instance.namespace.clone()).or_insert_with(|| (instance.name.clone(), published.span));
+            let here = readers.entry(instance.namespace.clone()).or_insert_with(|| (instance.name.clone(), route.span));
             if instance.name < here.0 {
-                *here = (instance.name.clone(), published.span);
+                *here = (instance.name.clone(), route.span);
             }
         }
     }

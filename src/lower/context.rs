@@ -21,7 +21,7 @@ use crate::resolve::buckets::BUCKET;
 use crate::resolve::instances::version_key;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Instance, SlotBinding, Store};
+use crate::resolve::{Binding, Instance, Route, SlotBinding, Store};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
@@ -491,17 +491,30 @@ fn hosts(lowering: &Lowering<'_>, instance: &Instance) -> Value {
     let mut map = Map::default();
     for endpoint in instance.definition.endpoints.keys() {
         let value = instance.hosts.get(endpoint).map_or(Value::Null, |published| {
-            let edge = lowering.target.edges.get(&published.edge);
-            object([
-                ("host", Value::from(published.names.first().map_or("", String::as_str))),
+            let routes: Vec<Value> = published.routes.iter().map(|route| self::route(lowering, route)).collect();
+            let mut value = routes.first().cloned().unwrap_or_default();
+            for (key, field) in [
+                ("host", Value::from(published.host())),
                 ("url", Value::from(published.url())),
-                ("names", Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>())),
-                ("class", Value::from(edge.map_or("", |e| e.class.as_str()))),
-                ("tls", Value::Bool(published.tls)),
-            ])
+                ("names", Value::from(published.hosts())),
+                ("routes", Value::List(routes)),
+            ] {
+                value.set(&[key], field);
+            }
+            value
         });
         map.insert(endpoint.as_str().into(), value);
     }
     map.entry("main".into()).or_default();
     Value::Map(map)
+}
+
+fn route(lowering: &Lowering<'_>, route: &Route) -> Value {
+    let edge = lowering.target.edges.get(&route.edge);
+    object([
+        ("edge", Value::from(route.edge.as_str())),
+        ("names", Value::from(route.hosts())),
+        ("class", Value::from(edge.map_or("", |e| e.class.as_str()))),
+        ("tls", Value::Bool(route.tls)),
+    ])
 }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::certificates::{self, certificate, tls_secret};
 use super::secrets::Own;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made};
+use super::{Dns, Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made};
 use crate::catalog::Stage;
 use crate::catalog::component::Endpoint;
 use crate::diag::Diagnostic;
@@ -17,7 +17,8 @@ use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Edge, Instance, Published};
+use crate::resolve::{Binding, Edge, Instance, Route};
+use crate::settings::Text;
 use crate::settings::component::AlertTable;
 use crate::settings::policy::Network;
 
@@ -27,20 +28,17 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     let mut objects = Vec::new();
     for (endpoint, published) in &instance.hosts {
         let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
-        let Some(edge) = lowering.target.edges.get(&published.edge) else { continue };
-        let name = if endpoint == "main" { instance.name.clone() } else { format!("{}-{endpoint}", instance.name) };
         let Some(service) = late.fill(&def.service, instance.definition.span, found).plain() else { continue };
-        let names = (name.as_str(), service.as_str());
-        for (index, published) in one_by_one(published, edge).iter().enumerate() {
-            let name = if index == 0 { name.clone() } else { format!("{name}-{}", index + 1) };
-            objects.extend(route(instance, (&name, &service), def, published, edge, &late, found));
-        }
-        objects.extend(certificate(lowering, instance, endpoint, published, edge));
-        let (trust, note) = backend_tls::beside(instance, names, def, published, edge, &late, found);
-        objects.extend(trust);
-        unit.notes.extend(note);
-        if let Some(secret) = edge.secret.as_ref().filter(|_| published.tls && certificates::read_a_secret(edge)) {
-            unit.notes.push(certificates::by_hand(&instance.namespace, secret, &published.names));
+        for route in &published.routes {
+            let Some(edge) = lowering.target.edges.get(&route.edge) else { continue };
+            objects.extend(object_of(instance, &service, def, route, edge, &late, found));
+            objects.extend(certificate(lowering, instance, route, edge));
+            let (trust, note) = backend_tls::beside(instance, &service, def, route, edge, &late, found);
+            objects.extend(trust);
+            unit.notes.extend(note);
+            if let Some(secret) = edge.secret.as_ref().filter(|_| route.tls && certificates::read_a_secret(edge)) {
+                unit.notes.push(certificates::by_hand(&instance.namespace, secret, &route.hosts()));
+            }
         }
     }
     unit.notes.dedup();
@@ -54,23 +52,12 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     }
 }
 
-/// Returns what each route publishes: most kinds take several hosts; a Route has one (OpenShift, route.openshift.io/v1
-/// `spec.host`), and so has a machine of Tailscale (tailscale.com/kb/1439).
-fn one_by_one(published: &Published, edge: &Edge) -> Vec<Published> {
-    match edge.kind.as_str() {
-        "route" | "tailscale" => {
-            let one = |name: &String| Published { names: vec![name.clone()], ..published.clone() };
-            published.names.iter().map(one).collect()
-        }
-        _ => vec![published.clone()],
-    }
-}
-
-fn route(
+/// Makes the object that publishes a route.
+fn object_of(
     instance: &Instance,
-    (name, service): (&str, &str),
+    service: &str,
     def: &Endpoint,
-    published: &Published,
+    published: &Route,
     edge: &Edge,
     late: &Late<'_>,
     found: &mut Vec<Diagnostic>,
@@ -82,6 +69,7 @@ fn route(
         }
         other => other.clone(),
     };
+    let name = published.name.as_str();
     let mut lowered = match edge.kind.as_str() {
         "gateway" => gateway(instance, name, service, &port, def, published, edge, found)?,
         "traefik" => traefik(instance, (name, service), port, def, published, edge),
@@ -117,7 +105,7 @@ fn ingress(
     service: &str,
     port: Value,
     def: &Endpoint,
-    published: &Published,
+    published: &Route,
     edge: &Edge,
     tailscale: bool,
 ) -> Lowered {
@@ -141,10 +129,7 @@ fn ingress(
         let machine = published.names.first().and_then(|host| host.split('.').next()).unwrap_or(name);
         spec.insert("tls".into(), Value::List(vec![object([("hosts", Value::from(vec![machine]))])]));
     } else if published.tls {
-        let mut tls = Map::from_iter([(
-            Arc::from("hosts"),
-            Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>()),
-        )]);
+        let mut tls = Map::from_iter([(Arc::from("hosts"), Value::from(published.hosts()))]);
         if edge.class != "alb" {
             tls.insert("secretName".into(), Value::from(tls_secret(name, edge)));
         }
@@ -189,7 +174,7 @@ fn gateway(
     service: &str,
     port: &Value,
     def: &Endpoint,
-    published: &Published,
+    published: &Route,
     edge: &Edge,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Lowered> {
@@ -211,7 +196,7 @@ fn gateway(
     ]);
     let spec = object([
         ("parentRefs", Value::List(vec![Value::Map(parent)])),
-        ("hostnames", Value::from(published.names.iter().map(String::as_str).collect::<Vec<_>>())),
+        ("hostnames", Value::from(published.hosts())),
         ("rules", Value::List(vec![rule])),
     ]);
     Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
@@ -222,7 +207,7 @@ fn traefik(
     (name, service): (&str, &str),
     port: Value,
     def: &Endpoint,
-    published: &Published,
+    published: &Route,
     edge: &Edge,
 ) -> Lowered {
     let mut backend = object([("name", Value::from(service)), ("port", port)]);
@@ -253,10 +238,10 @@ fn openshift(
     (name, service): (&str, &str),
     port: Value,
     def: &Endpoint,
-    published: &Published,
+    published: &Route,
 ) -> Lowered {
     let mut spec = Map::from_iter([
-        (Arc::from("host"), Value::from(published.names.first().map_or("", String::as_str))),
+        (Arc::from("host"), Value::from(published.names.first().map_or("", Text::as_str))),
         (
             Arc::from("to"),
             object([("kind", Value::from("Service")), ("name", Value::from(service)), ("weight", Value::from(100))]),
@@ -390,8 +375,8 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
     objects
 }
 
-/// Lists every published host with the address that it should resolve to, where one is known.
-pub fn dns(lowering: &Lowering<'_>) -> BTreeMap<String, Option<String>> {
+/// Lists every published host with the address of each edge that publishes it, where one is known.
+pub fn dns(lowering: &Lowering<'_>) -> Dns {
     let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
     let addresses: BTreeMap<&str, Option<String>> = lowering
         .target
@@ -401,10 +386,11 @@ pub fn dns(lowering: &Lowering<'_>) -> BTreeMap<String, Option<String>> {
             (name.as_str(), edge.address.as_ref().map(String::from).or_else(|| address(lowering, &late, edge)))
         })
         .collect();
-    let mut hosts = BTreeMap::new();
-    for published in lowering.target.instances.values().flat_map(|i| i.hosts.values()) {
-        for name in &published.names {
-            hosts.insert(name.clone(), addresses.get(published.edge.as_str()).cloned().flatten());
+    let mut hosts = Dns::new();
+    for route in lowering.target.instances.values().flat_map(Instance::routes) {
+        for name in &route.names {
+            let address = addresses.get(route.edge.as_str()).cloned().flatten();
+            hosts.entry(name.to_string()).or_default().insert(route.edge.clone(), address);
         }
     }
     hosts
@@ -450,7 +436,7 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
                 "edge" if !instance.hosts.is_empty() => {
                     namespaces.extend(namespaces_of(lowering, "ingress"));
                     outside = sources(lowering);
-                    let edges = instance.hosts.values().filter_map(|p| lowering.target.edges.get(&p.edge));
+                    let edges = instance.routes().filter_map(|route| lowering.target.edges.get(&route.edge));
                     namespaces.extend(edges.map(|e| e.namespace.as_str()).filter(|n| !n.is_empty()));
                 }
                 "operator" => namespaces.extend(operators(lowering, out, instance)),

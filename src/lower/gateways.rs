@@ -43,7 +43,8 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
             objects.push(redirect(edge));
         }
         if let Some(secret) = edge.secret.as_ref().filter(|_| edge.tls && edge.certmap.is_none()) {
-            let hosts: Vec<String> = certificates(edge, &hosts).into_values().collect();
+            let names = certificates(edge, &hosts);
+            let hosts: Vec<&str> = names.values().map(String::as_str).collect();
             unit.notes.push(super::certificates::by_hand(namespace(edge), secret, &hosts));
         }
     }
@@ -75,10 +76,10 @@ fn published(lowering: &Lowering<'_>, edge: &Edge) -> Hosts {
     let targets = lowering.platform.targets.iter().enumerate();
     for (_, target) in targets.filter(|(index, target)| *index == here || target.shared == Some(here)) {
         for instance in target.instances.values() {
-            for published in instance.hosts.values().filter(|p| p.edge == edge.name) {
+            for route in instance.routes().filter(|route| route.edge == edge.name) {
                 hosts.namespaces.insert(instance.namespace.clone());
                 let domain = &target.ground().domain;
-                hosts.names.extend(published.names.iter().map(|name| (name.clone(), domain.to_string())));
+                hosts.names.extend(route.names.iter().map(|name| (name.to_string(), domain.to_string())));
             }
         }
     }

@@ -265,9 +265,11 @@ pub struct TargetManifests {
     pub charts: Vec<charts::Inflation>,
     /// Steps for people that belong to no unit: what they are about, and what to do.
     pub steps: Vec<(String, String)>,
-    /// Host → address, where known.
-    pub dns: BTreeMap<String, Option<String>>,
+    pub dns: Dns,
 }
+
+/// Host → edge → address, where known.
+pub type Dns = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// The output of the stage, one entry per target of the platform.
 #[derive(Clone, Debug, Default)]

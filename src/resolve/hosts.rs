@@ -1,12 +1,16 @@
 //! Edges and the hosts published through them.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
+use super::early::EarlyName;
 use super::instances::{Context, Instance};
 use super::layers::Frame;
 use super::{AMBIGUOUS_PROVIDER, Target, unknown_name};
 use crate::diag::Diagnostic;
 use crate::diag::Span;
+use crate::parse::string::slug;
 use crate::parse::text::Format;
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::settings::publish::EdgeTable;
@@ -34,20 +38,52 @@ pub struct Edge {
     template: Option<Text>,
 }
 
-/// Hosts of one endpoint.
+/// Hosts of one endpoint through one edge.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub struct Route {
+    /// Name of the objects that publish them.
+    pub name: String,
     pub edge: String,
-    pub names: Vec<String>,
+    /// The hosts, each with the place where it was written.
+    pub names: Vec<Text>,
     pub tls: bool,
     pub span: Span,
 }
 
+impl Route {
+    /// Returns the hosts as text.
+    pub fn hosts(&self) -> Vec<&str> {
+        self.names.iter().map(Text::as_str).collect()
+    }
+}
+
+/// What one endpoint publishes: a route per edge, in the order in which the hosts name them. It has one at least.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub routes: Vec<Route>,
+}
+
 impl Published {
+    /// Returns the host that stands for the endpoint: the first that was written.
+    pub fn host(&self) -> &str {
+        self.routes.first().and_then(|route| route.names.first()).map_or("", Text::as_str)
+    }
+
     /// Returns the address that people open.
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.names.first().map_or("", String::as_str))
+        let scheme = if self.routes.first().is_some_and(|route| route.tls) { "https" } else { "http" };
+        format!("{scheme}://{}", self.host())
+    }
+
+    /// Returns every host once, however many edges it is published through.
+    pub fn hosts(&self) -> Vec<&str> {
+        let mut all = Vec::new();
+        for host in self.routes.iter().flat_map(Route::hosts) {
+            if !all.contains(&host) {
+                all.push(host);
+            }
+        }
+        all
     }
 }
 
@@ -131,6 +167,7 @@ fn check_tls(edge: &Edge, tls: &Places, found: &mut Vec<Diagnostic>) {
 
 /// Works out the hosts of every endpoint.
 pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let broken: BTreeSet<String> = broken_templates(target, context, found);
     let names: Vec<String> = target.instances.keys().cloned().collect();
     for name in names {
         let instance = &target.instances[&name];
@@ -145,7 +182,7 @@ pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagn
             if !instance.definition.endpoints.contains_key(&endpoint) {
                 continue;
             }
-            if let Some(published) = published(target, instance, &written, context, found) {
+            if let Some(published) = published(target, instance, &endpoint, &written, &broken, context, found) {
                 hosts.insert(endpoint, published);
             }
         }
@@ -153,34 +190,83 @@ pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagn
     }
 }
 
+/// Reports templates of host names that no host can make right, once each, and returns their edges.
+fn broken_templates(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> BTreeSet<String> {
+    let sample = EarlyName { name: "app", namespace: "app", release: "app" };
+    let mut broken = BTreeSet::new();
+    for edge in target.edges.values() {
+        let Some(template) = &edge.template else { continue };
+        let before = found.len();
+        let early = target.early().of(sample);
+        let name = early.with(&[("edge.host", "app")]).text(template, context.sources, found);
+        if found.len() == before
+            && let Err(what) = Format::Host.check(&name)
+        {
+            let message = format!("`{name}`, which this gives for the host `app`, is not {what}");
+            found.push(Diagnostic::error(&INVALID_VALUE, message).at(template.at, ""));
+        }
+        if found.len() > before {
+            broken.insert(edge.name.clone());
+        }
+    }
+    broken
+}
+
 fn published(
     target: &Target,
     instance: &Instance,
+    endpoint: &str,
     hosts: &[Text],
+    broken: &BTreeSet<String>,
     context: &Context<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Published> {
-    let mut result: Option<Published> = None;
+    let mut routes: Vec<Route> = Vec::new();
     for written in hosts {
         let (edge_name, host) = match written.split_once(':') {
             Some((edge, host)) if target.edges.contains_key(edge) => (Some(edge), host),
             Some((edge, _)) => {
                 found.push(unknown_name("edge", edge, written.at, target.edges.keys().map(String::as_str)));
-                return None;
+                continue;
             }
             None => (None, written.as_str()),
         };
-        let edge = edge(target, edge_name, written.at, found)?;
-        let name = full_name(target, instance, edge, host, written.at, context, found)?;
-        match &mut result {
-            Some(published) => published.names.push(name),
-            None => {
-                result =
-                    Some(Published { edge: edge.name.clone(), names: vec![name], tls: edge.tls, span: written.at });
-            }
+        let Some(edge) = edge(target, edge_name, written.at, found).filter(|edge| !broken.contains(&edge.name)) else {
+            continue;
+        };
+        let Some(host) = full_name(target, instance, edge, host, written.at, context, found) else { continue };
+        let host = Text::new(host, written.at);
+        // A Route has one host, and a machine of a tailnet one name.
+        let alone = matches!(edge.kind.as_str(), "route" | "tailscale");
+        let known = routes.iter_mut().find(|route| route.edge == edge.name);
+        let more = known.is_some();
+        match known {
+            Some(route) if !alone => route.names.push(host),
+            _ => routes.push(Route {
+                name: route_name(instance, endpoint, (!routes.is_empty()).then_some(edge), more.then_some(&host)),
+                edge: edge.name.clone(),
+                names: vec![host],
+                tls: edge.tls,
+                span: written.at,
+            }),
         }
     }
-    result
+    (!routes.is_empty()).then_some(Published { routes })
+}
+
+/// Returns the name of a route. The first one of an endpoint is named after that alone, so that a further edge or host renames
+/// nothing.
+fn route_name(instance: &Instance, endpoint: &str, further: Option<&Edge>, host: Option<&Text>) -> String {
+    let mut name = instance.name.clone();
+    // An edge may have the name of an endpoint.
+    let clash = further.is_some_and(|edge| instance.definition.endpoints.contains_key(&edge.name));
+    let host = host.map(|host| slug(host));
+    let parts = (endpoint != "main" || clash).then_some(endpoint).into_iter();
+    for part in parts.chain(further.map(|edge| edge.name.as_str())).chain(host.as_deref()) {
+        name.push('-');
+        name.push_str(part);
+    }
+    name
 }
 
 fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Diagnostic>) -> Option<&'a Edge> {
@@ -235,7 +321,8 @@ fn full_name(
         if Format::Host.check(written).is_err() {
             return None; // The language says so already, with the user's own words.
         }
-        found.push(Diagnostic::error(&INVALID_VALUE, format!("`{name}` is not {what}")).at(at, ""));
+        let diagnostic = Diagnostic::error(&INVALID_VALUE, format!("`{name}` is not {what}"));
+        found.push(diagnostic.at(at, ""));
         return None;
     }
     Some(name)

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::early::EarlyName;
 use super::externals::External;
 use super::fill::Filler;
-use super::hosts::{self, Published};
+use super::hosts::{self, Published, Route};
 use super::layers::Frame;
 use super::scope::Known;
 use super::wire::SlotBinding;
@@ -87,6 +87,11 @@ impl Instance {
     /// Returns everything that was written of it, key by key.
     pub fn written(&self) -> impl Iterator<Item = &Node> {
         self.table.values().map(|entry| &entry.node)
+    }
+
+    /// Returns what publishes its endpoints.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.hosts.values().flat_map(|published| &published.routes)
     }
 
     /// Returns its names for early references.

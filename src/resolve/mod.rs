@@ -29,7 +29,7 @@ pub use crate::settings::platform::{Engine, Git, Ground};
 pub use credentials::{Credential, Origin};
 pub use early::{Early, EarlyName};
 pub use externals::External;
-pub use hosts::{Edge, Published};
+pub use hosts::{Edge, Published, Route};
 pub use instances::Instance;
 pub use providers::Provider;
 pub use wire::{Binding, Claim, SlotBinding};

@@ -384,7 +384,7 @@ fn instance_field(instance: &Instance, field: &str) -> Option<String> {
 fn host(instance: &Instance, endpoint: &str, field: &str) -> Option<String> {
     let published = instance.hosts.get(endpoint)?;
     match field {
-        "host" => published.names.first().cloned(),
+        "host" => Some(published.host().to_string()),
         "url" => Some(published.url()),
         _ => None,
     }

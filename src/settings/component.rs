@@ -163,7 +163,7 @@ table! {
         tier: Option<Tier> [words(Tier::WORDS)],
             "Layer of the platform, which decides the order of coming up";
         after: Vec<Text> [texts(Format::Reference)], "Components that must be up first, beyond what the wiring says";
-        host: Vec<Text> [texts(Format::Host)], "Host of the main endpoint: a name below the domain, a whole name, or `@`";
+        host: Vec<Text> [texts(Format::Host)], "Hosts of the main endpoint, each a name below the domain, a whole name or `@`; `\"edge:host\"` names the edge";
         hosts: IndexMap<String, Vec<Text>> [Shape::Map(Format::Name, texts(Format::Host).into())],
             "Hosts of further endpoints";
         identity: Identity [Identity::shape()], "Cloud identity (role) of its service accounts";
