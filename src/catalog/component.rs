@@ -12,6 +12,7 @@ use crate::parse::shape::Keys;
 
 pub use crate::settings::component::Tier;
 use crate::settings::component::{AlertTable, PodTable, Served};
+use crate::settings::platform::Engine;
 use crate::settings::secrets::CredentialSource;
 
 /// How often a component exists.
@@ -312,6 +313,10 @@ pub struct Component {
     pub alerts: IndexMap<String, AlertTable>,
     pub network_from: Vec<String>,
     pub network_ports: Vec<Value>,
+    /// The GitOps engine that it is.
+    pub engine: Option<Engine>,
+    /// Beginnings of the annotations that it reads on an Ingress.
+    pub annotations: Vec<String>,
     pub server_side: bool,
     pub operator_filled: Vec<Filled>,
     pub data: Vec<String>,

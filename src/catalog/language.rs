@@ -14,6 +14,7 @@ use crate::parse::shape::{COUNT, Keys, Open, Shape, TEXT, check_table, either, f
 use crate::parse::text::Format;
 use crate::settings::Described;
 use crate::settings::component::{AlertTable, ChartTable, Served};
+use crate::settings::platform::Engine;
 
 /// component.toml has no components in it.
 pub(super) struct Closed;
@@ -103,6 +104,7 @@ pub fn component_file() -> Keys {
             free_map(Served::shape()),
             "API group/version → the chart versions that serve it, and what older ones serve",
         )
+        .key("annotations", list(TEXT), "Beginnings of the annotations that it reads on an Ingress")
         .key("writes_to", list(TEXT), "Further namespaces that its chart writes to")
         .key("notes", list(TEXT), "Steps for people, shown in PLATFORM.md; late references allowed")
         .key(
@@ -266,6 +268,7 @@ fn engine() -> Keys {
         "CEL expression that is true when it has failed",
     );
     Keys::new("`[engine]`")
+        .key("kind", words(Engine::WORDS), "It is the GitOps engine itself")
         .key("server_side", Shape::Bool, "Server-side apply, for objects near the limit of annotations (default false)")
         .key("operator_filled", list(filled.shape()), "Fields that an operator fills in: no difference")
         .key("data", list(TEXT), "Kinds (`group/Kind`) that hold data: never pruned or deleted")

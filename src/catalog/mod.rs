@@ -1,11 +1,13 @@
-//! The catalogue: components and capabilities, embedded or from the user's own repository.
+//! The catalogue: components, kinds of edges and capabilities, embedded or from the user's own repository.
 //!
-//! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/` and `lakegen/capabilities/`. Goes out: a
+//! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/`, `lakegen/edges/`
+//! and `lakegen/capabilities/`. Goes out: a
 //! [`Catalogue`] of checked definitions. A folder of the user's replaces the embedded one of the same name, in the same
 //! format and with the same errors. Only what is used is read.
 
 pub mod component; //  what a component says of itself
 pub mod read; //      checked TOML → component
+pub mod edge; //       kinds of edges
 pub mod language; //   the keys of component.toml and of capabilities
 pub mod example; //    what a component's example says of it
 mod nested; //         what stands inside its tables
@@ -20,6 +22,8 @@ use indexmap::IndexMap;
 pub use component::{
     Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier,
 };
+
+pub use edge::EdgeKind;
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned};
@@ -46,7 +50,7 @@ code!(
 /// The folder of the user's own components, relative to the project.
 pub const USER_FOLDER: &str = "lakegen";
 
-/// A template of a component.
+/// A template of a component or of a kind of edges.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// `trino/release/rules.yaml.j2`
@@ -60,6 +64,8 @@ pub struct Template {
 pub struct Catalogue {
     pub components: IndexMap<String, Arc<Component>>,
     pub capabilities: IndexMap<String, Arc<Capability>>,
+    /// Every kind of edges there is.
+    pub edges: IndexMap<String, Arc<EdgeKind>>,
     /// Every component name there is, loaded or not.
     pub names: BTreeSet<String>,
 }
@@ -101,6 +107,13 @@ impl Shelf<'_> {
         embedded.chain(own).map(String::from).collect()
     }
 
+    /// Returns the kinds of edges, in order.
+    fn edges(&self) -> BTreeSet<String> {
+        let embedded = embedded::FILES.iter().map(|(path, _)| *path);
+        let kinds = embedded.chain(self.own.iter().map(String::as_str));
+        kinds.filter_map(|path| path.strip_prefix("edges/")?.strip_suffix("/edge.toml")).map(String::from).collect()
+    }
+
     /// Returns the files of a component as (path below its folder, shown path, text).
     fn files(
         &self,
@@ -108,12 +121,23 @@ impl Shelf<'_> {
         sources: &mut Sources,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<(String, SourceId, Arc<str>)> {
-        let prefix = format!("{component}/");
-        if !self.is_own(component) {
-            let inside = format!("templates/{component}/");
+        self.folder(self.is_own(component), component, &format!("templates/{component}/"), sources, found)
+    }
+
+    /// Returns the files of a folder, the user's own or the embedded one.
+    fn folder(
+        &self,
+        own: bool,
+        name: &str,
+        inside: &str,
+        sources: &mut Sources,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<(String, SourceId, Arc<str>)> {
+        let prefix = format!("{name}/");
+        if !own {
             return embedded::FILES
                 .iter()
-                .filter_map(|(path, text)| Some((path.strip_prefix(inside.as_str())?, *path, *text)))
+                .filter_map(|(path, text)| Some((path.strip_prefix(inside)?, *path, *text)))
                 .map(|(rest, path, text)| (rest.to_string(), sources.add(path, text), Arc::from(text)))
                 .collect();
         }
@@ -166,6 +190,14 @@ pub fn load<'a>(
     let mut found = Vec::new();
     let mut catalogue = Catalogue { names: shelf.names(), ..Catalogue::default() };
     catalogue.capabilities = capabilities(&shelf, sources, &mut found);
+    for name in shelf.edges() {
+        let folder = format!("edges/{name}");
+        let own = shelf.own.contains(&format!("{folder}/edge.toml"));
+        let files = shelf.folder(own, &folder, &format!("{folder}/"), sources, &mut found);
+        if let Some(kind) = edge::kind(&name, &files, &mut found) {
+            catalogue.edges.insert(name, Arc::new(kind));
+        }
+    }
     for name in wanted {
         if catalogue.components.contains_key(name) || !catalogue.names.contains(name) {
             continue;

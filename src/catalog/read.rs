@@ -14,6 +14,7 @@ use crate::manifest::value::{Map, Value};
 use crate::parse::node::{Lookup, table_value};
 use crate::parse::{Kind, MISSING_KEY, Node, Table, toml};
 use crate::settings::component::ChartTable;
+use crate::settings::platform::Engine;
 use crate::settings::secrets::CredentialSource;
 use crate::settings::{Text, read};
 
@@ -111,6 +112,8 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
             .iter()
             .map(Node::to_value)
             .collect(),
+        engine: engine.text("kind").and_then(Engine::of),
+        annotations: strings(table, "annotations"),
         server_side: engine.flag("server_side").unwrap_or(false),
         operator_filled: filled(engine),
         data: strings(engine, "data"),

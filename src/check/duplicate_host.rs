@@ -100,7 +100,7 @@ fn one_controller(one: &Edge, other: &Edge) -> bool {
     one.kind == other.kind
         && one.class == other.class
         && one.namespace == other.namespace
-        && (one.kind != "gateway" || one.gateway == other.gateway)
+        && (one.gateway == other.gateway || !one.definition.as_ref().is_some_and(|kind| kind.takes("name")))
         && one.annotations == other.annotations
 }
 

@@ -15,15 +15,15 @@ code!(
     "[edges.web]\nkind = \"ingress\"\nclass = \"alb\"\nannotations = { \"alb.ingress.kubernetes.io/scheme\" = \"internal\" }"
 );
 
-/// Annotation prefix, the component that reads it, the class that it usually has.
-const READERS: &[(&str, &str, &str)] = &[
-    ("alb.ingress.kubernetes.io/", "aws-load-balancer-controller", "alb"),
-    ("nginx.ingress.kubernetes.io/", "ingress-nginx", "nginx"),
-    ("traefik.ingress.kubernetes.io/", "traefik", "traefik"),
-    ("haproxy-ingress.github.io/", "haproxy-ingress", "haproxy"),
-    ("haproxy.org/", "haproxy", "haproxy"),
-    ("appgw.ingress.kubernetes.io/", "application-gateway", "azure-application-gateway"),
-    ("networking.gke.io/", "gke", "gce"),
+/// How annotations of a controller begin, and the class that it usually has.
+const READERS: &[(&str, &str)] = &[
+    ("alb.ingress.kubernetes.io/", "alb"),
+    ("nginx.ingress.kubernetes.io/", "nginx"),
+    ("traefik.ingress.kubernetes.io/", "traefik"),
+    ("haproxy-ingress.github.io/", "haproxy"),
+    ("haproxy.org/", "haproxy"),
+    ("appgw.ingress.kubernetes.io/", "azure-application-gateway"),
+    ("networking.gke.io/", "gce"),
 ];
 
 /// Checks the annotations of every Ingress whose controller is known.
@@ -35,7 +35,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let Some(controller) = controller(context, &made, class) else { continue };
             let annotations = value.at(&["metadata", "annotations"]).and_then(Value::as_map).into_iter().flatten();
             for (key, _) in annotations {
-                let Some((_, reader, usual)) = READERS.iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
+                let Some((_, usual)) = READERS.iter().find(|(prefix, _)| key.starts_with(prefix)) else {
                     continue;
                 };
                 if controller == *usual {
@@ -51,7 +51,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     Some(edge) => diagnostic.at(edge.span, "said of this edge"),
                     None => at_key(context, diagnostic, lowered, key),
                 };
-                let help = format!("remove it, or publish through an edge whose class belongs to `{reader}`");
+                let help = format!(
+                    "remove it, or publish through an edge whose controller reads it, usually of class `{usual}`"
+                );
                 findings.object(&made, lowered, diagnostic.help(help));
             }
         }
@@ -69,10 +71,11 @@ fn controller(context: &Context<'_>, made: &Made<'_>, class: &str) -> Option<&'s
     let shared = made.target.shared.map(|index| &context.platform.targets[index]);
     let mut all = made.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     let serving = all.find(|i| i.definition.provides.contains_key("ingress") && class_of(i).as_deref() == Some(class));
-    let by_component = serving.map(|i| READERS.iter().find(|(_, reader, _)| *reader == i.definition.name));
+    let reads = |i: &Instance, prefix: &str| i.definition.annotations.iter().any(|known| known == prefix);
+    let by_component = serving.map(|i| READERS.iter().find(|(prefix, _)| reads(i, prefix)));
     match by_component {
-        Some(known) => known.map(|(.., usual)| *usual),
-        None => READERS.iter().find(|(.., usual)| *usual == class).map(|(.., usual)| *usual),
+        Some(known) => known.map(|(_, usual)| *usual),
+        None => READERS.iter().find(|(_, usual)| *usual == class).map(|(_, usual)| *usual),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::lower::charts::Sight;
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::parse::{Kind, Node};
-use crate::resolve::Target;
+use crate::resolve::{Route, Target};
 
 code!(
     UNKNOWN_ADDRESS,
@@ -111,12 +111,7 @@ impl<'a> Known<'a> {
         for (other, made) in all {
             // A job may copy from one environment to another.
             known.buckets.extend(other.buckets.values().map(|b| (b.bucket.as_str(), b.name.as_str())));
-            known.hosts.extend(
-                other
-                    .instances
-                    .values()
-                    .flat_map(|i| i.hosts.values().flat_map(|h| h.names.iter().map(String::as_str))),
-            );
+            known.hosts.extend(other.instances.values().flat_map(|i| i.routes().flat_map(Route::hosts)));
             if other.cluster != target.cluster {
                 continue;
             }

@@ -18,6 +18,7 @@ use crate::lower::order::{Place, UnitId};
 use crate::lower::rollout;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
+use crate::resolve::Engine;
 
 /// The targets that one Argo CD keeps.
 struct Fleet<'a> {
@@ -46,7 +47,7 @@ fn fleets<'a>(all: &'a [Applications<'a>]) -> Vec<Fleet<'a>> {
         groups.entry(folder).or_default().push(one);
     }
     let fleet = |(folder, members): (String, Vec<&'a Applications<'a>>)| {
-        let with_argocd = members.iter().find(|m| m.target.instances.values().any(|i| i.definition.name == "argocd"));
+        let with_argocd = members.iter().find(|m| m.target.instances.values().any(|i| i.is_engine(Engine::ArgoCd)));
         let home = with_argocd.or_else(|| members.iter().find(|m| m.target.name == folder)).or(members.first());
         home.copied().map(|home| Fleet { folder, home, members })
     };

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 
 use super::secrets::Secrets;
 use super::templates::object;
-use super::{Lowered, Lowering, TargetManifests, UNSUPPORTED, Unit, copies, gateways, made};
+use super::{Lowered, Lowering, TargetManifests, UNSUPPORTED, Unit, copies, edges, made};
 use crate::catalog::Stage;
+use crate::catalog::edge::Certificates;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
+use crate::parse::string::slug;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
-use crate::resolve::{Edge, Instance, Route};
+use crate::resolve::{Edge, Route};
 
 /// Returns the Secret that holds the certificate of a route.
 pub fn tls_secret(name: &str, edge: &Edge) -> String {
@@ -24,20 +26,18 @@ pub fn tls_secret(name: &str, edge: &Edge) -> String {
     }
 }
 
-/// Returns the certificate of a route that cert-manager does not make from an annotation: those count on Ingress and
-/// Gateway only (cert-manager.io/docs/usage, v1.21).
-pub fn certificate(lowering: &Lowering<'_>, instance: &Instance, route: &Route, edge: &Edge) -> Option<Lowered> {
-    let (Some(issuer), None, true) = (&edge.issuer, &edge.secret, route.tls) else { return None };
-    if edge.kind != "traefik" || edge.wildcard {
-        return None;
-    }
-    let secret = tls_secret(&route.name, edge);
-    Some(made_by(lowering, issuer, &instance.namespace, &secret, &route.hosts(), route.span))
+/// Returns the hosts of the Certificate that the template of a route has to make.
+pub fn names(route: &Route, edge: &Edge) -> Option<Vec<String>> {
+    let own = edge.definition.as_ref()?.certificate == Certificates::Object;
+    let issued = edge.tls && edge.issuer.is_some() && edge.secret.is_none();
+    (own && issued && !edge.wildcard).then(|| route.names.iter().map(String::from).collect())
 }
 
 /// Says whether routes of an edge read their certificate from a Secret of their own namespace.
 pub fn read_a_secret(edge: &Edge) -> bool {
-    matches!(edge.kind.as_str(), "ingress" | "traefik") && edge.class != "alb"
+    edge.definition
+        .as_ref()
+        .is_some_and(|kind| kind.certificate != Certificates::Never && !kind.keeps_certificates.contains(&edge.class))
 }
 
 /// Says that people bring the certificate of an edge.
@@ -118,7 +118,7 @@ pub fn wildcards(
                 unit.stages.into_values().flatten().for_each(|one| add(out, owner, Stage::Release, one));
             }
         }
-        out.units.entry(gateways::UNIT.into()).or_default().stages.entry(Stage::Release).or_default().push(certificate);
+        out.units.entry(edges::UNIT.into()).or_default().stages.entry(Stage::Release).or_default().push(certificate);
     }
 }
 
@@ -181,4 +181,22 @@ fn alone(edge: &Edge, readers: &BTreeMap<String, (String, Span)>) -> Diagnostic 
         .at(edge.span, "nothing here copies Secrets")
         .note("Let's Encrypt gives out five certificates of the same names a week")
         .help("add `external-secrets = {}` under `[components]`, or `copy = \"reflector\"` under `[secrets]` where reflector runs")
+}
+
+/// Returns the host names that certificates of an edge itself stand for, each with the end of its name: one per host, or,
+/// with a wildcard certificate, one per domain and one for the hosts directly at it.
+pub fn of_edge(edge: &Edge, hosts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for (host, domain) in hosts {
+        let below = host.strip_suffix(domain.as_str()).and_then(|h| h.strip_suffix('.'));
+        match below {
+            Some(label) if edge.wildcard && !label.contains('.') => {
+                names.insert(format!("wildcard-{}", slug(domain)), format!("*.{domain}"));
+            }
+            _ => {
+                names.insert(slug(host), host.clone());
+            }
+        }
+    }
+    names
 }

@@ -122,6 +122,23 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Returns a context of this and of what else a template sees.
+    pub fn with<const N: usize>(&self, parts: [(&'static str, Value); N]) -> Context {
+        let apis =
+            self.apis.iter().map(|(group, api)| (Arc::from(group.as_str()), Value::from(api.as_str()))).collect();
+        let own = parts.into_iter().chain([("api", Value::Map(apis))]).map(|(key, value)| (key, Arc::new(value)));
+        Context {
+            parts: self.entries.iter().map(|(key, value, _)| (*key, value.clone())).chain(own).collect(),
+            given: self.entries.iter().map(|(key, _, jinja)| (*key, jinja.clone())).collect(),
+            apis: self.apis.clone(),
+            asked: Arc::default(),
+            chart_version: String::new(),
+            built: OnceCell::new(),
+        }
+    }
+}
+
 fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
     let store = &lowering.target.store;
     if store.provider.is_empty() {

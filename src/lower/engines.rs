@@ -85,7 +85,7 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
     }
     versions(target, all);
     for instance in target.instances.values() {
-        if instance.definition.name == "argocd" {
+        if instance.is_engine(Engine::ArgoCd) {
             let message = format!("`{}` installs Argo CD, and the engine is Flux", instance.name);
             all.push(
                 Diagnostic::warning(&OTHER_ENGINE, message)

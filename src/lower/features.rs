@@ -1,47 +1,28 @@
-//! What lakegen makes for every component from the same few words: routes and certificates, monitors, alert rules,
-//! dashboards, network policies, the internal DNS list.
+//! What lakegen makes for every component from the same few words: monitors, alert rules, dashboards, network policies, the
+//! internal DNS list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::certificates::{self, certificate, tls_secret};
 use super::secrets::Own;
 use super::templates::object;
-use super::{Dns, Lowered, Lowering, TargetManifests, Unit, backend_tls, gateways, made};
+use super::{Dns, Lowered, Lowering, TargetManifests, Unit, made};
 use crate::catalog::Stage;
-use crate::catalog::component::Endpoint;
 use crate::diag::Diagnostic;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
-use crate::resolve::{Binding, Edge, Instance, Route};
-use crate::settings::Text;
+use crate::resolve::{Binding, Edge, Instance};
 use crate::settings::component::AlertTable;
 use crate::settings::policy::Network;
 
-/// Adds the objects that a component's endpoints, metrics, alerts and dashboards ask for.
+/// Adds the objects that a component's metrics, alerts and dashboards ask for.
 pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let mut objects = Vec::new();
-    for (endpoint, published) in &instance.hosts {
-        let Some(def) = instance.definition.endpoints.get(endpoint) else { continue };
-        let Some(service) = late.fill(&def.service, instance.definition.span, found).plain() else { continue };
-        for route in &published.routes {
-            let Some(edge) = lowering.target.edges.get(&route.edge) else { continue };
-            objects.extend(object_of(instance, &service, def, route, edge, &late, found));
-            objects.extend(certificate(lowering, instance, route, edge));
-            let (trust, note) = backend_tls::beside(instance, &service, def, route, edge, &late, found);
-            objects.extend(trust);
-            unit.notes.extend(note);
-            if let Some(secret) = edge.secret.as_ref().filter(|_| route.tls && certificates::read_a_secret(edge)) {
-                unit.notes.push(certificates::by_hand(&instance.namespace, secret, &route.hosts()));
-            }
-        }
-    }
-    unit.notes.dedup();
     if lowering.apis.contains_key("monitoring.coreos.com") {
         objects.extend(monitors(lowering, instance, &late, found));
         objects.extend(rules(lowering, instance, &late, found));
@@ -50,211 +31,6 @@ pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut U
     if !objects.is_empty() {
         unit.stages.entry(Stage::Release).or_default().extend(objects);
     }
-}
-
-/// Makes the object that publishes a route.
-fn object_of(
-    instance: &Instance,
-    service: &str,
-    def: &Endpoint,
-    published: &Route,
-    edge: &Edge,
-    late: &Late<'_>,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Lowered> {
-    let port = match &def.port {
-        Value::Str(text) => {
-            let text = late.fill(text, instance.definition.span, found).plain()?;
-            text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
-        }
-        other => other.clone(),
-    };
-    let name = published.name.as_str();
-    let mut lowered = match edge.kind.as_str() {
-        "gateway" => gateway(instance, name, service, &port, def, published, edge, found)?,
-        "traefik" => traefik(instance, (name, service), port, def, published, edge),
-        "route" => openshift(instance, (name, service), port, def, published),
-        kind => ingress(instance, name, service, port, def, published, edge, kind == "tailscale"),
-    };
-    // A route is healthy only once its controller answers, which comes in a later wave than Argo CD or Vault
-    // (argo-cd v3.4 docs/operator-manual/health.md, "Ignoring Child Resource Health Check in Applications").
-    // Flux takes a route as it is; the word stays, so that changing the engine changes nothing here.
-    let annotation = ["metadata", "annotations", "argocd.argoproj.io/ignore-healthcheck"];
-    lowered.object.value_mut().set(&annotation, Value::from("true"));
-    if let ("ingress", "alb", Some(health)) = (edge.kind.as_str(), edge.class.as_str(), &def.health) {
-        // The load balancer asks the pods by itself, for `/` unless told otherwise
-        // (AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md, "Health Check").
-        let path = late.fill(health, instance.definition.span, found).plain().unwrap_or_default();
-        if !path.is_empty() {
-            let key = ["metadata", "annotations", "alb.ingress.kubernetes.io/healthcheck-path"];
-            lowered.object.value_mut().set(&key, Value::from(path));
-        }
-    }
-    for (key, text) in &edge.annotations {
-        if let Some(text) = late.fill(text, edge.span, found).plain() {
-            lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
-        }
-    }
-    Some(lowered)
-}
-
-#[allow(clippy::too_many_arguments, reason = "an Ingress brings all of these together")]
-fn ingress(
-    instance: &Instance,
-    name: &str,
-    service: &str,
-    port: Value,
-    def: &Endpoint,
-    published: &Route,
-    edge: &Edge,
-    tailscale: bool,
-) -> Lowered {
-    let port = if matches!(port, Value::Int(_)) { object([("number", port)]) } else { object([("name", port)]) };
-    let backend = object([("service", object([("name", Value::from(service)), ("port", port)]))]);
-    let path =
-        object([("path", Value::from(def.path.as_str())), ("pathType", Value::from("Prefix")), ("backend", backend)]);
-    let http = object([("paths", Value::List(vec![path]))]);
-    let rules = published.names.iter().map(|host| match tailscale {
-        // The machine's name stands in `tls`; a rule for another host is passed over (tailscale.com/kb/1439).
-        true => object([("http", http.clone())]),
-        false => object([("host", Value::from(host.as_str())), ("http", http.clone())]),
-    });
-    let mut spec = Map::default();
-    let class = if tailscale { "tailscale" } else { &edge.class };
-    if !class.is_empty() {
-        spec.insert("ingressClassName".into(), Value::from(class));
-    }
-    spec.insert("rules".into(), Value::List(rules.collect()));
-    if tailscale {
-        let machine = published.names.first().and_then(|host| host.split('.').next()).unwrap_or(name);
-        spec.insert("tls".into(), Value::List(vec![object([("hosts", Value::from(vec![machine]))])]));
-    } else if published.tls {
-        let mut tls = Map::from_iter([(Arc::from("hosts"), Value::from(published.hosts()))]);
-        if edge.class != "alb" {
-            tls.insert("secretName".into(), Value::from(tls_secret(name, edge)));
-        }
-        spec.insert("tls".into(), Value::List(vec![Value::Map(tls)]));
-    }
-    let mut lowered = made(
-        "networking.k8s.io/v1",
-        "Ingress",
-        &instance.namespace,
-        name,
-        [("spec", Value::Map(spec))],
-        published.span,
-    );
-    let mut annotate =
-        |key: &str, text: &str| lowered.object.value_mut().set(&["metadata", "annotations", key], Value::from(text));
-    if let (Some(issuer), None, false) = (&edge.issuer, &edge.secret, edge.wildcard) {
-        // cert-manager.io/docs/usage/ingress (v1.21): the annotation makes a Certificate for `tls`.
-        annotate("cert-manager.io/cluster-issuer", issuer);
-    }
-    if edge.class == "alb" && published.tls {
-        // AWS Load Balancer Controller v3 docs/guide/ingress/annotations.md: certificates live in ACM, never in Secrets.
-        // Without an ARN it looks for one that fits the hosts under `tls` (…/cert_discovery.md).
-        if let Some(certificate) = &edge.certmap {
-            annotate("alb.ingress.kubernetes.io/certificate-arn", certificate);
-        }
-        annotate("alb.ingress.kubernetes.io/listen-ports", "[{\"HTTP\": 80}, {\"HTTPS\": 443}]");
-        annotate("alb.ingress.kubernetes.io/ssl-redirect", "443");
-    }
-    if def.protocol == "https" && edge.class == "alb" {
-        annotate("alb.ingress.kubernetes.io/backend-protocol", "HTTPS");
-    }
-    if def.protocol == "https" && edge.class.contains("nginx") {
-        annotate("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS");
-    }
-    lowered
-}
-
-#[allow(clippy::too_many_arguments, reason = "an HTTPRoute brings all of these together")]
-fn gateway(
-    instance: &Instance,
-    name: &str,
-    service: &str,
-    port: &Value,
-    def: &Endpoint,
-    published: &Route,
-    edge: &Edge,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Lowered> {
-    if !matches!(port, Value::Int(_)) {
-        let message =
-            format!("an HTTPRoute needs a port number, and the endpoint of `{}` has a port name", instance.name);
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(published.span, ""));
-        return None;
-    }
-    let mut parent = Map::from_iter([(Arc::from("name"), Value::from(edge.gateway.as_str()))]);
-    if !edge.namespace.is_empty() || gateways::is_made(edge) {
-        parent.insert("namespace".into(), Value::from(gateways::namespace(edge)));
-    }
-    let matches =
-        object([("path", object([("type", Value::from("PathPrefix")), ("value", Value::from(def.path.as_str()))]))]);
-    let rule = object([
-        ("matches", Value::List(vec![matches])),
-        ("backendRefs", Value::List(vec![object([("name", Value::from(service)), ("port", port.clone())])])),
-    ]);
-    let spec = object([
-        ("parentRefs", Value::List(vec![Value::Map(parent)])),
-        ("hostnames", Value::from(published.hosts())),
-        ("rules", Value::List(vec![rule])),
-    ]);
-    Some(made("gateway.networking.k8s.io/v1", "HTTPRoute", &instance.namespace, name, [("spec", spec)], published.span))
-}
-
-fn traefik(
-    instance: &Instance,
-    (name, service): (&str, &str),
-    port: Value,
-    def: &Endpoint,
-    published: &Route,
-    edge: &Edge,
-) -> Lowered {
-    let mut backend = object([("name", Value::from(service)), ("port", port)]);
-    if def.protocol == "https" {
-        backend.set(&["scheme"], Value::from("https"));
-        if def.ca.is_some() {
-            backend.set(&["serversTransport"], Value::from(backend_tls::transport(name)));
-        }
-    }
-    let hosts = published.names.iter().map(|h| format!("Host(`{h}`)")).collect::<Vec<_>>().join(" || ");
-    let route = object([
-        ("match", Value::from(hosts)),
-        ("kind", Value::from("Rule")),
-        ("services", Value::List(vec![backend])),
-    ]);
-    let mut spec = Map::from_iter([
-        (Arc::from("entryPoints"), Value::from(vec![if published.tls { "websecure" } else { "web" }])),
-        (Arc::from("routes"), Value::List(vec![route])),
-    ]);
-    if published.tls {
-        spec.insert("tls".into(), object([("secretName", Value::from(tls_secret(name, edge)))]));
-    }
-    made("traefik.io/v1alpha1", "IngressRoute", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
-}
-
-fn openshift(
-    instance: &Instance,
-    (name, service): (&str, &str),
-    port: Value,
-    def: &Endpoint,
-    published: &Route,
-) -> Lowered {
-    let mut spec = Map::from_iter([
-        (Arc::from("host"), Value::from(published.names.first().map_or("", Text::as_str))),
-        (
-            Arc::from("to"),
-            object([("kind", Value::from("Service")), ("name", Value::from(service)), ("weight", Value::from(100))]),
-        ),
-        (Arc::from("port"), object([("targetPort", port)])),
-    ]);
-    if published.tls {
-        let termination = if def.protocol == "https" { "reencrypt" } else { "edge" };
-        let policy = Value::from("Redirect");
-        let tls = object([("termination", Value::from(termination)), ("insecureEdgeTerminationPolicy", policy)]);
-        spec.insert("tls".into(), tls);
-    }
-    made("route.openshift.io/v1", "Route", &instance.namespace, name, [("spec", Value::Map(spec))], published.span)
 }
 
 fn monitors(

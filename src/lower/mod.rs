@@ -39,11 +39,10 @@ mod patched; //        what patches are for
 mod unserved; //       objects whose API nothing brings
 pub mod sync; //       what `sync` says, and how an object is applied
 pub mod memo; //       results that are asked for again
-pub mod certificates; // of routes
-mod backend_tls; //    trust in what an edge forwards to
-pub mod features; //   routes, monitors, rules, dashboards, policies
+pub mod edges; //      what edges need: once each, and for each route
+mod certificates; //   of edges and routes
+pub mod features; //   monitors, rules, dashboards, policies
 pub mod namespaces; // namespaces and quotas
-pub mod gateways; //   Gateways of edges
 pub mod externals; //  Services in front of what runs elsewhere
 pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod repositories; // credentials of private repositories for Argo CD
@@ -284,7 +283,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     unheard::report(platform, &mut found);
     rollout::report(platform, &mut found);
     source::report(world, platform, &mut found);
-    let engine = Engine::new(&platform.catalogue);
+    let engine = Engine::new(platform);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
@@ -331,7 +330,7 @@ pub fn value_steps(
     sources: &mut Sources,
 ) -> Vec<(values::Step, Value)> {
     let mut found = Vec::new();
-    let engine = Engine::new(&platform.catalogue);
+    let engine = Engine::new(platform);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
     let memo = Memos::default();
@@ -429,7 +428,7 @@ impl<'a> Lowering<'a> {
         secrets.finish(self, before, &mut out, found);
         out.dns = features::dns(self);
         features::network_policies(self, &mut out);
-        gateways::add(self, &mut out);
+        edges::add(self, &shared, &mut out, found);
         externals::add(self, &mut out, found);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {
@@ -464,6 +463,7 @@ impl<'a> Lowering<'a> {
                 unit.stages.entry(*stage).or_default().extend(lowered);
             }
         }
+        edges::routes(self, instance, shared, &own, &mut unit, found);
         features::add(self, instance, &own, &mut unit, found);
         demand::set_apart(self, instance, &mut unit);
         repeat::add(instance, &mut unit);
@@ -516,25 +516,40 @@ impl<'a> Lowering<'a> {
         context: &context::Context,
         found: &mut Vec<Diagnostic>,
     ) -> Vec<Lowered> {
-        let documents = match self.engine.documents(template, context.jinja(), instance) {
+        let place = |path: &[String]| templates::place_in(instance, path);
+        let mut lowered = Vec::new();
+        for (value, origin) in self.print(template, context, &place, found) {
+            take(value, &origin, &mut lowered, found);
+        }
+        lowered
+    }
+
+    /// Returns the documents that a template prints, each with where it came from.
+    fn print(
+        &self,
+        template: &Template,
+        context: &context::Context,
+        place: &dyn Fn(&[String]) -> Span,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<(Value, Origin)> {
+        let documents = match self.engine.documents(template, context.jinja(), place) {
             Ok(documents) => documents,
             Err(diagnostic) => {
                 found.push(*diagnostic);
                 return vec![];
             }
         };
-        let mut lowered = Vec::new();
-        for mut document in documents {
+        let origin = |line: usize| Origin {
+            file: template.name.clone(),
+            line,
+            span: place(&[]),
+            template: Some(templates::line_span(template, line)),
+        };
+        let documents = documents.into_iter().map(|mut document| {
             unserved::name_api(&mut document.value, &template.text, &self.apis);
-            let origin = Origin {
-                file: template.name.clone(),
-                line: document.line,
-                span: instance.span,
-                template: Some(templates::line_span(template, document.line)),
-            };
-            take(document.value, &origin, &mut lowered, found);
-        }
-        lowered
+            (document.value, origin(document.line))
+        });
+        documents.collect()
     }
 }
 

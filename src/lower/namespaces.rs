@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::templates::object;
-use super::{Lowering, TargetManifests, Unit, externals, gateways, made};
+use super::{Lowering, TargetManifests, Unit, edges, externals, made};
 use crate::catalog::Stage;
 use crate::diag::Span;
 use crate::manifest::value::{Map, Value};
@@ -30,8 +30,9 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     for (_, namespace, span) in externals::services(lowering.target) {
         namespaces.entry(namespace).or_insert((span, "baseline"));
     }
-    for edge in gateways::edges(lowering.target) {
-        namespaces.entry(gateways::namespace(edge)).or_insert((edge.span, "baseline"));
+    let own = out.units.get(edges::UNIT).map(|unit| unit.stages.clone()).unwrap_or_default();
+    for lowered in own.values().flatten().filter(|l| l.origin.template.is_some() && !l.object.namespace().is_empty()) {
+        namespaces.entry(lowered.object.namespace()).or_insert((lowered.origin.span, "baseline"));
     }
     let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
     let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));

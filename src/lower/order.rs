@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use indexmap::{IndexMap, IndexSet};
 
 use super::{
-    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, externals, flux, gateways, namespaces, rendered,
+    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, edges, externals, flux, namespaces, rendered,
 };
 use crate::catalog::component::Tier;
 use crate::catalog::{self, Stage};
@@ -447,7 +447,7 @@ impl Graph<'_> {
         }
         match unit.part {
             Portion::Crds => 1,
-            _ if unit.component == gateways::UNIT => (Tier::Network as i64 + 1) * 10,
+            _ if unit.component == edges::UNIT => (Tier::Network as i64 + 1) * 10,
             _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }

@@ -15,12 +15,12 @@ use sha2::{Digest as _, Sha256};
 use super::TEMPLATE_ERROR;
 use super::marks;
 use super::{budget, undefined};
-use crate::catalog::{Catalogue, Template};
+use crate::catalog::{EdgeKind, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
 use crate::parse::{INVALID_VALUE, string, text};
-use crate::resolve::Instance;
+use crate::resolve::{Instance, Platform};
 
 /// Instructions that one template may run: about a second of work. A store or database with hundreds of claims needs
 /// some millions, so the limit lies well above.
@@ -39,8 +39,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles every template of the components that are used.
-    pub fn new(catalogue: &Catalogue) -> Self {
+    /// Compiles every template of the components and kinds of edges that are used.
+    pub fn new(platform: &Platform) -> Self {
+        let catalogue = &platform.catalogue;
+        let edges = platform.targets.iter().flat_map(|target| target.edges.values());
+        let kinds: BTreeMap<&str, &EdgeKind> =
+            edges.filter_map(|edge| Some((edge.kind.as_str(), &**edge.definition.as_ref()?))).collect();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -53,17 +57,17 @@ impl Engine {
         functions(&mut environment);
         let mut broken = IndexMap::new();
         let mut reads = BTreeMap::new();
-        for component in catalogue.components.values() {
-            for template in component.values.iter().chain(component.templates.values().flatten()) {
-                let source = marks::marked(&raw_in_set_blocks(&template.text));
-                if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
-                    broken.insert(template.name.clone(), diagnostic(&error, template, &Jinja::default()));
-                } else if let Ok(compiled) = environment.get_template(&template.name) {
-                    // `component` says which chart version counts and where objects live: every template depends on it.
-                    let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
-                    names.insert("component".into());
-                    reads.insert(template.name.clone(), names.into_iter().collect());
-                }
+        let components = catalogue.components.values();
+        let components = components.flat_map(|c| c.values.iter().chain(c.templates.values().flatten()));
+        for template in components.chain(kinds.into_values().flat_map(EdgeKind::templates)) {
+            let source = marks::marked(&raw_in_set_blocks(&template.text));
+            if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
+                broken.insert(template.name.clone(), diagnostic(&error, template, &Jinja::default()));
+            } else if let Ok(compiled) = environment.get_template(&template.name) {
+                // `component` says which chart version counts and where objects live: every template depends on it.
+                let mut names: BTreeSet<String> = compiled.undeclared_variables(false).into_iter().collect();
+                names.insert("component".into());
+                reads.insert(template.name.clone(), names.into_iter().collect());
             }
         }
         Self { environment, broken, reads }
@@ -74,7 +78,8 @@ impl Engine {
         self.reads.get(template).map_or(&[], Vec::as_slice)
     }
 
-    /// Runs a template and reads what it printed as YAML documents.
+    /// Runs a template and reads what it printed as YAML documents. `place` says where the user asked for it, and where a
+    /// refusal about a key belongs.
     ///
     /// # Errors
     /// `template-error` with file and line: of the template, or of the YAML that it printed.
@@ -83,11 +88,11 @@ impl Engine {
         &self,
         template: &Template,
         context: &Jinja,
-        instance: &Instance,
+        place: &dyn Fn(&[String]) -> Span,
     ) -> Result<Vec<yaml::Document>, Box<Diagnostic>> {
         let printed = self.print(template, context).map_err(|failure| match failure {
-            Failure::Refused(refusal) => Box::new(refusal.diagnostic(instance)),
-            Failure::Broken(diagnostic) => Box::new(diagnostic.at(instance.span, "used here")),
+            Failure::Refused(refusal) => Box::new(refusal.diagnostic(place)),
+            Failure::Broken(diagnostic) => Box::new(diagnostic.at(place(&[]), "used here")),
         })?;
         let (printed, marks) = marks::taken_out(printed);
         let documents = yaml::read(&printed).map(|mut documents| {
@@ -106,7 +111,7 @@ impl Engine {
                     format!("what this template printed is not YAML: {}", error.message),
                 )
                 .at(span, "")
-                .at(instance.span, "used here")
+                .at(place(&[]), "used here")
                 .note(format!("line {} of what it printed: `{line}`", error.line)),
             )
         })
@@ -155,24 +160,20 @@ impl std::fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// Points at the deepest part of the path that the user wrote, or at the component.
-    fn diagnostic(&self, instance: &Instance) -> Diagnostic {
-        let mut span = instance.span;
-        let (first, rest) = self.path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-        let mut node = instance.arg(first);
-        if let Some(node) = node {
-            span = node.span;
-        }
-        for key in rest {
-            node = node
-                .and_then(crate::parse::Node::as_table)
-                .and_then(|table| table.get(key.as_str()))
-                .map(|entry| &entry.node);
-            let Some(node) = node else { break };
-            span = node.span;
-        }
-        Diagnostic::error(&INVALID_VALUE, self.message.clone()).at(span, "")
+    fn diagnostic(&self, place: &dyn Fn(&[String]) -> Span) -> Diagnostic {
+        Diagnostic::error(&INVALID_VALUE, self.message.clone()).at(place(&self.path), "")
     }
+}
+
+/// Returns the place of the deepest part of a path that the user wrote, or of the component.
+pub fn place_in(instance: &Instance, path: &[String]) -> Span {
+    let Some((first, rest)) = path.split_first() else { return instance.span };
+    let Some(mut node) = instance.arg(first) else { return instance.span };
+    for key in rest {
+        let Some(entry) = node.as_table().and_then(|table| table.get(key.as_str())) else { break };
+        node = &entry.node;
+    }
+    node.span
 }
 
 /// Returns the `fail(…)` behind an error, which a macro or include may have wrapped.

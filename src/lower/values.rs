@@ -60,7 +60,10 @@ pub fn stepwise(
     if let Some(template) = &instance.definition.values {
         let inputs = context.inputs(lowering.engine.reads(&template.name));
         let made = lowering.memo.values.get(&instance.name, &template.name, inputs, || {
-            match lowering.engine.documents(template, context.jinja(), instance) {
+            match lowering
+                .engine
+                .documents(template, context.jinja(), &|path| super::templates::place_in(instance, path))
+            {
                 Ok(documents) => {
                     let mut merged = Value::Map(Map::default());
                     for document in documents {

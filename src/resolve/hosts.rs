@@ -1,6 +1,7 @@
 //! Edges and the hosts published through them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -8,19 +9,22 @@ use super::early::EarlyName;
 use super::instances::{Context, Instance};
 use super::layers::Frame;
 use super::{AMBIGUOUS_PROVIDER, Target, unknown_name};
-use crate::diag::Diagnostic;
-use crate::diag::Span;
+use crate::catalog::EdgeKind;
+use crate::catalog::edge::TAKEN;
+use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::parse::string::slug;
 use crate::parse::text::Format;
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
+use crate::settings::Text;
 use crate::settings::publish::EdgeTable;
-use crate::settings::{Places, Text};
 
 /// A way to publish hosts.
 #[derive(Clone, Debug)]
 pub struct Edge {
     pub name: String,
     pub kind: Text,
+    /// What its kind is; nothing where nobody knows the kind.
+    pub definition: Option<Arc<EdgeKind>>,
     pub class: Text,
     /// Name of the Gateway.
     pub gateway: String,
@@ -88,10 +92,11 @@ impl Published {
 }
 
 /// Returns the edges of a frame.
-pub fn edges(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Edge> {
+pub fn edges(frame: &Frame, kinds: &IndexMap<String, Arc<EdgeKind>>) -> IndexMap<String, Edge> {
     let edge = |(name, table): (&String, &EdgeTable)| {
         let tls = &table.tls.table;
         let edge = Edge {
+            definition: kinds.get(&*table.kind).cloned(),
             name: name.clone(),
             kind: table.kind.clone(),
             gateway: table.name.as_ref().map_or_else(|| name.clone(), String::from),
@@ -108,65 +113,61 @@ pub fn edges(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Edg
             template: table.hosts.clone(),
             span: table.places.key,
         };
-        check_tls(&edge, &tls.places, found);
         (name.clone(), edge)
     };
     frame.settings.edges.iter().map(edge).collect()
 }
 
-/// Reports words under `tls` that this kind of edge cannot keep.
-fn check_tls(edge: &Edge, tls: &Places, found: &mut Vec<Diagnostic>) {
-    let mut say = |key: &str, message: String, help: &str| {
-        let at = if tls.has(key) { tls.value_of(key) } else { edge.span };
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help.to_string()));
-    };
-    let kind = edge.kind.as_str();
-    if kind == "gateway" && edge.class.is_empty() {
-        for key in ["issuer", "wildcard", "secret", "certmap"].into_iter().filter(|key| tls.has(key)) {
-            let message =
-                format!("`{key}` is for the Gateway `{}` itself, which is taken as being there", edge.gateway);
-            say(key, message, "add `class = \"…\"`, and lakegen makes the Gateway; or write `tls = true`");
-        }
-    }
-    if kind == "gateway" && !edge.class.is_empty() && edge.tls {
-        let sources = edge.issuer.is_some() || edge.secret.is_some() || edge.certmap.is_some();
-        if !sources {
-            let help = "add `tls = { issuer = \"…\" }`, or `secret` or `certmap`";
-            say("tls", format!("the Gateway of edge `{}` has no certificate", edge.name), help);
-        }
-    }
-    if edge.certmap.is_some() {
-        let load_balancer = kind == "gateway" || (kind == "ingress" && edge.class == "alb");
-        if !load_balancer {
-            let help = "`certmap` is for a Gateway on GKE, or for `class = \"alb\"` on AWS; elsewhere name a `secret` or an `issuer`";
-            say(
-                "certmap",
-                format!("edge `{}` has no load balancer that keeps certificates by itself", edge.name),
-                help,
+/// Reports kinds that nobody knows, and what an edge of its kind cannot keep.
+fn check_kinds(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    let kinds = &context.catalogue.edges;
+    for (name, table) in &target.settings.edges {
+        let Some(kind) = kinds.get(&*table.kind) else {
+            let known = kinds.keys().map(String::as_str);
+            found.push(
+                unknown_name("kind of edges", &table.kind, table.kind.at, known)
+                    .help(format!("a kind of your own is a folder `lakegen/edges/{}`", table.kind)),
             );
-        } else if edge.issuer.is_some() || edge.secret.is_some() {
-            let help = "keep `certmap`, or `issuer` or `secret`";
-            say("certmap", format!("edge `{}` has two sources of its certificates", edge.name), help);
+            continue;
+        };
+        let gateway = table.name.as_deref().unwrap_or(name);
+        for refusal in &kind.refuse {
+            for key in refusal.refused(table) {
+                let here = [
+                    ("edge.key", short(key)),
+                    ("edge.name", name),
+                    ("edge.gateway", gateway),
+                    ("edge.class", &table.class),
+                ];
+                let message = target.early().with(&here).text(&refusal.message, context.sources, found);
+                let diagnostic = Diagnostic::error(&INVALID_VALUE, message).at(table.place(key), "");
+                found.push(match &refusal.help {
+                    Some(help) => diagnostic.help(help.to_string()),
+                    None => diagnostic,
+                });
+            }
         }
-    }
-    if edge.wildcard && matches!(kind, "ingress" | "traefik") && edge.secret.is_none() && edge.certmap.is_none() {
-        let help = "add `issuer = \"…\"`, a ClusterIssuer that can prove a whole domain (DNS-01, or a CA of your own)";
-        if edge.issuer.is_none() {
-            say(
-                "wildcard",
-                format!("edge `{}` asks for a wildcard certificate, and nothing issues it", edge.name),
-                help,
+        let refuses = |key: &str| kind.refuse.iter().any(|refusal| refusal.keys.iter().any(|k| *k == *key));
+        for key in TAKEN.iter().filter(|key| table.says(key) && !kind.takes(key) && !refuses(key)) {
+            let message = format!("`{}` means nothing to an edge of kind `{}`", short(key), kind.name);
+            let takers = kinds.values().filter(|kind| kind.takes(key)).map(|kind| kind.name.as_str());
+            found.push(
+                Diagnostic::error(&INVALID_VALUE, message)
+                    .at(table.place(key), "")
+                    .note(format!("it is for edges of kind {}", quoted_list(takers, "and")))
+                    .help("remove it"),
             );
         }
     }
-    if edge.wildcard && kind == "tailscale" {
-        let help = "remove `wildcard`: Tailscale issues a certificate for each machine by itself";
-        say("wildcard", "Tailscale has no wildcard certificates".into(), help);
-    }
+}
+
+fn short(key: &str) -> &str {
+    key.strip_prefix("tls.").unwrap_or(key)
 }
 
 /// Works out the hosts of every endpoint.
 pub fn publish(target: &mut Target, context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    check_kinds(target, context, found);
     let broken: BTreeSet<String> = broken_templates(target, context, found);
     let names: Vec<String> = target.instances.keys().cloned().collect();
     for name in names {
@@ -236,8 +237,7 @@ fn published(
         };
         let Some(host) = full_name(target, instance, edge, host, written.at, context, found) else { continue };
         let host = Text::new(host, written.at);
-        // A Route has one host, and a machine of a tailnet one name.
-        let alone = matches!(edge.kind.as_str(), "route" | "tailscale");
+        let alone = edge.definition.as_ref().is_some_and(|kind| kind.single);
         let known = routes.iter_mut().find(|route| route.edge == edge.name);
         let more = known.is_some();
         match known {

@@ -23,6 +23,7 @@ use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
 use crate::settings::component::{ChartTable, Common, JobWords};
 use crate::settings::engines::NotifyKind;
 use crate::settings::group::matches;
+use crate::settings::platform::Engine;
 use crate::settings::{Described, Text, read};
 
 /// What all targets share while they are resolved.
@@ -89,6 +90,11 @@ impl Instance {
         self.table.values().map(|entry| &entry.node)
     }
 
+    /// Says whether it is the GitOps engine of a kind.
+    pub fn is_engine(&self, engine: Engine) -> bool {
+        self.definition.engine == Some(engine)
+    }
+
     /// Returns what publishes its endpoints.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.hosts.values().flat_map(|published| &published.routes)
@@ -153,7 +159,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     let declared = components.keys().chain(jobs.keys()).map(ToString::to_string);
     let off = declared.filter(|name| !instances.contains_key(name)).collect();
     let external = externals(&frame, found);
-    let edges = hosts::edges(&frame, found);
+    let edges = hosts::edges(&frame, &context.catalogue.edges);
     let mut target = Target {
         name: frame.name,
         environment: frame.environment,

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::text::{Read, Text};
 use super::{Described, NAME};
+use crate::diag::Span;
 use crate::parse::Node;
 use crate::parse::shape::{COUNT, Shape, TEXT, either, free_map, words};
 use crate::parse::text::Format;
@@ -40,7 +41,7 @@ impl Read for Tls {
         }
     }
 
-    fn under(&mut self, key: crate::diag::Span) {
+    fn under(&mut self, key: Span) {
         self.table.places.key = key;
     }
 }
@@ -48,7 +49,7 @@ impl Read for Tls {
 table! {
     /// An entry of `[edges]`: a way to publish hosts.
     EdgeTable "an edge" {
-        kind: Text [words(&["gateway", "ingress", "traefik", "tailscale", "route"])] = "ingress", "How hosts are published";
+        kind: Text [NAME] = "ingress", "How hosts are published: a kind of `lakegen catalog edges`";
         class: Text [TEXT], "Ingress class; or Gateway class, and lakegen then makes the Gateway";
         name: Option<Text> [TEXT], "Name of the Gateway (default: the edge's)";
         namespace: Text [NAME], "Namespace of the Gateway or controller";
@@ -56,8 +57,37 @@ table! {
             "Template of host names: `${edge.host}` is what the component says, and `${component.…}` may be used";
         address: Option<Text> [TEXT], "Address that DNS names should have";
         tls: Tls [Tls::shape()], "Certificates";
-        annotations: IndexMap<String, Text> [free_map(TEXT)], "Annotations on every route";
+        @late annotations: IndexMap<String, Text> [free_map(TEXT)], "Annotations on every route; `${component.…}` is the one that is published";
         default: bool [Shape::Bool] = false, "Used where several edges exist and none is named";
+    }
+}
+
+impl EdgeTable {
+    /// Says whether a key was said of the edge; `tls.` goes before the keys of `tls`.
+    pub fn says(&self, key: &str) -> bool {
+        let tls = &self.tls.table;
+        match key {
+            "class" => !self.class.is_empty(),
+            "name" => self.name.is_some(),
+            "namespace" => !self.namespace.is_empty(),
+            "hosts" => self.hosts.is_some(),
+            "address" => self.address.is_some(),
+            "annotations" => !self.annotations.is_empty(),
+            "tls" => self.tls.on,
+            "tls.issuer" => tls.issuer.is_some(),
+            "tls.wildcard" => tls.wildcard,
+            "tls.secret" => tls.secret.is_some(),
+            "tls.certmap" => tls.certmap.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Returns the place of a key, as [`Self::says`] knows it.
+    pub fn place(&self, key: &str) -> Span {
+        match key.strip_prefix("tls.") {
+            Some(key) => self.tls.table.places.value_of(key),
+            None => self.places.value_of(key),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ask::Asked;
 use effect::{Effect, Trial};
 
-use crate::catalog::Stage;
+use crate::catalog::{Stage, Template};
 use crate::code;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, near, quoted_list};
 use crate::helm::manifests::Item;
@@ -295,8 +295,24 @@ impl Question<'_> {
         }
         match instance {
             Some(instance) if lowered.origin.is_chart() => answer.note(self.of_chart(index, instance, lowered, path)),
+            _ if self.edge_template(&lowered.origin.file).is_some() => self.of_edge(answer, lowered, path),
             Some(instance) => made(answer, instance, stage, lowered, path),
             None => answer.note(feature(id)),
+        }
+    }
+
+    /// Returns the template of a kind of edges.
+    fn edge_template(&self, name: &str) -> Option<&Template> {
+        let kinds = self.asked.platform.catalogue.edges.values();
+        kinds.flat_map(|kind| kind.templates()).find(|template| template.name == name)
+    }
+
+    /// Says which line of an edge's template made an object, or a field of it.
+    fn of_edge(&self, answer: Diagnostic, lowered: &Lowered, path: &[String]) -> Diagnostic {
+        match self.edge_template(&lowered.origin.file) {
+            _ if is_our_label(path) => answer.note(OUR_LABEL),
+            Some(template) => from_template(answer, template, lowered, path).0,
+            None => answer,
         }
     }
 
@@ -524,16 +540,13 @@ fn describe(step: &Step) -> String {
 /// Adds the template, file or feature that made an object.
 fn made(answer: Diagnostic, instance: &Instance, stage: Stage, lowered: &Lowered, path: &[String]) -> Diagnostic {
     let origin = &lowered.origin;
-    if let [.., key] = path
-        && ["app.kubernetes.io/managed-by", "app.kubernetes.io/part-of"].contains(&key.as_str())
-    {
-        return answer.note("lakegen puts this label on every object");
+    if is_our_label(path) {
+        return answer.note(OUR_LABEL);
     }
     let templates = instance.definition.templates.get(&stage);
     if let Some(template) = templates.and_then(|all| all.iter().find(|t| t.name == origin.file)) {
-        let found = template::line(&template.text, origin.line, Some(lowered.object.kind()), path);
-        let answer = answer.at(lower::templates::line_span(template, found.line), found.says());
-        return defaults(answer, instance, &template.text, found.line);
+        let (answer, line) = from_template(answer, template, lowered, path);
+        return defaults(answer, instance, &template.text, line);
     }
     match origin.template {
         Some(span) => answer.at(span, "in this file of the platform"),
@@ -541,11 +554,21 @@ fn made(answer: Diagnostic, instance: &Instance, stage: Stage, lowered: &Lowered
     }
 }
 
+const OUR_LABEL: &str = "lakegen puts this label on every object";
+
+fn is_our_label(path: &[String]) -> bool {
+    path.last().is_some_and(|key| ["app.kubernetes.io/managed-by", "app.kubernetes.io/part-of"].contains(&key.as_str()))
+}
+
+/// Adds the line of a template that made an object or a field of it, and returns its number.
+fn from_template(answer: Diagnostic, template: &Template, lowered: &Lowered, path: &[String]) -> (Diagnostic, usize) {
+    let found = template::line(&template.text, lowered.origin.line, Some(lowered.object.kind()), path);
+    (answer.at(lower::templates::line_span(template, found.line), found.says()), found.line)
+}
+
 /// Says which feature of lakegen makes objects of a kind that no template wrote.
 fn feature(id: &ObjectId) -> String {
     let what = match &*id.kind {
-        "Ingress" | "HTTPRoute" | "IngressRoute" | "Route" => "it publishes a host of `host` or `hosts` at an edge",
-        "Certificate" => "it is the certificate of a published host",
         "ExternalSecret" => "it brings a Secret from the store, as the wiring and `[secrets]` of the component ask",
         "ClusterSecretStore" | "ServiceAccount" | "Role" | "RoleBinding" => {
             "it lets Secrets of this namespace reach the components that are bound to it"

@@ -6,7 +6,7 @@ use crate::emit::Writer;
 use crate::emit::layout::{Paths, kustomization};
 use crate::lower::templates::object;
 use crate::manifest::value::Value;
-use crate::resolve::Instance;
+use crate::resolve::{Engine, Instance};
 use crate::settings::engines::Bootstrap;
 
 impl Applications<'_> {
@@ -77,8 +77,8 @@ impl Applications<'_> {
             self.target.ground().name,
             self.target.name
         );
-        let argocd = self.target.instances.values().find(|i| i.definition.name == "argocd");
-        if !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd")) {
+        let argocd = self.target.instances.values().find(|i| i.is_engine(Engine::ArgoCd));
+        if !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.is_engine(Engine::ArgoCd))) {
             // argo-cd v3.4 docs/operator-manual/health.md, "Argocd App"
             text.push_str(
                 "\nArgo CD itself is not part of this platform. One Application waits for another only where Argo CD has a health check\n\

@@ -133,7 +133,7 @@ impl<'a> Applications<'a> {
         let elsewhere = self.platform.targets.iter().filter(|_| self.hub());
         let mut instances =
             std::iter::once(self.target).chain(shared).chain(elsewhere).flat_map(|t| t.instances.values());
-        let own = instances.find(|i| i.definition.name == "argocd").map(|i| i.namespace.clone());
+        let own = instances.find(|i| i.is_engine(Engine::ArgoCd)).map(|i| i.namespace.clone());
         self.settings().namespace.as_ref().map(String::from).or(own).unwrap_or_else(|| "argocd".into())
     }
 
@@ -203,7 +203,7 @@ impl<'a> Applications<'a> {
 
     /// Says whether Argo CD is no component of the platform.
     fn foreign(&self) -> bool {
-        !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.definition.name == "argocd"))
+        !self.platform.targets.iter().any(|t| t.instances.values().any(|i| i.is_engine(Engine::ArgoCd)))
     }
 
     pub(super) fn hub(&self) -> bool {
