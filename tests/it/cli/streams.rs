@@ -45,7 +45,7 @@ fn findings_are_data_only_for_programs() {
     let parsed: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert!(parsed.to_string().contains("unknown-key") && json.stderr.is_empty(), "{}", json.stderr);
     let concise = sandbox.run(&["validate", "--output-format", "concise"]);
-    assert!(concise.stdout.contains("\nplatform.toml:7:2: error[unknown-key] "), "{}", concise.stdout);
+    assert!(concise.stdout.contains("platform.toml:7:2: error[unknown-key] "), "{}", concise.stdout);
     assert_eq!(sandbox.run(&["check", "--exit-zero"]).code, Some(0));
 }
 

@@ -51,6 +51,9 @@ fn asked(layered: &Document, components: &BTreeSet<&str>) -> Option<BTreeSet<Rou
     let domain = layered.at(&["platform", "domain"]).and_then(Json::as_str).unwrap_or_default();
     let default = edges.iter().find(|(_, edge)| edge.get("default") == Some(&Json::Bool(true)));
     let default = default.or_else(|| edges.iter().next()).map(|(name, _)| name.as_str());
+    if domain.contains("${") {
+        return None;
+    }
     let mut all = BTreeSet::new();
     for component in components {
         let table = layered.table(&["components", component]);

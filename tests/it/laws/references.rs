@@ -39,8 +39,6 @@ pub fn a_misspelt_reference_is_an_error(subject: &Subject) -> Vec<Broken> {
 
 /// Keys in which a reference is neither filled in nor refused today; the list may only shrink.
 pub const UNFILLED: &[&str] = &[
-    "argocd.sync.retry.max_delay",
-    "components.*.<slot>.from",
     "components.kustomize.path",
     "components.kustomize.repository",
     "components.kustomize.revision",
@@ -48,8 +46,6 @@ pub const UNFILLED: &[&str] = &[
     "components.prometheus.receivers.beta.secret",
     "components.prometheus.receivers.team.secret",
     "external.*.credentials",
-    "jobs.*.<slot>.from",
-    "jobs.*.tier",
     "secrets.sops.age",
 ];
 
