@@ -38,6 +38,7 @@ mod own; //            the user's own manifests and patches
 mod patched; //        what patches are for
 mod unserved; //       objects whose API nothing brings
 pub mod sync; //       what `sync` says, and how an object is applied
+mod share; //         what targets have in common, once in memory
 pub mod memo; //       results that are asked for again
 pub mod edges; //      what edges need: once each, and for each route
 mod certificates; //   of edges and routes
@@ -60,7 +61,6 @@ use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::lock::Lock;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::Table;
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
@@ -311,7 +311,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
         let mut lowered = lowering.target(&charts, &targets, &mut here);
         several.add(index, here);
         if let Some(before) = targets.last() {
-            share(&mut lowered, before);
+            share::share(&mut lowered, before);
         }
         targets.push(lowered);
     }
@@ -356,17 +356,6 @@ pub fn value_steps(
     let mut seen = |step: &dyn Fn() -> values::Step, value: &Value| steps.push((step(), value.clone()));
     values::stepwise(&lowering, instance, &context, &own, &mut seen, &mut found);
     steps
-}
-
-/// Returns the nodes of a list (or of a single string) under a key.
-pub fn nodes<'a>(table: &'a Table, key: &str) -> Vec<&'a crate::parse::Node> {
-    match table.get(key).map(|e| &e.node) {
-        Some(node) => match &node.kind {
-            crate::parse::Kind::List(list) => list.iter().collect(),
-            _ => vec![node],
-        },
-        None => vec![],
-    }
 }
 
 /// One target on its way down.
@@ -422,6 +411,7 @@ impl<'a> Lowering<'a> {
         }
         images::pull_secrets(self, &mut secrets, &mut out);
         flux::secrets(self, &mut secrets, &mut out, found);
+        stores::by_hand(self, &mut out);
         repositories::add(self, &mut secrets, &mut out, found);
         store_steps::add(self, &mut out);
         certificates::wildcards(self, &mut secrets, &mut out, found);
@@ -550,31 +540,6 @@ impl<'a> Lowering<'a> {
             (document.value, origin(document.line))
         });
         documents.collect()
-    }
-}
-
-/// Lets equal objects and values of a target be the same ones in memory as those of the target before.
-fn share(target: &mut TargetManifests, before: &TargetManifests) {
-    for (name, unit) in &mut target.units {
-        let Some(other) = before.units.get(name) else { continue };
-        if let (Some(values), Some(others)) = (&mut unit.values, &other.values)
-            && values == others
-        {
-            *values = others.clone();
-        }
-        for (stage, objects) in &mut unit.stages {
-            let Some(others) = other.stages.get(stage) else { continue };
-            // Both are sorted by identity, so a walk side by side meets every pair.
-            let mut rest = others.iter();
-            for lowered in objects.iter_mut() {
-                if let Some(same) =
-                    rest.clone().position(|o| o.object.id() == lowered.object.id() && o.object == lowered.object)
-                {
-                    let found = rest.nth(same).expect("the position was just found");
-                    lowered.object = found.object.clone();
-                }
-            }
-        }
     }
 }
 

@@ -88,3 +88,20 @@ fn localize(value: &mut Value, secrets: &mut BTreeSet<(String, String)>) {
         localize(inner, secrets);
     }
 }
+
+/// Says what people must make so that External Secrets can open the platform's store.
+pub fn by_hand(lowering: &Lowering<'_>, out: &mut TargetManifests) {
+    let target = lowering.target;
+    let settings = &target.settings.secrets;
+    let opener = target.instances.values().find(|i| i.apis.iter().any(|api| api.starts_with("external-secrets.io/")));
+    let Some(opener) = opener else { return };
+    for (kind, name, what) in [
+        ("Secret", &settings.secret, "the token with which External Secrets opens the store"),
+        ("ConfigMap", &settings.ca, "the CA that the store's server shows"),
+    ] {
+        if let Some(name) = name {
+            let step = format!("Make {kind} `{name}` in namespace `{}`: {what}.", opener.namespace);
+            out.steps.push((opener.name.clone(), step));
+        }
+    }
+}

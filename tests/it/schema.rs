@@ -168,7 +168,6 @@ const LINES: &[(&str, &str, &str)] = &[
     ("secrets", "generate = 1", "generate = true"),
     ("secrets", "refresh = \"1hour\"", "refresh = \"1h\""),
     ("repositories.x", "adress = \"https://a\"", "url = \"https://a.example.com\""),
-    ("edges.web", "kind = \"haproxy\"", "kind = \"ingress\""),
     ("edges.web", "tls = { isuer = \"x\" }", "tls = { issuer = \"x\" }"),
     ("placements.big", "node = { a = \"b\" }", "nodes = { a = \"b\" }"),
     ("namespaces.data", "pod_security = \"strict\"", "pod_security = \"restricted\""),
