@@ -132,7 +132,7 @@ fn kind(shape: &Shape) -> String {
         Shape::List(of) => format!("list of {}", kind(of)),
         Shape::Map(_, of) => format!("map of {}", kind(of)),
         Shape::Table(keys) => format!("table (@@{}@@)", keys.name),
-        Shape::Either(shapes) => shapes.iter().map(|shape| kind(shape)).collect::<Vec<_>>().join(" or "),
+        Shape::Either(shapes) => shapes.iter().map(kind).collect::<Vec<_>>().join(" or "),
         Shape::Component => "component".into(),
         Shape::Job => "job".into(),
         Shape::Once => String::new(),
