@@ -43,7 +43,7 @@ fn run(text: &str) -> Outcome {
     world.insert("probe/probe.yaml", &b"apiVersion: probe.example.com/v1\nkind: Probe\nmetadata:\n  name: probe\n"[..]);
     world.insert(
         "extras/limits.yaml",
-        catalog::embedded_file("templates/manifests/extras/limits.yaml").unwrap_or(settings).as_bytes(),
+        settings.replace("name: settings", "name: limits").as_bytes(),
     );
     world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
     world.insert("kustomize/probe/kustomization.yaml", &b"resources: []"[..]);
