@@ -41,10 +41,7 @@ fn run(text: &str) -> Outcome {
     let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  a: b\n";
     world.insert("extras/settings.yaml", settings.as_bytes());
     world.insert("probe/probe.yaml", &b"apiVersion: probe.example.com/v1\nkind: Probe\nmetadata:\n  name: probe\n"[..]);
-    world.insert(
-        "extras/limits.yaml",
-        settings.replace("name: settings", "name: limits").as_bytes(),
-    );
+    world.insert("extras/limits.yaml", settings.replace("name: settings", "name: limits").as_bytes());
     world.insert("kustomize/team-rules/kustomization.yaml", &b"resources: []"[..]);
     world.insert("kustomize/probe/kustomization.yaml", &b"resources: []"[..]);
     world.insert("dashboards/example.json", &b"{}"[..]);
