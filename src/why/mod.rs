@@ -569,6 +569,7 @@ fn from_template(answer: Diagnostic, template: &Template, lowered: &Lowered, pat
 /// Says which feature of lakegen makes objects of a kind that no template wrote.
 fn feature(id: &ObjectId) -> String {
     let what = match &*id.kind {
+        "Certificate" => "it is the wildcard certificate of an edge's hosts",
         "ExternalSecret" => "it brings a Secret from the store, as the wiring and `[secrets]` of the component ask",
         "ClusterSecretStore" | "ServiceAccount" | "Role" | "RoleBinding" => {
             "it lets Secrets of this namespace reach the components that are bound to it"

@@ -54,7 +54,11 @@ fn says(words: &str, wanted: &[&str]) {
 fn an_object_names_the_key_that_asks_for_it() {
     says(
         "ingress/ONE",
-        &["`Ingress one/one`", "platform.toml:14 without this it would not be there", "publishes a host"],
+        &[
+            "`Ingress one/one`",
+            "platform.toml:14 without this it would not be there",
+            "edges/ingress/route.yaml.j2:8 made by this template",
+        ],
     );
     says("one/Deployment/one", &["stage `release` of `one` in `prod`", "templates/app/"]);
 }

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_mark_is_read() {
         let text = "# a comment\n&probe map\n enabled bool\nvalues map!\n \"a b\" list\n  [] :map+\n   * :string|integer\n \
-                    flag quoted\n count number\n free any\n half any-\n probe @probe\n pull :string =Always|Never\n tag\n";
+                    count number\n flag quoted\n free any\n half any-\n probe @probe\n pull :string =Always|Never\n tag\n";
         let tree = read(text);
         let root = tree.node(tree.root);
         let kid = |key: &str| tree.node(root.kid(key).unwrap());
