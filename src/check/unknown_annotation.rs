@@ -19,7 +19,7 @@ code!(
 /// Prefix, who reads it, the names behind it. Sources: argo-cd v3.4 docs/user-guide/annotations-and-labels.md;
 /// helm.sh/docs/topics/charts_hooks and howto/charts_tips_and_tricks; cert-manager.io/docs/reference/annotations;
 /// fluxcd.io/flux/components/kustomize/kustomizations and helm/helmreleases;
-/// github.com/emberstack/kubernetes-reflector (README); ingress-nginx v1.13, annotations.md;
+/// github.com/emberstack/kubernetes-reflector (README); ingress-nginx v1.13, annotations.md, with those of older versions;
 /// external-dns v0.19, docs/annotations; the convention of Prometheus' example scrape configuration.
 const READERS: &[(&str, &str, &str)] = &[
     (
@@ -36,7 +36,7 @@ const READERS: &[(&str, &str, &str)] = &[
          subject-organizationalunits subject-countries subject-provinces subject-localities subject-postalcodes \
          subject-streetaddresses subject-serialnumber duration renew-before renew-before-percentage usages \
          revision-history-limit private-key-algorithm private-key-encoding private-key-size private-key-rotation-policy \
-         private-key-secret-name certificate-name secret-template allow-direct-injection inject-apiserver-ca inject-ca-from \
+         private-key-secret-name certificate-name certificate-revision issue-temporary-certificate secret-template allow-direct-injection inject-apiserver-ca inject-ca-from \
          inject-ca-from-secret",
     ),
     ("kustomize.toolkit.fluxcd.io", "Flux", "prune reconcile ssa force substitute"),
@@ -81,7 +81,9 @@ const READERS: &[(&str, &str, &str)] = &[
          upstream-vhost x-forwarded-prefix load-balance mirror-target mirror-request-body mirror-host use-regex ssl-ciphers \
          ssl-prefer-server-ciphers connection-proxy-header enable-access-log enable-opentelemetry \
          opentelemetry-trust-incoming-span opentelemetry-operation-name enable-modsecurity modsecurity-snippet \
-         modsecurity-transaction-id enable-owasp-core-rules",
+         modsecurity-transaction-id enable-owasp-core-rules \
+         global-rate-limit global-rate-limit-window global-rate-limit-key global-rate-limit-ignored-cidrs enable-opentracing \
+         opentracing-trust-incoming-span enable-influxdb influxdb-measurement influxdb-port influxdb-host influxdb-server-name",
     ),
 ];
 

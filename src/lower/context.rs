@@ -18,7 +18,7 @@ use crate::parse::node::Lookup;
 use crate::parse::shape::Shape;
 use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
 use crate::resolve::buckets::BUCKET;
-use crate::resolve::instances::version_key;
+use crate::resolve::charts::version_key;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::Late;
 use crate::resolve::{Binding, Instance, Route, SlotBinding, Store};

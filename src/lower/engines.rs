@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{OTHER_ENGINE, UNSUPPORTED};
 use crate::diag::{Diagnostic, Span};
 use crate::parse::MISSING_KEY;
-use crate::resolve::instances::version_key;
+use crate::resolve::charts::version_key;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::Text;
 use crate::settings::engines::NotifyKind;
@@ -50,8 +50,8 @@ fn on_argocd(target: &Target, all: &mut Vec<Diagnostic>) {
 
 /// Reports fields that the pinned version of Flux does not know: its definitions would refuse them.
 ///
-/// Facts: fluxcd.io/flux/components/helm/helmreleases, "Retry on failure strategy" (Flux 2.7), and
-/// fluxcd.io/flux/components/kustomize/kustomizations, "Ignore" (Flux 2.9).
+/// Facts: fluxcd.io/flux/components/helm/helmreleases, "Retry on failure strategy" (since Flux 2.7), and
+/// fluxcd.io/blog/2026/08/ignore-rules-drift-detection (since Flux 2.9).
 fn versions(target: &Target, all: &mut Vec<Diagnostic>) {
     let Some(version) = &target.settings.flux.version else { return };
     let ignores = |i: &&Instance| !i.definition.operator_filled.is_empty() || i.said.sync.ignore.is_some();

@@ -1,7 +1,7 @@
-//! Who waits for whom: units, edges between them, and waves.
+//! Who waits for whom: units, the dependencies between them, and waves.
 //!
-//! An edge comes from a binding, a reference, `after`, a credential's maker, or a kind that an object really has. A unit is
-//! a component, or its `crds` or `config` stage. A wave is ten times the tier, and more where an edge asks for it.
+//! A dependency comes from a binding, a reference, `after`, a credential's maker, or a kind that an object really has. A unit is
+//! a component, or its `crds` or `config` stage. A wave is ten times the tier, and more where a dependency asks for it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -97,7 +97,7 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
         stores,
         shared,
         units: IndexSet::new(),
-        edges: BTreeMap::new(),
+        dependencies: BTreeMap::new(),
         outside: BTreeMap::new(),
     };
     graph.nodes();
@@ -166,7 +166,7 @@ struct Graph<'a> {
     /// The target with what the environments of this cluster share.
     shared: Option<&'a Target>,
     units: IndexSet<UnitId>,
-    edges: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
+    dependencies: BTreeMap<UnitId, BTreeMap<UnitId, String>>,
     outside: BTreeMap<UnitId, BTreeSet<UnitId>>,
 }
 
@@ -192,7 +192,7 @@ impl Graph<'_> {
         }
     }
 
-    fn edge(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
+    fn dependency(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
         let from = UnitId::new(from.0, from.1);
         let here = self.lowering.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
         if !here && self.units.contains(&from) && self.shared.is_some_and(|t| t.instances.contains_key(to.0)) {
@@ -204,7 +204,7 @@ impl Graph<'_> {
             to.part = Portion::Main;
         }
         if from != to && self.units.contains(&from) && self.units.contains(&to) {
-            self.edges.entry(from).or_default().entry(to).or_insert(reason);
+            self.dependencies.entry(from).or_default().entry(to).or_insert(reason);
         }
     }
 
@@ -213,16 +213,16 @@ impl Graph<'_> {
         let names: Vec<&String> = self.out.units.keys().collect();
         for name in &names {
             for (stage, before) in [(Stage::Release, Stage::Crds), (Stage::Config, Stage::Release)] {
-                self.edge((name, stage), (name, before), "the stage before".into());
+                self.dependency((name, stage), (name, before), "the stage before".into());
             }
             if **name != namespaces::UNIT {
                 for stage in Stage::ALL {
-                    self.edge((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
+                    self.dependency((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
                 }
             }
         }
         for (name, stage) in &self.out.substituted {
-            self.edge((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
+            self.dependency((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
         }
         for instance in target.instances.values() {
             let shares = |t: &Target| t.instances.values().any(|i| i.namespace == instance.namespace);
@@ -240,7 +240,7 @@ impl Graph<'_> {
             let after = instance.said.after.iter().map(|other| ("after", other));
             for (key, other) in after.chain(instance.words.on.iter().map(|other| ("on", other))) {
                 if target.instances.contains_key(other.as_str()) {
-                    self.edge((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
+                    self.dependency((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
                 } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
@@ -273,14 +273,14 @@ impl Graph<'_> {
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
                 if target_service(self.lowering, &binding.provider) {
-                    self.edge((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                    self.dependency((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
                 }
                 if slot.wait {
-                    self.edge((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
+                    self.dependency((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
                 }
                 if binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Made || c.origin == Origin::Generate)
                 {
-                    self.edge(
+                    self.dependency(
                         (&instance.name, Stage::Prepare),
                         (&binding.provider, Stage::Release),
                         format!("the credential of {reason}"),
@@ -290,20 +290,20 @@ impl Graph<'_> {
         }
     }
 
-    /// A late reference to another component is an edge.
+    /// A late reference to another component is a dependency.
     fn references(&mut self, instance: &Instance) {
         for other in &instance.refers {
-            self.edge((&instance.name, Stage::Release), (other, Stage::Release), "a reference".into());
+            self.dependency((&instance.name, Stage::Release), (other, Stage::Release), "a reference".into());
         }
     }
 
-    /// Adds an edge to whoever brings a kind, or, without one, to who brings anything of the group.
+    /// Adds a dependency on whoever brings a kind, or, without one, to who brings anything of the group.
     fn brings(&mut self, name: &str, stage: Stage, group: &str, kind: Option<&str>) -> bool {
         let exact = kind.and_then(|kind| self.owners.get(&(group, Some(kind))));
         let whole = exact.or_else(|| self.owners.get(&(group, None)));
         let any = || self.owners.iter().find(|((g, _), _)| *g == group && kind.is_none()).map(|(_, owner)| owner);
         let Some((owner, at)) = whole.or_else(any).copied() else { return false };
-        self.edge((name, stage), (owner, at), format!("the kinds of `{group}`"));
+        self.dependency((name, stage), (owner, at), format!("the kinds of `{group}`"));
         true
     }
 
@@ -325,7 +325,7 @@ impl Graph<'_> {
                     if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind)))
                         && (*owner, *at) != (name.as_str(), *stage)
                     {
-                        self.edge((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
+                        self.dependency((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
                         brought = true;
                     }
                     let misplaced = kinds::is_builtin(api) || is_misplaced(api, kind);
@@ -358,25 +358,25 @@ impl Graph<'_> {
             // The platform's store of a shared cluster is made beside External Secrets there.
             let bringer = self.owners.get(&("external-secrets.io", None)).copied();
             if let (Some((owner, _)), true) = (bringer, self.lowering.target.store.name == store) {
-                self.edge((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
+                self.dependency((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
             }
             return;
         };
-        self.edge((name, stage), (owner, at), format!("the store `{store}`"));
+        self.dependency((name, stage), (owner, at), format!("the store `{store}`"));
         let platform = &self.lowering.target.store;
         if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
-            self.edge((owner, at), (component, Stage::Release), "the store's server".into());
+            self.dependency((owner, at), (component, Stage::Release), "the store's server".into());
         }
     }
 
     /// Sorts the units and gives each its wave.
     fn place(self, found: &mut Vec<Diagnostic>) -> Order {
         let none = BTreeMap::new();
-        let after = |unit: &UnitId| self.edges.get(unit).unwrap_or(&none);
+        let after = |unit: &UnitId| self.dependencies.get(unit).unwrap_or(&none);
         let mut waiting: IndexMap<&UnitId, usize> = self.units.iter().map(|u| (u, after(u).len())).collect();
         let mut ready: VecDeque<&UnitId> = waiting.iter().filter(|(_, n)| **n == 0).map(|(u, _)| *u).collect();
         let mut needed_by: BTreeMap<&UnitId, Vec<&UnitId>> = BTreeMap::new();
-        for (from, tos) in &self.edges {
+        for (from, tos) in &self.dependencies {
             for to in tos.keys() {
                 needed_by.entry(to).or_default().push(from);
             }
@@ -426,7 +426,8 @@ impl Graph<'_> {
         // Units that wait by themselves, or for one that does: how many of those stand before each.
         let mut late: BTreeMap<&UnitId, i64> = BTreeMap::new();
         for (unit, _) in &ordered {
-            let before = self.edges.get(*unit).into_iter().flat_map(BTreeMap::keys).filter_map(|u| late.get(u)).max();
+            let before =
+                self.dependencies.get(*unit).into_iter().flat_map(BTreeMap::keys).filter_map(|u| late.get(u)).max();
             match before {
                 Some(before) => drop(late.insert(unit, before + 1)),
                 None if manual(unit) => drop(late.insert(unit, 0)),
@@ -454,10 +455,10 @@ impl Graph<'_> {
 
     fn cycle(&self, placed: &BTreeMap<&UnitId, i64>) -> Diagnostic {
         let left: BTreeSet<&UnitId> = self.units.iter().filter(|u| !placed.contains_key(u)).collect();
-        // Walk along edges inside of what is left until a unit comes again: that is a circle.
+        // Walk along dependencies inside of what is left until a unit comes again: that is a circle.
         let mut path: Vec<&UnitId> = left.iter().take(1).copied().collect();
         while let Some(next) =
-            path.last().and_then(|u| self.edges.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t)))
+            path.last().and_then(|u| self.dependencies.get(*u)).and_then(|tos| tos.keys().find(|t| left.contains(t)))
         {
             if let Some(start) = path.iter().position(|u| *u == next) {
                 path.drain(..start);
@@ -470,7 +471,7 @@ impl Graph<'_> {
             Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
         for (index, unit) in path.iter().enumerate() {
             let next = path[(index + 1) % path.len()];
-            let reason = self.edges.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
+            let reason = self.dependencies.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
             if let Some(instance) = self.lowering.target.instances.get(&unit.component) {
                 diagnostic =
                     diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));

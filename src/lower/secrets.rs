@@ -26,7 +26,6 @@ use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::{SecretValue, item as convention};
 use crate::resolve::scope::{Filled, Late, Piece};
 use crate::resolve::{Instance, Origin};
-use crate::settings::Text;
 use crate::settings::secrets::Secret;
 
 /// The Secrets of one component, and what refers to them.
@@ -140,16 +139,7 @@ impl Secrets {
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
-        let own_keys = given.filter(|secret| secret.places.has("keys")).map(|secret| &secret.keys);
-        let replaced = own_keys.is_some();
-        let texts = |keys: &IndexMap<String, Text>| -> IndexMap<String, String> {
-            keys.iter().map(|(key, text)| (key.clone(), text.to_string())).collect()
-        };
-        let mut keys = own_keys.map_or_else(|| def.keys.clone(), texts);
-        if let Some(given) = given.filter(|given| lacking_keys(key, def, given, &instance.name, found)) {
-            // Reported; with the catalogue's keys the templates go on as if nothing were missing.
-            keys = def.keys.clone().into_iter().chain(texts(&given.keys)).collect();
-        }
+        let (keys, replaced) = keys_of(instance, key, def, given, found);
         let idle = !replaced && by_identity(instance, &keys);
         if idle || !def.when.as_deref().is_none_or(|when| holds(lowering, instance, when)) {
             found.extend(given.map(|given| unheard(instance, key, given, def.when.as_deref().filter(|_| !idle))));
@@ -179,13 +169,6 @@ impl Secrets {
             own.absent.push(key.into());
             return;
         }
-        // One that is there serves as it is, unless the user wants it otherwise.
-        let as_it_is = |source: &str| {
-            given.is_none_or(|given| {
-                let same = given.name.as_deref().is_none_or(|name| name == source);
-                same && given.r#type.is_none() && given.labels.is_empty()
-            })
-        };
         let named = given.and_then(|secret| secret.item.as_ref()).map(|item| item.at);
         match def.each {
             None => self.items.own(instance, key, &item, &keys, named),
@@ -196,23 +179,7 @@ impl Secrets {
             || format!("{}-{key}", instance.name),
             |text| late.fill(text, at, found).plain().unwrap_or_default(),
         );
-        if def.any_keys
-            && let Some((namespace, name, keys)) = source_secret(instance, &entries)
-            && as_it_is(&name)
-            && namespace == instance.namespace
-        {
-            self.direct.insert((namespace, name.clone()));
-            own.names.insert(key.into(), name);
-            own.keys.insert(key.into(), keys);
-            return;
-        }
-        if copies::by_reflector(lowering)
-            && let Some((namespace, secret, keys)) = source_secret(instance, &entries)
-            && as_it_is(&secret)
-            && namespace != instance.namespace
-            && (def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key)))
-        {
-            self.reflected.entry((namespace, secret.clone())).or_default().insert(instance.namespace.clone());
+        if let Some((secret, keys)) = self.as_it_is(lowering, instance, def, given, &name, &entries) {
             own.names.insert(key.into(), secret);
             own.keys.insert(key.into(), keys);
             return;
@@ -236,6 +203,38 @@ impl Secrets {
             ..Wanted::of(name, &instance.namespace, &instance.name, instance.span)
         };
         self.make(lowering, wanted, unit);
+    }
+
+    /// Returns the Secret that serves as it is, with its keys by those that are wanted: the provider's own in the same namespace, or
+    /// one that reflector copies. The user may want it otherwise.
+    fn as_it_is(
+        &mut self,
+        lowering: &Lowering<'_>,
+        instance: &Instance,
+        def: &SecretDef,
+        given: Option<&Secret>,
+        name: &str,
+        entries: &IndexMap<String, Filled>,
+    ) -> Option<(String, IndexMap<String, String>)> {
+        let (namespace, secret, keys) = source_secret(instance, entries)?;
+        let otherwise = |given: &Secret| {
+            let renamed = given.name.as_deref().is_some_and(|name| name != secret);
+            renamed || given.r#type.is_some() || !given.labels.is_empty()
+        };
+        if given.is_some_and(otherwise) {
+            return None;
+        }
+        if namespace == instance.namespace {
+            return def.any_keys.then(|| {
+                self.direct.insert((namespace, secret.clone()));
+                (secret, keys)
+            });
+        }
+        let fits = def.any_keys || (secret == name && keys.iter().all(|(wanted, key)| wanted == key));
+        (fits && copies::by_reflector(lowering)).then(|| {
+            self.reflected.entry((namespace, secret.clone())).or_default().insert(instance.namespace.clone());
+            (secret, keys)
+        })
     }
 
     /// Makes the Secrets that hold the credentials of claims on this component.
@@ -548,4 +547,21 @@ fn source_secret(
     }
     let keys = entries.keys().filter_map(|wanted| Some((wanted.clone(), keys.get(wanted)?.clone()))).collect();
     Some((namespace.to_string(), name.to_string(), keys))
+}
+
+/// Returns the keys of a wanted Secret, and whether they are the user's.
+fn keys_of(
+    instance: &Instance,
+    key: &str,
+    def: &SecretDef,
+    given: Option<&Secret>,
+    found: &mut Vec<Diagnostic>,
+) -> (IndexMap<String, String>, bool) {
+    let Some(given) = given.filter(|given| given.places.has("keys")) else { return (def.keys.clone(), false) };
+    let own = given.keys.iter().map(|(key, text)| (key.clone(), text.to_string()));
+    if lacking_keys(key, def, given, &instance.name, found) {
+        // Reported; with the catalogue's keys the templates go on as if nothing were missing.
+        return (def.keys.clone().into_iter().chain(own).collect(), true);
+    }
+    (own.collect(), true)
 }

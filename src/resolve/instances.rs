@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::charts;
 use super::early::EarlyName;
 use super::externals::External;
 use super::fill::Filler;
@@ -12,19 +13,18 @@ use super::hosts::{self, Published, Route};
 use super::layers::Frame;
 use super::scope::Known;
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, UNSERVED_API, UNTESTED_VERSION, reserved, unknown_name};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, reserved, unknown_name};
 use crate::catalog::component::Tier;
-use crate::catalog::read::chart;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
 use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
-use crate::settings::component::{ChartTable, Common, JobWords};
+use crate::settings::component::{Common, JobWords};
 use crate::settings::engines::NotifyKind;
 use crate::settings::group::matches;
 use crate::settings::platform::Engine;
-use crate::settings::{Described, Text, read};
+use crate::settings::{Described, read};
 
 /// What all targets share while they are resolved.
 pub struct Context<'a> {
@@ -321,10 +321,10 @@ fn instance(
     rest.extend(names);
     check_needs(name, &rest, &definition, span, found);
     let said: Common = read(&rest);
-    let chart = chart_of(&said, &definition, frame, found, span);
+    let chart = charts::chart_of(&said, &definition, frame, found, span);
     let rule = chart.as_ref().map_or("${release}", |c| c.fullname.as_str());
     let fullname = early.fill(rule, definition.span, sources, found);
-    let apis = apis_of(name, &said, &definition, chart.as_ref(), span, found);
+    let apis = charts::apis_of(name, &said, &definition, chart.as_ref(), span, found);
     let mut refers = BTreeSet::new();
     references(&rest, &mut refers);
     Instance {
@@ -346,41 +346,6 @@ fn instance(
         bindings: IndexMap::new(),
         hosts: IndexMap::new(),
     }
-}
-
-/// Returns the APIs that a component brings: what the user says of a group, and what the catalogue knows of all others.
-pub(super) fn brought<'a>(own: impl Iterator<Item = &'a str> + Clone, definition: &Component) -> Vec<String> {
-    let group = |api: &str| api.split('/').next().unwrap_or_default().to_string();
-    let said: BTreeSet<String> = own.clone().map(group).collect();
-    let known = definition.apis.iter().filter(|api| !said.contains(&group(api))).cloned();
-    own.map(String::from).chain(known).collect()
-}
-
-/// Returns the APIs that a component brings. What the user says of a group takes the place of what the catalogue knows of it; a version
-/// that the pinned chart does not serve is an error.
-fn apis_of(
-    name: &str,
-    said: &Common,
-    definition: &Component,
-    chart: Option<&Chart>,
-    span: Span,
-    found: &mut Vec<Diagnostic>,
-) -> Vec<String> {
-    let apis = brought(said.apis.iter().map(Text::as_str), definition);
-    for (api, served) in &definition.served {
-        let Some(chart) = chart.filter(|chart| apis.contains(api) && !supports(&served.since, &chart.version)) else {
-            continue;
-        };
-        let at = said.version.as_ref().map_or(span, |version| version.at);
-        let message = format!("`{name}` {} does not serve `{api}`, which lakegen writes", chart.version);
-        found.push(
-            Diagnostic::error(&UNSERVED_API, message)
-                .at(at, "")
-                .note(format!("chart versions {} serve it", served.since))
-                .help(format!("pin such a version, or add what this one serves: `apis = [\"{}\"]`", served.before)),
-        );
-    }
-    apis
 }
 
 /// Reports keys without which there is nothing to make.
@@ -472,106 +437,6 @@ fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns the chart in use: the catalogue's, another one of the user's, with the version that counts.
-fn chart_of(
-    said: &Common,
-    definition: &Component,
-    frame: &Frame,
-    found: &mut Vec<Diagnostic>,
-    span: Span,
-) -> Option<Chart> {
-    let mut result = definition.chart.clone();
-    if let Some(own) = said.chart.as_ref().filter(|own| own.places.any()) {
-        let given = chart(own);
-        let base =
-            result.get_or_insert_with(|| Chart { fullname: "${release}".into(), ..chart(&ChartTable::default()) });
-        for (from, to) in [
-            (&given.repository, &mut base.repository),
-            (&given.name, &mut base.name),
-            (&given.version, &mut base.version),
-        ] {
-            if !from.is_empty() {
-                to.clone_from(from);
-            }
-        }
-        if own.fullname.is_some() {
-            base.fullname = given.fullname;
-        }
-        if own.places.has("skip_crds") {
-            base.skip_crds = given.skip_crds;
-        }
-        base.open_values.extend(given.open_values);
-    }
-    let result = result.as_mut()?;
-    if let Some(version) = said.version.as_ref().or(frame.settings.versions.get(&definition.name)) {
-        result.version = version.to_string();
-    }
-    for (value, key) in [
-        (&result.repository, "repository = \"https://…\"` or `oci = \"oci://…\""),
-        (&result.name, "name = \"…\""),
-        (&result.version, "version = \"…\""),
-    ] {
-        if value.is_empty() {
-            let message = format!("the chart lacks `{}`", key.split(' ').next().unwrap_or(""));
-            found.push(
-                Diagnostic::error(&MISSING_KEY, message)
-                    .at(said.chart.as_ref().map_or(span, |chart| chart.places.key), "")
-                    .help(format!("add `{key}` to `chart`")),
-            );
-        }
-    }
-    check_supported(result, said, definition, found, span);
-    Some(result.clone())
-}
-
-fn check_supported(chart: &Chart, said: &Common, definition: &Component, found: &mut Vec<Diagnostic>, span: Span) {
-    let Some(own) = definition.chart.as_ref().filter(|c| !c.supports.is_empty() && c.name == chart.name) else {
-        return;
-    };
-    if !supports(&own.supports, &chart.version) {
-        let message = format!(
-            "version `{}` of chart `{}` is outside of what `{}` knows: {}",
-            chart.version, chart.name, definition.name, own.supports
-        );
-        let at = said.version.as_ref().map_or(span, |version| version.at);
-        found.push(
-            Diagnostic::warning(&UNTESTED_VERSION, message)
-                .at(at, "")
-                .note(format!("the catalogue's own version is `{}`", own.version)),
-        );
-    }
-}
-
-/// Reads a version as numbers for comparing; a suffix after `-` counts as older than none.
-pub fn version_key(version: &str) -> (Vec<u64>, bool) {
-    let body = version.trim_start_matches('v');
-    let (core, suffix) = body.split_once('-').map_or((body, false), |(core, _)| (core, true));
-    (core.split('+').next().unwrap_or("").split('.').map(|n| n.parse().unwrap_or(0)).collect(), !suffix)
-}
-
-/// Says whether a version fits a constraint of comma-separated comparisons (`>=1.40, <2`).
-pub fn supports(constraint: &str, version: &str) -> bool {
-    constraint.split(',').map(str::trim).filter(|c| !c.is_empty()).all(|c| {
-        let split = c.find(|x: char| x.is_ascii_digit() || x == 'v').unwrap_or(0);
-        let (operator, bound) = c.split_at(split);
-        let order = pad(version).cmp(&pad(bound));
-        match operator.trim() {
-            ">=" => order.is_ge(),
-            ">" => order.is_gt(),
-            "<=" => order.is_le(),
-            "<" => order.is_lt(),
-            "~" | "^" => order.is_ge(),
-            _ => order.is_eq(),
-        }
-    })
-}
-
-fn pad(version: &str) -> (Vec<u64>, bool) {
-    let (mut numbers, release) = version_key(version);
-    numbers.resize(4, 0);
-    (numbers, release)
-}
-
 /// Gathers the components that late references name.
 fn references(table: &Table, named: &mut BTreeSet<String>) {
     fn node(value: &Node, named: &mut BTreeSet<String>) {
@@ -610,18 +475,4 @@ pub fn option_text(instance: &Instance, text: &str) -> String {
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constraints_are_compared_by_number() {
-        assert!(supports(">=1.40, <2", "1.42.2"));
-        assert!(!supports(">=1.40, <2", "2.0.0"));
-        assert!(!supports(">=1.40", "1.9"));
-        assert!(supports(">=1.21", "v1.21.1"));
-        assert!(!supports(">=1.21", "1.21.0-rc.1"));
-    }
 }

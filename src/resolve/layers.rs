@@ -514,7 +514,7 @@ pub fn share_apis(frames: &mut [Frame], catalogue: &Catalogue) {
             let off = entry.node.as_table().and_then(|t| t.flag("enabled")) == Some(false);
             if let Some(component) = catalogue.components.get(&uses).filter(|c| c.scope == Scope::Cluster && !off) {
                 let own: Vec<&str> = entry.node.as_table().map(|t| t.texts("apis")).unwrap_or_default();
-                apis.extend(super::instances::brought(own.iter().copied(), component));
+                apis.extend(super::charts::brought(own.iter().copied(), component));
             }
         }
         let settings = Arc::make_mut(&mut frames[index].settings);

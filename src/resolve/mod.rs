@@ -7,6 +7,7 @@
 pub mod language; // the keys of platform.toml
 pub mod schema; //   the same for editors
 pub mod layers; //   base, environment, cluster: one table per target
+pub mod charts; //    the chart and the APIs of each
 pub mod instances; // components and jobs with their names
 pub mod providers; // who can be bound, and what is said when none fits
 pub mod externals; // `[external.*]` against the capabilities

@@ -47,10 +47,8 @@ const ON_GROUND: &[&str] =
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 600;
 /// Files that are longer, with the reason.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("src/resolve/instances.rs", "everything that a component says, read in one order"),
-    ("src/why/mod.rs", "one question after another, each a few lines over the other's answer"),
-];
+const LONG_FILES: &[(&str, &str)] =
+    &[("src/why/mod.rs", "one question after another, each a few lines over the other's answer")];
 
 /// Files after `resolve` that read what the user wrote as it was written, with the reason. It only gets shorter.
 const READERS: &[(&str, &str)] = &[
