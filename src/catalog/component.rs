@@ -169,6 +169,8 @@ pub struct SecretDef {
 pub struct Endpoint {
     pub service: String,
     pub port: Value,
+    /// The same port as those know it who look at the pods: the Service's name for it, or the pods' number.
+    pub target: Option<Value>,
     pub protocol: String,
     pub path: String,
     /// HTTP path that answers 200 when the pods can serve.

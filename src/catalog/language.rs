@@ -195,6 +195,11 @@ fn endpoint() -> Keys {
             either([Shape::Int { min: 1, max: 65535 }, TEXT]),
             "Port of the Service, a number or a name (default 80)",
         )
+        .key(
+            "target",
+            either([Shape::Int { min: 1, max: 65535 }, TEXT]),
+            "The Service's name of that port, or its number on the pods, where that is another one (default: as `port`)",
+        )
         .key("protocol", words(&["http", "https"]), "What the pods speak (default http)")
         .key("path", TEXT, "Path that is published (default `/`)")
         .key("health", TEXT, "Path that answers 200 when the pods can serve, for load balancers that ask by themselves")

@@ -274,6 +274,7 @@ fn endpoint(_: &str, t: &Table, _: Span) -> Endpoint {
     Endpoint {
         service: owned(t, "service").unwrap_or_else(|| "${fullname}".into()),
         port: t.node("port").map_or(Value::Int(80), Node::to_value),
+        target: t.node("target").map(Node::to_value),
         protocol: owned(t, "protocol").unwrap_or_else(|| "http".into()),
         path: owned(t, "path").unwrap_or_else(|| "/".into()),
         health: owned(t, "health"),

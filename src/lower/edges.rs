@@ -166,13 +166,14 @@ fn seen(
 ) -> Option<Value> {
     let certificate = certificates::names(route, edge);
     let mut fill = |text: &str| late.fill(text, instance.definition.span, found).plain();
-    let port = match &def.port {
+    let mut port = |port: &Value| match port {
         Value::Str(text) => {
             let text = fill(text)?;
-            text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
+            Some(text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from))
         }
-        other => other.clone(),
+        other => Some(other.clone()),
     };
+    let (target, port) = (port(def.target.as_ref().unwrap_or(&def.port))?, port(&def.port)?);
     let health = def.health.as_ref().and_then(|path| fill(path)).filter(|path| !path.is_empty());
     let ca = def.ca.as_ref().filter(|_| def.protocol == "https").and_then(|ca| {
         let (mut secret, mut config_map, mut system) = (Value::Null, Value::Null, false);
@@ -199,6 +200,7 @@ fn seen(
         ("certificate", certificate.map_or(Value::Null, Value::from)),
         ("service", Value::from(fill(&def.service)?)),
         ("port", port),
+        ("target", target),
         ("path", Value::from(def.path.as_str())),
         ("protocol", Value::from(def.protocol.as_str())),
         ("health", health.map_or(Value::Null, Value::from)),
