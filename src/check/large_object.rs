@@ -40,7 +40,10 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
                 let (kind, name) = (lowered.object.kind(), lowered.object.name());
                 let message = format!("{kind} `{name}` has {} KiB: too large for client-side apply", size >> 10);
                 let diagnostic = at_object(Diagnostic::error(&LARGE_OBJECT, message), lowered, "");
-                let help = format!("add `sync.server_side = true` to `{}`, or split it", made.name);
+                let help = match made.instance {
+                    Some(_) => format!("add `sync.server_side = true` to `{}`, or split it", made.name),
+                    None => "add `sync.server_side = true` to `[argocd]`".to_string(),
+                };
                 findings.object(&made, lowered, diagnostic.help(help));
             }
         }

@@ -7,6 +7,7 @@ pub mod budget; //     memory bound while templates run
 pub mod templates; //  the template engine
 mod marks; //          which line of a template an object began on
 mod undefined; //    what a template used in vain, by name
+mod folded; //       what follows from mistakes that were said before
 pub mod context; //    what templates see
 pub mod secrets; //    ExternalSecrets and how credentials travel
 mod pod_secrets; //    what is secret in pods' variables and files
@@ -430,6 +431,7 @@ impl<'a> Lowering<'a> {
         unheard::secrets(self, &out, found);
         flux::protect(self, &mut out);
         out.order = order::order(self, &out, found);
+        sync::by_hand(self.target, &mut out);
         out
     }
 
@@ -442,8 +444,10 @@ impl<'a> Lowering<'a> {
         found: &mut Vec<Diagnostic>,
     ) -> (Unit, BTreeSet<String>) {
         let mut unit = Unit::default();
+        let before = found.len();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);
+        let (whole, before) = (folded::is_whole(&found[before..]), found.len());
         unit.values = values::values(self, instance, &context, &own, found).map(Arc::new);
         // What a chart makes of a value cannot be seen here, so a value that depends on an API waits for who brings it.
         let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
@@ -452,6 +456,9 @@ impl<'a> Lowering<'a> {
                 let lowered = self.render(instance, template, &context, found);
                 unit.stages.entry(*stage).or_default().extend(lowered);
             }
+        }
+        if !whole {
+            folded::fold(found, before);
         }
         edges::routes(self, instance, shared, &own, &mut unit, found);
         features::add(self, instance, &own, &mut unit, found);
@@ -466,11 +473,8 @@ impl<'a> Lowering<'a> {
             }
         }
         unit.notes.extend(externals::claims(self.target, instance));
-        if self.target.sync(instance).automated == Some(false) {
-            unit.notes.push(format!(
-                "`{0}` is not synced by itself: sync it by hand, now and after each change.",
-                instance.name
-            ));
+        if self.target.sync(Some(instance)).automated == Some(false) {
+            unit.notes.push(sync::note(&instance.name));
         }
         (unit, asked)
     }

@@ -418,8 +418,7 @@ impl Graph<'_> {
     fn by_hand(&self, waves: &mut BTreeMap<&UnitId, i64>) {
         let target = self.lowering.target;
         let manual = |unit: &UnitId| {
-            let instance = target.instances.get(&unit.component);
-            instance.is_some_and(|instance| target.sync(instance).automated == Some(false))
+            target.sync(target.instances.get(&unit.component)).automated == Some(false)
         };
         let mut ordered: Vec<(&UnitId, i64)> = waves.iter().map(|(unit, wave)| (*unit, *wave)).collect();
         ordered.sort_by_key(|(_, wave)| *wave);

@@ -64,6 +64,7 @@ pub static CODES: &[&Code] = &[
     &SECRET_IN_VALUE,
     &UNTESTED_VERSION,
     &UNSERVED_API,
+    &EMPTY_ENVIRONMENT,
     &schema::OLD_SCHEMA,
 ];
 
@@ -182,6 +183,15 @@ code!(
     "[components]\nstrimzi = { version = \"0.45.0\", apis = [\"kafka.strimzi.io/v1beta2\"] }"
 );
 
+code!(
+    EMPTY_ENVIRONMENT,
+    "empty-environment",
+    "an environment has no component",
+    "the next sync would remove everything there",
+    "[environments.prod]\ndisable = [\"*\"]",
+    "[environments.prod]\ndisable = [\"*\"]\nenable = [\"trino\"]"
+);
+
 /// The whole platform, ready to be lowered.
 #[derive(Clone, Debug)]
 pub struct Platform {
@@ -281,13 +291,17 @@ impl Target {
         })
     }
 
-    /// Returns how a component is synced: what it says itself, then its project, then the platform.
-    pub fn sync(&self, instance: &Instance) -> Sync {
+    /// Returns how a component is synced: what it says itself, then its project, then the platform. What lakegen makes by
+    /// itself, and is no component, is synced as the platform says.
+    pub fn sync(&self, instance: Option<&Instance>) -> Sync {
+        let below = &self.settings.argocd.sync;
+        let Some(instance) = instance else {
+            return if self.ground().engine == Engine::Flux { Sync::default() } else { below.clone() };
+        };
         let own = &instance.said.sync;
         if self.ground().engine == Engine::Flux {
             return own.clone();
         }
-        let below = &self.settings.argocd.sync;
         match self.project(&instance.name) {
             Some((_, project)) => own.or(&project.sync.or(below)),
             None => own.or(below),

@@ -119,7 +119,7 @@ table! {
         rollout: Vec<Text> [list(NAME)],
             "Environments in the order in which ApplicationSets sync them, each once the one before is healthy (Argo CD's progressive syncs, which are beta)";
         bootstrap: Bootstrap [words(Bootstrap::WORDS)] = "full", "What `bootstrap/` holds";
-        sync: Sync [Sync::shape()], "Defaults of `sync`";
+        sync: Sync [Sync::shape()], "Defaults of `sync`; units of lakegen's own, such as `namespaces`, take them too";
     }
 }
 

@@ -25,7 +25,7 @@ impl Applications<'_> {
             ("path", Value::from(self.in_repository(&format!("argocd/{of}")))),
         ]);
         let name = self.project_name(&self.target.ground().name);
-        let spec = object([
+        let mut spec = object([
             ("project", Value::from(project)),
             ("source", source),
             ("destination", object([("server", Value::from(HERE)), ("namespace", Value::from(self.namespace()))])),
@@ -37,6 +37,9 @@ impl Applications<'_> {
                 ]),
             ),
         ]);
+        if let Some(history) = self.settings().sync.revision_history {
+            spec.set(&["revisionHistoryLimit"], Value::from(history));
+        }
         let root = object([
             ("apiVersion", Value::from("argoproj.io/v1alpha1")),
             ("kind", Value::from("Application")),

@@ -20,7 +20,7 @@ use crate::manifest::value::{Map, Value};
 use crate::resolve::scope::plain;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::Text;
-use crate::settings::engines::{ArgoCd, Bootstrap, Event, Form, NotifyKind, Sync};
+use crate::settings::engines::{ArgoCd, Bootstrap, Event, Form, NotifyKind};
 use crate::settings::group::{Project, matches};
 
 /// Address of the cluster that Argo CD itself runs on.
@@ -181,7 +181,7 @@ impl<'a> Applications<'a> {
         if !ignored.is_empty() {
             spec.insert("ignoreDifferences".into(), Value::List(ignored));
         }
-        if let Some(history) = self.sync(instance).revision_history {
+        if let Some(history) = self.target.sync(instance).revision_history {
             spec.insert("revisionHistoryLimit".into(), Value::from(history));
         }
         object([
@@ -314,13 +314,8 @@ impl<'a> Applications<'a> {
         ]))
     }
 
-    /// Returns how a component is synced; units without a component take what lakegen says.
-    fn sync(&self, instance: Option<&Instance>) -> Sync {
-        instance.map(|instance| self.target.sync(instance)).unwrap_or_default()
-    }
-
     fn sync_policy(&self, unit: &UnitId, instance: Option<&Instance>) -> Value {
-        let sync = self.sync(instance);
+        let sync = self.target.sync(instance);
         let mut policy = Map::default();
         if sync.automated.unwrap_or(true) {
             let prune = unit.component != namespaces::UNIT && sync.prune.unwrap_or(true);
@@ -345,7 +340,7 @@ impl<'a> Applications<'a> {
     }
 
     fn retry(&self, instance: Option<&Instance>) -> Value {
-        let retry = self.sync(instance).retry.unwrap_or_default();
+        let retry = self.target.sync(instance).retry.unwrap_or_default();
         let text = |text: &Option<Text>, default: &str| Value::from(text.as_deref().unwrap_or(default));
         object([
             // A first roll-out waits for images and volumes: ten tries with growing pauses are about half an hour.
@@ -369,13 +364,12 @@ impl<'a> Applications<'a> {
             return false;
         }
         let stays = self.lowered.units.get(&unit.component).is_some_and(|unit| unit.stays);
-        self.sync(instance).cascade.unwrap_or(!stays)
+        self.target.sync(instance).cascade.unwrap_or(!stays)
     }
 
     fn ignored(&self, instance: Option<&Instance>) -> Vec<Value> {
-        let Some(instance) = instance else { return vec![] };
         let mut ignored = Vec::new();
-        for filled in &instance.definition.operator_filled {
+        for filled in instance.iter().flat_map(|instance| &instance.definition.operator_filled) {
             let mut map = Map::default();
             if !filled.group.is_empty() {
                 map.insert("group".into(), Value::from(filled.group.as_str()));
@@ -389,7 +383,7 @@ impl<'a> Applications<'a> {
             }
             ignored.push(Value::Map(map));
         }
-        for own in self.sync(Some(instance)).ignore.iter().flatten() {
+        for own in self.target.sync(instance).ignore.iter().flatten() {
             let mut map = Map::default();
             for (key, text) in [("group", &own.group), ("kind", &own.kind), ("name", &own.name)] {
                 if let Some(text) = text {
