@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Writer, secrets};
+use crate::diag::quoted_list;
 use crate::lower::flux::{NAMESPACE, root};
 use crate::lower::{Dns, Manifests, TargetManifests};
 use crate::resolve::{Engine, Platform, Target};
@@ -21,6 +22,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
     );
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         line(&mut text, format_args!("\n## {}", target.name));
+        whereabouts(&mut text, platform, target);
         if platform.engine == Engine::Flux {
             coming_up(&mut text, platform, target);
         }
@@ -34,6 +36,27 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
         }
     }
     writer.file("PLATFORM.md", text);
+}
+
+/// Says which cluster a target is on, and who else is there; nothing where the file names no environments and no clusters.
+fn whereabouts(text: &mut String, platform: &Platform, target: &Target) {
+    let cluster = &target.cluster;
+    if target.environment == "default" && cluster == "default" {
+        return;
+    }
+    let beside = |other: &&Target| other.cluster == *cluster && !other.is_shared && other.name != target.name;
+    let others: Vec<&str> = platform.targets.iter().filter(beside).map(|other| other.environment.as_str()).collect();
+    let others = quoted_list(others, "and");
+    match (target.is_shared, others.is_empty()) {
+        (true, _) => line(text, format_args!("\nWhat {others} share on cluster `{cluster}`.")),
+        (false, true) if target.environment == "default" => line(text, format_args!("\nCluster `{cluster}`.")),
+        (false, true) => {
+            line(text, format_args!("\nEnvironment `{}`, on a cluster of its own: `{cluster}`.", target.environment));
+        }
+        (false, false) => {
+            line(text, format_args!("\nEnvironment `{}`, on cluster `{cluster}` beside {others}.", target.environment));
+        }
+    }
 }
 
 /// Says how Flux brings the platform up, and where one looks.

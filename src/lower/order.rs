@@ -417,9 +417,7 @@ impl Graph<'_> {
     /// is not healthy, and would hold up every later wave.
     fn by_hand(&self, waves: &mut BTreeMap<&UnitId, i64>) {
         let target = self.lowering.target;
-        let manual = |unit: &UnitId| {
-            target.sync(target.instances.get(&unit.component)).automated == Some(false)
-        };
+        let manual = |unit: &UnitId| target.sync(target.instances.get(&unit.component)).automated == Some(false);
         let mut ordered: Vec<(&UnitId, i64)> = waves.iter().map(|(unit, wave)| (*unit, *wave)).collect();
         ordered.sort_by_key(|(_, wave)| *wave);
         // Units that wait by themselves, or for one that does: how many of those stand before each.

@@ -13,10 +13,10 @@ use super::hosts::{self, Published, Route};
 use super::layers::Frame;
 use super::scope::Known;
 use super::wire::SlotBinding;
-use super::{BAD_NAME, CIRCULAR_REFERENCE, Target, reserved, unknown_name};
+use super::{BAD_NAME, CIRCULAR_REFERENCE, EMPTY_ENVIRONMENT, Target, reserved, unknown_name};
 use crate::catalog::component::Tier;
 use crate::catalog::{Catalogue, Chart, Component, Scope};
-use crate::diag::{Diagnostic, Sources, Span};
+use crate::diag::{Diagnostic, Sources, Span, quoted_list};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
 use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
@@ -113,6 +113,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     let jobs = frame.table.table("jobs").unwrap_or(&empty).clone();
     let mut instances = IndexMap::new();
     let mut broken = BTreeSet::new();
+    let (mut switched_off, mut unknown_job): (Vec<(String, Span)>, bool) = (Vec::new(), false);
     for (name, entry) in &components {
         let Some(own) = entry.node.as_table() else { continue };
         let uses = super::language::uses_of(name, Some(own), &components, 0);
@@ -124,7 +125,8 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
             continue;
         }
         let table = layered(name, own, &components, definition, &frame, found);
-        if table.flag("enabled") == Some(false) {
+        if let Some(at) = is_off(&table) {
+            switched_off.push((name.to_string(), at));
             continue;
         }
         let instance = instance(name, entry.key, table, definition.clone(), false, &frame, context, found);
@@ -134,10 +136,12 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         let Some(own) = entry.node.as_table() else { continue };
         let kind = own.text("kind").unwrap_or("container");
         let Some(definition) = context.catalogue.components.get(&format!("{}{kind}", crate::catalog::JOB)) else {
+            unknown_job = true;
             continue;
         };
         let table = layered(name, own, &jobs, definition, &frame, found);
-        if table.flag("enabled") == Some(false) {
+        if let Some(at) = is_off(&table) {
+            switched_off.push((name.to_string(), at));
             continue;
         }
         if let Some(other) = instances.get(&**name) {
@@ -153,6 +157,9 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
         }
         let instance = instance(name, entry.key, table, definition.clone(), true, &frame, context, found);
         instances.insert(name.to_string(), instance);
+    }
+    if instances.is_empty() && broken.is_empty() && !unknown_job {
+        check_empty(&frame, &switched_off, context, found);
     }
     check_members(&frame, &instances, context, found);
     check_notify(&frame, found);
@@ -182,6 +189,39 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     };
     hosts::publish(&mut target, context, found);
     target
+}
+
+/// Returns where a component is switched off, if it is.
+fn is_off(table: &Table) -> Option<Span> {
+    let entry = table.get("enabled").filter(|_| table.flag("enabled") == Some(false))?;
+    Some(entry.node.span)
+}
+
+/// Reports an environment that has nothing, where that was said or where others have something.
+fn check_empty(frame: &Frame, off: &[(String, Span)], context: &Context<'_>, found: &mut Vec<Diagnostic>) {
+    if frame.is_shared || context.declared.is_empty() || (off.is_empty() && frame.shared.is_some()) {
+        return;
+    }
+    let message = match frame.environment.as_str() {
+        "default" => "no component is left".to_string(),
+        name => format!("environment `{name}` has no component"),
+    };
+    let mut diagnostic = Diagnostic::warning(&EMPTY_ENVIRONMENT, message);
+    let mut lines: IndexMap<Span, Vec<&str>> = IndexMap::new();
+    for (name, at) in off {
+        lines.entry(*at).or_default().push(name);
+    }
+    for (at, names) in lines.iter().take(3) {
+        diagnostic = diagnostic.at(*at, format!("switches off {}", quoted_list(names.iter().copied(), "and")));
+    }
+    if off.is_empty() {
+        diagnostic = diagnostic.at(frame.at, "");
+    }
+    found.push(
+        diagnostic
+            .note("the engine removes whatever of the platform runs there")
+            .help("leave a component on, or take the environment out of the file"),
+    );
 }
 
 /// Lays defaults, the sibling that it is like, and its own table over each other.
@@ -426,7 +466,7 @@ fn check_members(
     }
 }
 
-/// Reports notifications that nobody could send: their services take a token only.
+/// Reports notifications that nobody could send: their services take a token only, or an address that nobody gave.
 fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
     for (name, notify) in &frame.settings.notify {
         if matches!(notify.kind, NotifyKind::Slack | NotifyKind::Github) && notify.secret.is_none() {
@@ -434,6 +474,18 @@ fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
             let help = format!("add `secret = \"notify/{name}#token\"`, an item of the secret store");
             found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
         }
+        let help = match (notify.kind, &notify.url, &notify.secret) {
+            // Flux sends no mail at all, which is said as such.
+            (NotifyKind::Email, None, _) if frame.settings.platform.engine == Engine::ArgoCd => {
+                "add user and server: `url = \"https://lake@mail.example.com:587\"`".to_string()
+            }
+            (NotifyKind::Teams | NotifyKind::Webhook, None, None) => format!(
+                "add `url = \"https://…\"`, or, where the address is a secret itself, `secret = \"notify/{name}#address\"`"
+            ),
+            _ => continue,
+        };
+        let message = format!("notification `{name}` has no `url`, so there is no place to send it to");
+        found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
     }
 }
 

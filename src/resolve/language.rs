@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Keys, Open, Phase, Shape, TEXT, check_table, list, map, texts, words};
 use crate::parse::text::Format;
-use crate::parse::{Entry, Node, Syntax, Table};
+use crate::parse::{Entry, Kind, Node, Syntax, Table};
 use crate::settings::component::{JobWords, When};
 use crate::settings::platform::Cluster;
 use crate::settings::policy::Policy;
@@ -114,6 +114,8 @@ struct Known<'a> {
     base: &'a Table,
     jobs: &'a Table,
     found: RefCell<Vec<Diagnostic>>,
+    /// Layers that change a component which is not there.
+    changes: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Known<'a> {
@@ -202,7 +204,7 @@ impl Open for Known<'_> {
             return None; // The component itself is broken: reported where it is.
         }
         if let Some(diagnostic) = self.nothing_to_change(name, table) {
-            self.found.borrow_mut().push(diagnostic);
+            self.changes.borrow_mut().push(diagnostic);
             return None;
         }
         let at = table.get("uses").map(|e| e.node.span).or_else(|| self.base.get(name).map(|e| e.key));
@@ -259,14 +261,22 @@ pub fn job_words(mut keys: Keys) -> Keys {
     keys
 }
 
-/// Says whether a mistake at the top of the file would make others of everything below: a table that is misspelt or is none.
+/// Says whether a mistake at the top of the file, or of a layer, would make others of everything below: a table that is
+/// misspelt or is none.
 pub fn is_shaken(syntax: &Syntax, found: &[Diagnostic]) -> bool {
-    let at_top = |d: &Diagnostic| {
-        let at = d.labels.first().map(|label| label.span);
-        syntax.root.values().any(|entry| Some(entry.key) == at || Some(entry.node.span) == at)
+    let at = |entry: &Entry, d: &Diagnostic| {
+        d.labels.first().is_some_and(|label| label.span == entry.key || label.span == entry.node.span)
+    };
+    let is_table = |entry: &Entry| match &entry.node.kind {
+        Kind::Table(_) => true,
+        Kind::List(items) => items.iter().any(|item| item.as_table().is_some()),
+        _ => false,
     };
     let codes = [crate::parse::UNKNOWN_KEY.slug, crate::parse::WRONG_TYPE.slug];
-    found.iter().any(|d| codes.contains(&d.code.slug) && at_top(d))
+    found.iter().filter(|d| codes.contains(&d.code.slug)).any(|d| {
+        let mut tables = layers(&syntax.root).into_iter().flat_map(Table::values).filter(|entry| is_table(entry));
+        syntax.root.values().any(|entry| at(entry, d)) || tables.any(|entry| at(entry, d))
+    })
 }
 
 /// Returns the names of all components and jobs of the file, whichever layer has them.
@@ -283,7 +293,8 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
         root: &syntax.root,
         base: syntax.root.table("components").unwrap_or(&empty),
         jobs: syntax.root.table("jobs").unwrap_or(&empty),
-        found: RefCell::new(Vec::new()),
+        found: RefCell::default(),
+        changes: RefCell::default(),
     };
     let before = found.len();
     check_table(&syntax.root, &root(), &known, found);
@@ -297,7 +308,10 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
         found.retain(|d| d.labels.first().is_none_or(|l| l.span != entry.node.span));
     }
     let mut seen = BTreeSet::new();
-    for diagnostic in known.found.into_inner() {
+    // A component that a layer changes may stand in the very table that is misspelt.
+    let shaken = is_shaken(syntax, &found[before..]);
+    let changes = known.changes.into_inner().into_iter().filter(|_| !shaken);
+    for diagnostic in changes.chain(known.found.into_inner()) {
         if seen.insert((diagnostic.message.clone(), diagnostic.labels.first().map(|l| l.span))) {
             found.push(diagnostic);
         }

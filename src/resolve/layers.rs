@@ -27,6 +27,8 @@ pub struct Frame {
     pub name: String,
     pub environment: String,
     pub cluster: String,
+    /// The name of its environment, or of its cluster, as it was written.
+    pub at: Span,
     /// The merged layers as they were written: components, jobs and `defaults` are taken from here.
     pub table: Table,
     /// Everything else, filled in.
@@ -96,19 +98,15 @@ pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut
             frames.push(Frame { shared: shared.get(cluster).copied(), ..frame });
         }
     }
-    target_names(&frames, syntax, found);
+    target_names(&frames, found);
     frames
 }
 
 /// Reports targets whose folders would be one, or that of what all have in common.
-fn target_names(frames: &[Frame], syntax: &Syntax, found: &mut Vec<Diagnostic>) {
+fn target_names(frames: &[Frame], found: &mut Vec<Diagnostic>) {
     let said = |frame: &Frame| match frame.is_shared {
         true => format!("what the environments of cluster `{}` share", frame.cluster),
         false => format!("environment `{}` on cluster `{}`", frame.environment, frame.cluster),
-    };
-    let at = |frame: &Frame| {
-        let named = |kind: &str, name: &str| Some(syntax.root.table(kind)?.get(name)?.key);
-        named("environments", &frame.environment).or_else(|| named("clusters", &frame.cluster)).unwrap_or(syntax.file)
     };
     let mut seen: BTreeMap<&str, &Frame> = BTreeMap::new();
     for frame in frames {
@@ -118,9 +116,15 @@ fn target_names(frames: &[Frame], syntax: &Syntax, found: &mut Vec<Diagnostic>) 
             None if name == BASE => format!("`{BASE}` is the folder of what all targets have in common"),
             None => continue,
         };
-        let diagnostic = Diagnostic::error(&BAD_NAME, message).at(at(frame), "");
+        let diagnostic = Diagnostic::error(&BAD_NAME, message).at(frame.at, "");
         found.push(diagnostic.help("give the environment or the cluster another name"));
     }
+}
+
+/// Returns where an environment is named, or its cluster.
+fn written_at(syntax: &Syntax, environment: &str, cluster: &str) -> Span {
+    let named = |kind: &str, name: &str| Some(syntax.root.table(kind)?.get(name)?.key);
+    named("environments", environment).or_else(|| named("clusters", cluster)).unwrap_or(syntax.file)
 }
 
 fn edition(root: &Table, found: &mut Vec<Diagnostic>) {
@@ -207,6 +211,7 @@ impl Layers<'_> {
             name: name.into(),
             environment: environment.into(),
             cluster: cluster_name.into(),
+            at: written_at(self.syntax, environment, cluster_name),
             settings: Arc::new(Settings { platform: raw, ..Settings::default() }),
             seen: Seen::default(),
             reached: Cluster::default(),

@@ -2,11 +2,13 @@
 
 use super::Origin;
 use super::buckets::BUCKET;
+use super::instances::Instance;
 use super::providers::{Provider, provider};
 use super::scope::{Filled, Late, Piece, plain};
 use super::wire::Binding;
 use crate::diag::{Diagnostic, near, quoted_list};
-use crate::parse::BAD_REFERENCE;
+use crate::parse::string::{self, Part};
+use crate::parse::{BAD_REFERENCE, MISSING_KEY};
 use crate::settings::Text;
 
 /// Returns a field of what a binding is bound to.
@@ -36,6 +38,9 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
                 // What was asked for is known, whether the provider repeats it or not; else the capability says what is usual.
                 return by_default(late, binding, field, false);
             };
+            if let Some(endpoint) = unpublished(instance, template) {
+                return Err(not_published(instance, &endpoint, &binding.capability));
+            }
             let at = late
                 .targets
                 .iter()
@@ -68,6 +73,28 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
             None => by_default(late, binding, field, true),
         },
     }
+}
+
+/// Returns an endpoint whose address an offer is made of, and which nothing publishes.
+fn unpublished(instance: &Instance, template: &str) -> Option<String> {
+    string::split(template).into_iter().find_map(|part| match part {
+        Part::Reference(reference) => match &reference.path[..] {
+            [root, endpoint, _] if root == "hosts" && !instance.hosts.contains_key(endpoint) => Some(endpoint.clone()),
+            _ => None,
+        },
+        Part::Text(_) => None,
+    })
+}
+
+fn not_published(instance: &Instance, endpoint: &str, capability: &str) -> Diagnostic {
+    let key = if endpoint == "main" { "host".to_string() } else { format!("hosts.{endpoint}") };
+    let message = format!(
+        "component `{}` needs `{key}`: it gives `{capability}` at an address that browsers reach",
+        instance.name
+    );
+    Diagnostic::error(&MISSING_KEY, message)
+        .at(instance.span, format!("lacks `{key}`"))
+        .help(format!("add `{key} = \"{}\"`", instance.name))
 }
 
 /// Returns a field that the provider says nothing of: what was claimed, or what is usual for the capability. What runs outside

@@ -4,7 +4,7 @@
 //! A platform that breaks a law is made smaller as long as it breaks it, and is then shown as a file to run.
 
 mod dice; // choices that a seed decides
-mod document; // platform.toml as data
+pub mod document; // platform.toml as data
 mod kit; // what can be drawn
 mod draw; // a random platform
 mod draw_component; // a random component with all that it needs

@@ -28,6 +28,7 @@ mod laws;
 mod laws_secrets;
 mod readme;
 mod reference;
+mod removed;
 mod rewiring;
 mod rotation;
 mod schema;
