@@ -208,7 +208,7 @@ pub struct Pod {
     pub labels: Option<String>,
     pub identity: Option<String>,
     pub volumes: Option<(String, String)>,
-    /// What the templates read of it by themselves: words of [`POD_WORDS`].
+    /// What the templates read of it by themselves: words of [`TEMPLATE_WORDS`].
     pub takes: Vec<String>,
     pub spread: Spread,
     pub selector: IndexMap<String, String>,
@@ -218,6 +218,9 @@ pub struct Pod {
 
 /// What users may say of pods: keys of the component or of `pods.<pod>`.
 pub const POD_WORDS: &[&str] = &["replicas", "cpu", "memory", "placement", "env", "files", "identity"];
+
+/// What templates may read of pods: the same, and the labels that a cloud asks for.
+pub const TEMPLATE_WORDS: &[&str] = &["replicas", "cpu", "memory", "placement", "env", "files", "identity", "labels"];
 
 /// How pods are spread where a placement asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -232,7 +235,7 @@ pub enum Spread {
 }
 
 impl Pod {
-    /// Says whether users may say `word` (of [`POD_WORDS`]) of these pods.
+    /// Says whether `word` (of [`TEMPLATE_WORDS`]) reaches these pods.
     pub fn takes(&self, word: &str) -> bool {
         let path = match word {
             "replicas" => self.replicas.is_some(),
@@ -241,6 +244,7 @@ impl Pod {
             "env" => self.env.is_some(),
             "files" => self.volumes.is_some(),
             "identity" => self.identity.is_some(),
+            "labels" => self.labels.is_some(),
             _ => false,
         };
         path || self.takes.iter().any(|own| own == word)
@@ -366,6 +370,11 @@ pub struct ClaimField {
 }
 
 impl Component {
+    /// Says whether pods run under an account that gets the component's role: one of their own, or the only one that there is.
+    pub fn gets_role(&self, pod: &Pod) -> bool {
+        pod.takes("identity") || self.pods.values().filter(|pod| pod.takes("identity")).count() == 1
+    }
+
     /// Returns the capabilities it offers, as words for a message.
     pub fn offered(&self) -> String {
         quoted_list(self.provides.keys().map(String::as_str), "and")

@@ -18,6 +18,9 @@ use crate::settings::{Described as _, Text, read};
 /// Keys of `[edges.x]` that a kind has to name before they may be said.
 pub const TAKEN: &[&str] = &["class", "name", "namespace", "tls.issuer", "tls.wildcard", "tls.secret", "tls.certmap"];
 
+/// Keys of `[edges.x]` that mean something to every kind.
+pub const EVERY: &[&str] = &["hosts", "address", "annotations", "default", "tls"];
+
 /// Keys of `[edges.x]` that a refusal may ask for.
 const ASKED: &[&str] = &[
     "class",
@@ -53,6 +56,7 @@ table! {
         single: bool [Shape::Bool] = false, "A route has one host; several hosts are several routes";
         certificate: Certificates [words(Certificates::WORDS)] = "never", "Whether a route reads its certificate from a Secret beside it, and what makes that";
         keeps_certificates: Vec<Text> [texts(Format::Any)], "Classes whose load balancers keep certificates by themselves: their routes read no Secret";
+        example: Text [TEXT], "Such an edge as TOML, whole: `lakegen catalog edges` shows it";
         refuse: Vec<Refusal> [list(Refusal::shape())], "What cannot be said of such an edge";
     }
 }
@@ -94,6 +98,11 @@ impl EdgeKind {
         self.file.takes.iter().any(|taken| *taken == *key)
     }
 
+    /// Returns the keys that mean something here.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.file.takes.iter().map(Text::as_str).chain(EVERY.iter().copied())
+    }
+
     /// Returns its templates.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.route).chain(&self.edge)
@@ -122,8 +131,10 @@ pub fn kind(name: &str, files: &[(String, SourceId, Arc<str>)], found: &mut Vec<
     keys.name = format!("edge.toml of `{name}`");
     check_table(&table, &keys, &Closed, found);
     let file: EdgeFile = read(&table);
-    if file.summary.is_empty() {
-        found.push(Diagnostic::error(&MISSING_KEY, format!("edge kind `{name}` lacks `summary`")).at(start, ""));
+    for (key, text) in [("summary", &file.summary), ("example", &file.example)] {
+        if text.is_empty() {
+            found.push(Diagnostic::error(&MISSING_KEY, format!("edge kind `{name}` lacks `{key}`")).at(start, ""));
+        }
     }
     let (mut route, mut edge) = (None, None);
     for (path, source, text) in files.iter().filter(|(path, ..)| path.ends_with(".j2")) {

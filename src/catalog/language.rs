@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use indexmap::IndexMap;
 
 use super::BAD_COMPONENT;
-use super::component::{Capability, Component, POD_WORDS, Tier};
+use super::component::{Capability, Component, POD_WORDS, TEMPLATE_WORDS, Tier};
 use super::keys::{OPTION_TYPES, common};
 use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::Table;
@@ -250,7 +250,7 @@ fn pod() -> Keys {
         .key("volumes", volumes.shape(), "Where `files` and mounted Secrets go")
         .key(
             "takes",
-            list(words(POD_WORDS)),
+            list(words(TEMPLATE_WORDS)),
             "What its templates read of it by themselves, where no path above says so",
         )
         .key(

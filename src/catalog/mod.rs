@@ -1,13 +1,14 @@
-//! The catalogue: components, kinds of edges and capabilities, embedded or from the user's own repository.
+//! The catalogue: components, kinds of edges, clouds and capabilities, embedded or from the user's own repository.
 //!
-//! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/`, `lakegen/edges/`
-//! and `lakegen/capabilities/`. Goes out: a
+//! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/`, `lakegen/edges/`,
+//! `lakegen/clouds/` and `lakegen/capabilities/`. Goes out: a
 //! [`Catalogue`] of checked definitions. A folder of the user's replaces the embedded one of the same name, in the same
 //! format and with the same errors. Only what is used is read.
 
 pub mod component; //  what a component says of itself
 pub mod read; //      checked TOML → component
 pub mod edge; //       kinds of edges
+pub mod cloud; //      clouds
 pub mod language; //   the keys of component.toml and of capabilities
 pub mod example; //    what a component's example says of it
 mod nested; //         what stands inside its tables
@@ -23,10 +24,11 @@ pub use component::{
     Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier,
 };
 
+pub use cloud::{Cloud, CloudIdentity};
 pub use edge::EdgeKind;
 
 use crate::code;
-use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned};
+use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned, quoted_list};
 use crate::manifest::kinds;
 use crate::parse::{Table, read_reason, toml};
 use crate::world::World;
@@ -66,6 +68,8 @@ pub struct Catalogue {
     pub capabilities: IndexMap<String, Arc<Capability>>,
     /// Every kind of edges there is.
     pub edges: IndexMap<String, Arc<EdgeKind>>,
+    /// Every cloud there is.
+    pub clouds: IndexMap<String, Arc<Cloud>>,
     /// Every component name there is, loaded or not.
     pub names: BTreeSet<String>,
 }
@@ -77,6 +81,19 @@ impl Catalogue {
     /// Returns the kinds of jobs there are, loaded or not.
     pub fn job_kinds(&self) -> impl Iterator<Item = &str> {
         self.names.iter().filter_map(|name| name.strip_prefix(JOB))
+    }
+
+    /// Returns how pods get roles on a cloud; nothing where they get none.
+    pub fn identity(&self, cloud: &str) -> Option<&CloudIdentity> {
+        self.clouds.get(cloud)?.identity.as_ref()
+    }
+
+    /// Returns what to write where roles are asked for and the platform's cloud gives none.
+    pub fn name_a_cloud(&self) -> String {
+        let giving = self.clouds.values().filter(|cloud| cloud.identity.is_some());
+        let names: Vec<String> = giving.map(|cloud| format!("\"{}\"", cloud.name)).collect();
+        let names = quoted_list(names.iter().map(String::as_str), "or").replacen('`', "`cloud = ", 1);
+        format!("name the cloud whose roles these are: {names} under `[platform]`")
     }
 }
 
@@ -150,6 +167,31 @@ impl Shelf<'_> {
             .collect()
     }
 
+    /// Hands out what is a file `<folder>/<name>.toml` each: name and text, the embedded ones first, those of the user's after them.
+    fn flat(
+        &self,
+        folder: &str,
+        sources: &mut Sources,
+        found: &mut Vec<Diagnostic>,
+        mut add: impl FnMut(&str, SourceId, &str, &mut Vec<Diagnostic>),
+    ) {
+        let prefix = format!("{folder}/");
+        let name = |path: &'_ str| path.strip_prefix(&prefix)?.strip_suffix(".toml").map(String::from);
+        for (path, text) in embedded::FILES {
+            if let Some(name) = name(path) {
+                let id = sources.add(*path, *text);
+                add(&name, id, text, found);
+            }
+        }
+        for path in &self.own {
+            if let Some(name) = name(path)
+                && let Some((id, text)) = self.own_file(path, sources, found)
+            {
+                add(&name, id, &text, found);
+            }
+        }
+    }
+
     fn own_file(&self, path: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<(SourceId, Arc<str>)> {
         let path = format!("{USER_FOLDER}/{path}");
         let text = crate::parse::read_text(self.world, &path, None, sources, found)?;
@@ -190,6 +232,10 @@ pub fn load<'a>(
     let mut found = Vec::new();
     let mut catalogue = Catalogue { names: shelf.names(), ..Catalogue::default() };
     catalogue.capabilities = capabilities(&shelf, sources, &mut found);
+    shelf.flat("clouds", sources, &mut found, |name, id, text, found| {
+        catalogue.clouds.insert(name.into(), Arc::new(cloud::cloud(name, id, text, found)));
+    });
+    catalogue.clouds.sort_keys();
     for name in shelf.edges() {
         let folder = format!("edges/{name}");
         let own = shelf.own.contains(&format!("{folder}/edge.toml"));
@@ -222,23 +268,10 @@ fn capabilities(
     found: &mut Vec<Diagnostic>,
 ) -> IndexMap<String, Arc<Capability>> {
     let mut all = IndexMap::new();
-    let mut add = |name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>| {
+    shelf.flat("capabilities", sources, found, |name, id, text, found| {
         let table: Table = toml::parse(id, text, found);
         all.insert(name.to_string(), Arc::new(read::capability(name, &table, found)));
-    };
-    for (path, text) in embedded::FILES {
-        if let Some(name) = path.strip_prefix("capabilities/").and_then(|p| p.strip_suffix(".toml")) {
-            let id = sources.add(*path, *text);
-            add(name, id, text, found);
-        }
-    }
-    for path in &shelf.own {
-        if let Some(name) = path.strip_prefix("capabilities/").and_then(|p| p.strip_suffix(".toml"))
-            && let Some((id, text)) = shelf.own_file(path, sources, found)
-        {
-            add(name, id, &text, found);
-        }
-    }
+    });
     all
 }
 

@@ -95,6 +95,7 @@ impl Shared {
         ]);
         let entries = vec![
             ("platform", platform),
+            ("cloud", cloud(lowering)),
             ("environment", named(&target.environment)),
             ("cluster", named(&target.cluster)),
             ("target", named(&target.name)),
@@ -137,6 +138,17 @@ impl Shared {
             built: OnceCell::new(),
         }
     }
+}
+
+/// Returns what the platform's cloud is like.
+fn cloud(lowering: &Lowering<'_>) -> Value {
+    let name = &lowering.target.ground().cloud;
+    let cloud = lowering.platform.catalogue.clouds.get(&**name);
+    object([
+        ("name", Value::from(name)),
+        ("managed", Value::Bool(cloud.is_some_and(|cloud| cloud.managed))),
+        ("dns", cloud.and_then(|cloud| cloud.dns.as_ref()).map_or(Value::Null, Value::from)),
+    ])
 }
 
 fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::external_secret::external_secrets_api;
-use super::{Lowering, TargetManifests, Unit, made, values};
+use super::{Lowering, TargetManifests, Unit, made};
 use crate::catalog::Stage;
 use crate::manifest::value::{Map, Value};
 
@@ -49,8 +49,8 @@ pub fn add(
     for namespace in namespaces {
         let mut account = made("v1", "ServiceAccount", namespace, ACCOUNT, [], store.span);
         let identity = lowering.target.settings.secrets.identity.as_deref();
-        if let (Some(key), Some(role)) = (values::identity_key(&lowering.target.ground().cloud), identity) {
-            account.object.value_mut().set(&["metadata", "annotations", key], Value::from(role));
+        if let (Some(cloud), Some(role)) = (lowering.cloud_identity(), identity) {
+            account.object.value_mut().set(&["metadata", "annotations", &cloud.annotation], Value::from(role));
         }
         objects.push(account);
         let spec = Map::from_iter([(Arc::from("provider"), provider.clone())]);

@@ -2,13 +2,13 @@
 
 use indexmap::IndexMap;
 
-use super::values::identity_key;
 use super::{Lowering, TargetManifests, WITHOUT_EFFECT};
+use crate::catalog::Catalogue;
 use crate::catalog::component::Spread;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::Value;
 use crate::parse::MISSING_KEY;
-use crate::resolve::{Instance, Platform, Target};
+use crate::resolve::{Instance, Origin, Platform, Target};
 use crate::settings::Text;
 use crate::settings::component::Identity;
 
@@ -19,7 +19,8 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
         let mut all = Vec::new();
         let watched = target.apis().contains_key("monitoring.coreos.com");
         for instance in target.instances.values() {
-            cloud_identity(target, instance, &mut all);
+            cloud_identity(&platform.catalogue, target, instance, &mut all);
+            unlabelled(&platform.catalogue, target, instance, &mut all);
             spread(target, instance, &mut all);
             if !watched && !instance.said.alerts.is_empty() {
                 let message = "nothing here watches alert rules";
@@ -46,24 +47,60 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
 }
 
 /// A role that no cloud gives, or none where one is asked for.
-fn cloud_identity(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
+fn cloud_identity(catalogue: &Catalogue, target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
     let at = instance.said.places.key_of("identity");
     let ground = target.ground();
     if !matches!(instance.said.identity, Identity::Convention | Identity::Role(_)) {
         return;
     }
-    if identity_key(&ground.cloud).is_none() {
+    let Some(cloud) = catalogue.identity(&ground.cloud) else {
         let message =
             format!("`identity` does nothing: `platform.cloud` is `{}`, which gives pods no roles", ground.cloud);
-        all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(
-            "name the cloud whose roles these are: `cloud = \"aws\"`, `\"gcp\"` or `\"azure\"` under `[platform]`",
-        ));
-    } else if instance.said.identity == Identity::Convention && ground.identity.is_none() {
+        all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(catalogue.name_a_cloud()));
+        return;
+    };
+    if instance.said.identity == Identity::Convention && ground.identity.is_none() {
+        let help = format!(
+            "add a rule under `[platform]`, for example `identity = \"{}\"`, or name the role here",
+            cloud.example
+        );
         all.push(
             Diagnostic::error(&MISSING_KEY, "`identity = true` asks for the platform's rule, and there is none")
                 .at(at, "")
-                .help("add a rule under `[platform]`, for example `identity = \"arn:aws:iam::111122223333:role/${platform.name}-${component.name}\"`, or name the role here"),
+                .help(help),
         );
+    }
+}
+
+/// Pods that get no role because nothing gives them the label that their cloud asks for.
+fn unlabelled(catalogue: &Catalogue, target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
+    let Some(cloud) = catalogue.identity(&target.ground().cloud).filter(|cloud| !cloud.labels.is_empty()) else {
+        return;
+    };
+    let bound = || instance.bindings.values().flat_map(|b| b.all()).filter_map(|b| b.credential.as_ref());
+    let (at, asked) = match instance.said.identity {
+        Identity::Convention | Identity::Role(_) => (instance.said.places.key_of("identity"), true),
+        Identity::Unsaid => (instance.span, bound().any(|credential| credential.origin == Origin::Identity)),
+        Identity::Off => return,
+    };
+    let pods: Vec<&str> = instance
+        .definition
+        .pods
+        .iter()
+        .filter(|(_, pod)| instance.definition.gets_role(pod) && !pod.takes("labels"))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if asked && !pods.is_empty() {
+        let labels: Vec<String> = cloud.labels.iter().map(|(key, text)| format!("{key}: \"{text}\"")).collect();
+        let message = format!(
+            "pods {} of `{}` get no role: on `{}` a pod needs the label `{}`, and nothing passes labels on to them",
+            quoted_list(pods, "and"),
+            instance.name,
+            target.ground().cloud,
+            labels.join("`, `")
+        );
+        let help = "label the object that makes them with `patches`, or with `values` where the chart can";
+        all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(help));
     }
 }
 

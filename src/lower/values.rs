@@ -7,8 +7,8 @@ use super::secrets::Own;
 use super::templates::object;
 use super::wired::Wired;
 use super::{BAD_OBJECT, Lowering};
-use crate::catalog::Pod;
 use crate::catalog::component::Spread;
+use crate::catalog::{CloudIdentity, Pod};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::value::{Map, Value};
 use crate::manifest::yaml;
@@ -193,6 +193,7 @@ fn place_pod(
     put(values, &pod.resources, &facts.resources, "resources");
     put(values, &pod.placement, &facts.placement(), "placement");
     put(values, &pod.identity, &facts.identity, "identity");
+    put(values, &pod.labels, &facts.labels, "identity");
     if let (Some(path), Value::List(list)) = (&pod.env, &facts.env)
         && !list.is_empty()
     {
@@ -219,6 +220,7 @@ struct PodFacts {
     spread: Value,
     env: Value,
     identity: Value,
+    labels: Value,
     volumes: Value,
     mounts: Value,
 }
@@ -249,6 +251,7 @@ pub fn pods(lowering: &Lowering<'_>, instance: &Instance, own: &Own, found: &mut
             ("spread", facts.spread),
             ("env", facts.env),
             ("identity", facts.identity),
+            ("labels", facts.labels),
             ("volumes", facts.volumes),
             ("volume_mounts", facts.mounts),
         ]);
@@ -271,6 +274,7 @@ fn pod_facts(
     let cpu = given.cpu.as_deref().or(pod.default.cpu.as_deref());
     let resources = resources(cpu, given.memory.as_deref().or(pod.default.memory.as_deref()));
     let selector = selector(lowering, instance, pod, found);
+    let identity = identity(lowering, instance, found);
     let mut facts = PodFacts {
         replicas,
         resources,
@@ -279,7 +283,8 @@ fn pod_facts(
         affinity: Value::Map(Map::default()),
         spread: Value::List(vec![]),
         env: Value::List(own.env(name)),
-        identity: identity(lowering, instance, found),
+        labels: if identity.is_empty() { Value::Map(Map::default()) } else { role_labels(lowering, instance, pod) },
+        identity,
         volumes: Value::List(own.volumes.clone()),
         mounts: Value::List(own.mounts.clone()),
     };
@@ -375,22 +380,16 @@ fn toleration(written: &str) -> Value {
     Value::Map(map)
 }
 
-/// Returns the annotation that binds a service account to a role of a cloud.
-///
-/// Keys: docs.aws.amazon.com/eks (IRSA), cloud.google.com/kubernetes-engine (Workload Identity),
-/// azure.github.io/azure-workload-identity.
-pub fn identity_key(cloud: &str) -> Option<&'static str> {
-    match cloud {
-        "aws" => Some("eks.amazonaws.com/role-arn"),
-        "gcp" => Some("iam.gke.io/gcp-service-account"),
-        "azure" => Some("azure.workload.identity/client-id"),
-        _ => None,
+impl<'a> Lowering<'a> {
+    /// Returns how pods get roles here; nothing where the cloud gives none.
+    pub fn cloud_identity(&self) -> Option<&'a CloudIdentity> {
+        self.platform.catalogue.identity(&self.target.ground().cloud)
     }
 }
 
 /// Returns the annotations that bind service accounts to a cloud role.
 fn identity(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Value {
-    let Some(key) = identity_key(&lowering.target.ground().cloud) else { return Value::Map(Map::default()) };
+    let Some(cloud) = lowering.cloud_identity() else { return Value::Map(Map::default()) };
     let template = lowering.target.ground().identity.as_ref();
     let mut convention = || {
         let early = lowering.target.early().of(instance.early_name());
@@ -401,7 +400,14 @@ fn identity(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagno
         Identity::Convention => convention(),
         Identity::Off | Identity::Unsaid => bound_role(instance, convention),
     };
-    Value::Map(role.into_iter().map(|role| (Arc::from(key), Value::from(role))).collect())
+    Value::Map(role.into_iter().map(|role| (Arc::from(cloud.annotation.as_str()), Value::from(role))).collect())
+}
+
+/// Returns the labels without which pods get no role.
+fn role_labels(lowering: &Lowering<'_>, instance: &Instance, pod: &Pod) -> Value {
+    let cloud = lowering.cloud_identity().filter(|_| instance.definition.gets_role(pod));
+    let labels = cloud.into_iter().flat_map(|cloud| &cloud.labels);
+    Value::Map(labels.map(|(key, text)| (Arc::from(key.as_str()), Value::from(text))).collect())
 }
 
 /// Returns the role of a slot that is bound by cloud identity: its own, or the platform's template.

@@ -120,6 +120,13 @@ impl Keys {
         self
     }
 
+    /// Changes the description of the table under a key.
+    pub fn inside(&mut self, name: &str, change: impl FnOnce(&mut Self)) {
+        if let Some(Key { shape: Shape::Table(inner), .. }) = self.keys.get_mut(name) {
+            change(Arc::make_mut(inner));
+        }
+    }
+
     fn last(&mut self, change: impl FnOnce(&mut Key)) {
         if let Some((_, key)) = self.keys.last_mut() {
             change(key);

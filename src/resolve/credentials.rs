@@ -116,7 +116,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
             .push(Diagnostic::error(&INVALID_VALUE, message).at(at, "`generate` works for components only").help(help));
     }
     if origin == Origin::Identity {
-        check_identity(sides, at, found);
+        check_identity(sides, context, at, found);
     }
     if origin == Origin::Store && !sides.target.store.readable() {
         let message = format!(
@@ -154,7 +154,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
 }
 
 /// Reports an identity that nobody could use.
-fn check_identity(sides: &Sides<'_>, at: Span, found: &mut Vec<Diagnostic>) {
+fn check_identity(sides: &Sides<'_>, context: &Context<'_>, at: Span, found: &mut Vec<Diagnostic>) {
     let (consumer, provider) = (&sides.consumer.name, sides.provider.name);
     let (message, help) = if !sides.slot.identity {
         let known = sides.consumer.definition.requires.iter().filter(|(_, slot)| slot.identity);
@@ -169,12 +169,13 @@ fn check_identity(sides: &Sides<'_>, at: Span, found: &mut Vec<Diagnostic>) {
             format!("`{provider}` runs in the cluster and knows no cloud identities"),
             format!("remove `source = \"identity\"` of `{consumer}`"),
         )
-    } else if !matches!(sides.target.ground().cloud.as_str(), "aws" | "gcp" | "azure") {
+    } else if context.catalogue.identity(&sides.target.ground().cloud).is_none() {
         (
             format!(
-                "the credential of `{consumer}` for `{provider}` is a cloud identity, and the platform has no cloud"
+                "the credential of `{consumer}` for `{provider}` is a cloud identity, and `platform.cloud` is `{}`, which gives pods no roles",
+                sides.target.ground().cloud
             ),
-            "add `cloud = \"aws\"` (or `gcp`, `azure`) under `[platform]`".into(),
+            context.catalogue.name_a_cloud(),
         )
     } else {
         return;

@@ -22,23 +22,24 @@ use crate::settings::{Described, Settings};
 /// Editions of the language that this lakegen reads.
 pub const EDITIONS: &[&str] = &["1"];
 
-/// Returns the keys of the whole file.
-pub fn root() -> Keys {
+/// Returns the keys of the whole file, with the words that this catalogue knows.
+pub fn root(catalogue: &Catalogue) -> Keys {
     let mut root = Keys::new("platform.toml")
         .key("lakegen", words(EDITIONS), "Language edition")
         .filled(Phase::Literal)
         .key("include", list(TEXT), "More files of the same language (globs)")
         .filled(Phase::Literal);
-    root.keys.extend(layer().keys);
+    let layer = layer(catalogue);
+    root.keys.extend(layer.keys.clone());
     let mut environment = Keys::new("an environment");
-    environment.keys.extend(layered(layer()).keys);
+    environment.keys.extend(layered(layer.clone()).keys);
     let environment = environment
         .key("clusters", texts(Format::Name), "Clusters that it runs on (default: one of its own name)")
         .key("enable", texts(Format::Glob), "Components to switch on")
         .key("disable", texts(Format::Glob), "Components to switch off")
         .key("unset", list(TEXT), "Dotted keys to remove from what all environments share");
     let mut cluster = Keys::new("a cluster");
-    cluster.keys.extend(layered(layer()).keys);
+    cluster.keys.extend(layered(layer).keys);
     cluster.keys.extend(Cluster::keys().keys);
     root.key("environments", map(environment.shape()), "What differs between environments").key(
         "clusters",
@@ -48,8 +49,13 @@ pub fn root() -> Keys {
 }
 
 /// Returns the tables that may stand at the top, in an environment and in a cluster.
-pub fn layer() -> Keys {
+pub fn layer(catalogue: &Catalogue) -> Keys {
     let mut keys = Settings::keys();
+    keys.inside("platform", |platform| {
+        if let Some(cloud) = platform.keys.get_mut("cloud") {
+            cloud.shape = Shape::Enum(catalogue.clouds.keys().cloned().collect());
+        }
+    });
     if let Some(policy) = keys.keys.get_mut("policy") {
         policy.shape = Policy::keys(crate::check::CODES).shape();
     }
@@ -297,7 +303,8 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
         changes: RefCell::default(),
     };
     let before = found.len();
-    check_table(&syntax.root, &root(), &known, found);
+    let root = root(catalogue);
+    check_table(&syntax.root, &root, &known, found);
     misplaced(syntax, catalogue, &mut found[before..]);
     // A newer edition is reported as such, not as a word that `lakegen` cannot be.
     let newer = syntax
@@ -316,7 +323,7 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
             found.push(diagnostic);
         }
     }
-    crate::parse::misspelt::check(&syntax.root, &root(), found);
+    crate::parse::misspelt::check(&syntax.root, &root, found);
     for layer in layers(&syntax.root) {
         defaults(layer.table("defaults"), catalogue, found);
     }

@@ -64,7 +64,13 @@ pub type Seen = Arc<BTreeMap<&'static str, Value>>;
 const NOT_LAYERED: &[&str] = &["lakegen", "include", "environments", "clusters"];
 
 /// Returns a frame per target; shared clusters come before the environments that share them.
-pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Frame> {
+pub fn frames(
+    world: &dyn World,
+    syntax: &Syntax,
+    catalogue: &Catalogue,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Frame> {
     edition(&syntax.root, found);
     let mut base = syntax.root.clone();
     base.retain(|key, _| !NOT_LAYERED.contains(&&**key));
@@ -77,7 +83,7 @@ pub fn frames(world: &dyn World, syntax: &Syntax, sources: &Sources, found: &mut
             *users.entry(cluster.as_str()).or_default() += 1;
         }
     }
-    let keys = super::language::layer();
+    let keys = super::language::layer(catalogue);
     let layers = Layers { world, syntax, base: &base, keys: &keys, sources };
     let mut frames: Vec<Frame> = Vec::new();
     let mut shared: IndexMap<String, usize> = IndexMap::new();

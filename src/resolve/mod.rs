@@ -360,7 +360,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     if language::is_shaken(syntax, &found) {
         return Warned { output: None, diagnostics: found };
     }
-    let mut frames = layers::frames(world, syntax, sources, &mut found);
+    let mut frames = layers::frames(world, syntax, &catalogue, sources, &mut found);
     let Some(first) = frames.first() else { return Warned { output: None, diagnostics: found } };
     let name = first.settings.platform.name.to_string();
     let engine = first.settings.platform.engine;

@@ -32,7 +32,7 @@ table! {
         @once engine: Engine [words(Engine::WORDS)] = "argocd", "GitOps engine";
         kubernetes: Text [Shape::Text(Format::Any)] = "1.33", "Kubernetes version, for example `1.33`";
         output: Output [words(Output::WORDS)] = "values", "Helm values for the engine, or rendered manifests";
-        cloud: Text [words(&["none", "aws", "gcp", "azure", "openshift"])] = "none", "Cloud that it runs on";
+        cloud: Text [NAME] = "none", "Cloud that it runs on: one of `lakegen catalog clouds`";
         @each identity: Option<Text> [TEXT], "Template behind `identity = true`; may use `${component.…}`";
         apis: Vec<Text> [list(TEXT)], "API group/versions that the clusters have already";
         labels: IndexMap<String, Text> [free_map(TEXT)], "Labels on every object";

@@ -77,6 +77,72 @@ fn what_is_shown_of_a_component_can_be_pasted() {
     assert!(broken.is_empty(), "{broken}");
 }
 
+/// What `catalog edges` and `catalog clouds` show of each is taken as it stands, on both engines.
+#[test]
+fn what_is_shown_of_edges_and_clouds_can_be_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broken = String::new();
+    for (what, least) in [("edges", 5), ("clouds", 5)] {
+        let (code, shown, said) = lakegen(folder.path(), &["catalog", what, "-o", "json"]);
+        assert_eq!(code, 0, "{said}");
+        let shown: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
+        assert!(shown.len() >= least, "{shown:?}");
+        for one in shown {
+            let (name, Some(block)) = (one["name"].as_str().unwrap(), one["toml"].as_str()) else { continue };
+            for engine in ["argocd", "flux"] {
+                broken.push_str(&pasted(name, block, engine));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+/// Returns the errors of a small platform with a block in it, laid over what it says already; edges take the place of its own.
+fn pasted(name: &str, block: &str, engine: &str) -> String {
+    let mut platform: toml::Table = toml::from_str(SMALL).unwrap();
+    platform["platform"].as_table_mut().unwrap().insert("engine".into(), engine.into());
+    for (key, value) in toml::from_str::<toml::Table>(block).unwrap_or_else(|error| panic!("{name}: {error}")) {
+        match (platform.get_mut(&key).and_then(toml::Value::as_table_mut), value) {
+            (Some(table), toml::Value::Table(more)) if key != "edges" => table.extend(more),
+            (_, value) => drop(platform.insert(key, value)),
+        }
+    }
+    let world: MemoryWorld = [("platform.toml", super::examples::inline(&platform).into_bytes())].into_iter().collect();
+    let compiled = compile(&world, &Request::default());
+    let errors: Vec<_> = compiled.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
+    if errors.is_empty() {
+        return String::new();
+    }
+    let style = Style { color: false, width: 120 };
+    format!("{name} on {engine}:\n{}\n", render(&errors, &compiled.sources, Format::Full, style))
+}
+
+/// A platform that publishes something and has a role.
+const SMALL: &str = r#"
+[platform]
+name = "lake"
+domain = "example.com"
+cloud = "aws"
+identity = "role-${component.name}"
+apis = ["traefik.io/v1alpha1", "gateway.networking.k8s.io/v1", "cert-manager.io/v1", "route.openshift.io/v1"]
+[git]
+url = "https://git.example.com/acme/lake.git"
+[secrets]
+provider = "none"
+[components.external-secrets]
+[components.portal]
+uses = "app"
+image = "ghcr.io/acme/portal:1.0.0"
+port = 8080
+host = "portal"
+identity = true
+secrets.login.keys.token = "${item.token}"
+env.TOKEN = "${secrets.login.token}"
+[edges.web]
+kind = "ingress"
+class = "nginx"
+"#;
+
 const EXAMPLE: &str = "lakegen = \"1\"\n[platform]\nname = \"lake\"\ndomain = \"example.com\"\nengine = \"argocd\"\n\
     [git]\nurl = \"https://git.example.com/acme/lake.git\"\n[components]\ngreeter = {}\n";
 

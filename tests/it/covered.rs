@@ -6,17 +6,30 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use lakegen::catalog::keys::common;
+use lakegen::catalog::{self, Catalogue};
+use lakegen::diag::Sources;
 use lakegen::parse::shape::{Keys, Shape};
 use lakegen::parse::text::Format;
-use lakegen::resolve::language::{job_words, layer, root};
+use lakegen::resolve::language::{self, job_words};
 use lakegen::settings::Described;
 use lakegen::settings::component::PodTable;
+use lakegen::world::memory::MemoryWorld;
 use toml::{Table, Value};
 
 /// Keys that no platform holds, with the reason.
 const EXEMPT: &[(&str, &str)] = &[("`supports` of `chart`", "catalogues say it; in a platform it is refused")];
+
+fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    CATALOGUE.get_or_init(|| catalog::load_all(&MemoryWorld::default(), &mut Sources::default()).output)
+}
+
+fn root() -> Keys {
+    language::root(catalogue())
+}
 
 /// A key and the table that it stands in, in the words of messages.
 type Known = BTreeSet<String>;
@@ -36,7 +49,7 @@ fn opened(key: &str, shape: &Shape) -> Vec<Shape> {
 /// Names a key. What an environment or a cluster says is what stands at the top too; a job has keys of components.
 fn named(keys: &Keys, key: &str) -> String {
     let table = match keys.name.as_str() {
-        "an environment" | "a cluster" if layer().keys.contains_key(key) => "platform.toml",
+        "an environment" | "a cluster" if language::layer(catalogue()).keys.contains_key(key) => "platform.toml",
         "a job" if common().keys.contains_key(key) => "a component",
         name => name,
     };

@@ -218,7 +218,7 @@ fn capabilities(catalogue: &Catalogue, out: &mut String) {
 fn reference() -> String {
     let catalogue = catalog::load_all(&MemoryWorld::default(), &mut Sources::default()).output;
     let mut writer = Writer { out: HEAD.into(), done: BTreeMap::new() };
-    let root = language::root();
+    let root = language::root(&catalogue);
     let alone: BTreeSet<&str> = BTreeSet::from(["lakegen", "include", "environments", "clusters"]);
     writer.out.push_str(
         "\n## The whole file\n\n| key | type | default | references | layers | |\n|---|---|---|---|---|---|\n",
@@ -294,8 +294,8 @@ fn every_key_has_its_sentence() {
         }
     }
     let mut bare = Vec::new();
-    walk("", &language::root().shape(), &mut bare);
     let catalogue = catalog::load_all(&MemoryWorld::default(), &mut Sources::default()).output;
+    walk("", &language::root(&catalogue).shape(), &mut bare);
     for component in catalogue.components.values() {
         walk(&component.name, &Shape::Table(component.keys.clone()), &mut bare);
     }

@@ -6,7 +6,9 @@ mod facts; //  the same as JSON
 mod paste; //  a table to paste, its slots filled from the platform at hand
 mod pods; //   which containers a component makes
 mod capability; // what can be claimed
+mod keys; //   keys of a table, as rows
 mod edges; //  how hosts are published
+mod clouds; // how pods get roles
 mod stores; // where secrets come from
 mod files; //  the sources of a component
 mod check; //  an own component's example
@@ -20,7 +22,7 @@ use crate::diag::{escape, near, quoted_list};
 use crate::world::World;
 use page::Page;
 
-/// Look up components, capabilities, edges and secret stores
+/// Look up components, capabilities, edges, clouds and secret stores
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Examples:\n  lakegen catalog list\n  lakegen catalog show trino\n  lakegen catalog show oidc\n  \
@@ -57,6 +59,11 @@ enum Command {
     },
     /// List the ways to publish hosts
     Edges {
+        #[command(flatten)]
+        print: Print,
+    },
+    /// List the clouds and how pods get roles there
+    Clouds {
         #[command(flatten)]
         print: Print,
     },
@@ -112,7 +119,8 @@ impl Catalog {
                 let found = found.ok_or_else(|| no_capability(name, &catalogue))?;
                 (capability::show(found, &catalogue), capability::whole(found, &catalogue))
             }
-            Command::Edges { .. } => (edges::text(), edges::json()),
+            Command::Edges { .. } => (edges::text(&catalogue), edges::json(&catalogue)),
+            Command::Clouds { .. } => (clouds::text(&catalogue), clouds::json(&catalogue)),
             Command::Stores { .. } => (stores::text(), stores::json()),
             Command::Check { .. } => return Ok(DONE), // Done above.
         };
@@ -131,6 +139,7 @@ impl Catalog {
             | Command::Show { print, .. }
             | Command::Capabilities { print, .. }
             | Command::Edges { print }
+            | Command::Clouds { print }
             | Command::Stores { print } => print.output,
             Command::Check { .. } => Output::Text,
         };

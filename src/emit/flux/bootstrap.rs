@@ -84,12 +84,9 @@ impl Flux<'_> {
         if let Some(secret) = self.own_secret() {
             sync.insert("pullSecret".into(), Value::from(secret));
         }
-        let platform = match self.target.ground().cloud.as_str() {
-            "none" | "" => "kubernetes",
-            cloud => cloud,
-        };
+        let cloud = self.platform.catalogue.clouds.get(&*self.target.ground().cloud);
         let cluster = object([
-            ("type", Value::from(platform)),
+            ("type", Value::from(cloud.map_or("kubernetes", |cloud| cloud.flux.as_str()))),
             ("domain", Value::from("cluster.local")),
             ("networkPolicy", Value::Bool(true)),
         ]);

@@ -3,6 +3,7 @@
 //! What it refuses, the check refuses too; of what the check refuses, it refuses all that a single table shows by itself: unknown
 //! keys, wrong types, malformed texts. It never judges what another table decides, such as what an environment's component uses.
 
+mod kinds; //  what a word decides of a table
 mod shapes; // shapes as schemas
 
 use indexmap::IndexMap;
@@ -37,11 +38,13 @@ pub fn json_schema(catalogue: &Catalogue, version: &str) -> Json {
     definitions.insert("job".into(), any_job(&jobs));
     definitions.insert("external".into(), any_external(catalogue));
     definitions.insert("defaults".into(), defaults(catalogue));
-    let mut root = table(&root());
+    let mut root = table(&root(catalogue));
     tables(&mut root["properties"], &components, true);
+    kinds::edges(&mut root["properties"], catalogue);
     for layer in LAYERS {
         if let Some(inside) = root.pointer_mut(&format!("/properties/{layer}/additionalProperties/properties")) {
             tables(inside, &components, false);
+            kinds::edges(inside, catalogue);
         }
     }
     root["allOf"] = components.iter().map(|component| layered(component)).collect();

@@ -40,7 +40,7 @@ pub fn kit() -> &'static Kit {
 fn made() -> Kit {
     let catalogue = catalog::load_all(&MemoryWorld::default(), &mut Sources::default()).output;
     let mut kit = Kit {
-        root: language::root(),
+        root: language::root(&catalogue),
         samples: BTreeMap::new(),
         providers: BTreeMap::new(),
         operators: BTreeMap::new(),

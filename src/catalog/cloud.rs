@@ -1,0 +1,100 @@
+//! Clouds: how a pod gets a role there, and what else differs from cloud to cloud.
+//!
+//! A file `clouds/<cloud>.toml` each, or of the user's `lakegen/clouds/`.
+
+use std::ops::Deref;
+
+use indexmap::IndexMap;
+
+use super::BAD_COMPONENT;
+use super::language::Closed;
+use crate::diag::{Diagnostic, SourceId, Span};
+use crate::parse::shape::{Shape, TEXT, check_table, free_map, words};
+use crate::parse::{MISSING_KEY, toml};
+use crate::settings::{Described as _, Text, read};
+
+/// Types of clusters that the Flux Operator knows (fluxoperator.dev/docs/crd/fluxinstance, v1, `spec.cluster.type`).
+const FLUX_TYPES: &[&str] = &["kubernetes", "openshift", "aws", "azure", "gcp"];
+
+table! {
+    /// `clouds/<cloud>.toml`.
+    CloudFile "a cloud" {
+        summary: Text [TEXT], "What it is, in a line";
+        managed: bool [Shape::Bool] = false, "Whether the cloud runs the control plane, so that nothing in the cluster can watch it";
+        dns: Option<Text> [TEXT], "Its DNS service, as external-dns calls the provider";
+        flux: Text [words(FLUX_TYPES)] = "kubernetes", "Type of its clusters, as the Flux Operator calls it";
+        identity: Option<CloudIdentity> [CloudIdentity::shape()], "How a pod gets a role; left out: pods get none";
+    }
+}
+
+table! {
+    /// `identity` of a cloud.
+    CloudIdentity "`[identity]`" {
+        annotation: Text [TEXT], "Annotation of the service account that names the role";
+        labels: IndexMap<String, Text> [free_map(TEXT)], "Labels without which a pod gets no role";
+        example: Text [TEXT], "A role, for messages; early references are allowed";
+    }
+}
+
+/// A cloud.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    pub name: String,
+    /// What its file says.
+    pub file: CloudFile,
+}
+
+impl Deref for Cloud {
+    type Target = CloudFile;
+    fn deref(&self) -> &CloudFile {
+        &self.file
+    }
+}
+
+/// Reads a cloud from its file.
+pub fn cloud(name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>) -> Cloud {
+    let table = toml::parse(id, text, found);
+    let mut keys = CloudFile::keys();
+    keys.name = format!("cloud `{name}`");
+    check_table(&table, &keys, &Closed, found);
+    crate::parse::misspelt::check(&table, &keys, found);
+    let file: CloudFile = read(&table);
+    if !table.contains_key("summary") {
+        found.push(
+            Diagnostic::error(&MISSING_KEY, format!("cloud `{name}` lacks `summary`")).at(Span::new(id, 0, 0), ""),
+        );
+    }
+    if let Some(identity) = &file.identity {
+        for (key, example) in [("annotation", "\"eks.amazonaws.com/role-arn\""), ("example", "\"a role\"")] {
+            if !identity.places.has(key) {
+                let message = format!("`identity` of cloud `{name}` lacks `{key}`");
+                let help = format!("add `{key}`, for example `{key} = {example}`");
+                found.push(Diagnostic::error(&MISSING_KEY, message).at(identity.places.key, "").help(help));
+            }
+        }
+        let annotation = std::iter::once(&identity.annotation).filter(|_| identity.places.has("annotation"));
+        let keys = annotation.map(|text| (text.as_str(), text.at));
+        let labels = identity.labels.iter().map(|(key, text)| (key.as_str(), text.key));
+        for (key, at) in keys.chain(labels).filter(|(key, _)| !is_key(key)) {
+            let message = format!("`{key}` is not the key of a label or annotation");
+            let help =
+                "it is a name, or `<domain>/<name>`: letters, digits, `-`, `_` and `.`, at most 63 after the `/`";
+            found.push(Diagnostic::error(&BAD_COMPONENT, message).at(at, "").help(help));
+        }
+    }
+    Cloud { name: name.into(), file }
+}
+
+/// Says whether a text can be the key of a label or annotation (kubernetes.io/docs/concepts/overview/working-with-objects/labels,
+/// "Syntax and character set").
+fn is_key(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    let word = |text: &str, more: &str, most: usize| {
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        text.len() <= most
+            && ends(text.chars().next())
+            && ends(text.chars().next_back())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    word(name, "-_.", 63) && prefix.is_none_or(|prefix| word(prefix, "-.", 253))
+}
