@@ -11,7 +11,7 @@ use crate::lock::{self, Lock};
 use crate::lower::{self, Manifests};
 use crate::resolve::{self, Platform};
 use crate::world::World;
-use crate::{check, parse};
+use crate::{check, order, parse};
 
 /// What to compile.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl Compiled {
     }
 }
 
-/// Compiles a platform: parse → resolve → lower → check → emit.
+/// Compiles a platform: parse → resolve → lower → order → check → emit.
 pub fn compile(world: &dyn World, request: &Request) -> Compiled {
     compile_watched(world, request, &mut |_| {})
 }
@@ -81,7 +81,10 @@ fn stages(world: &dyn World, request: &Request, out: &mut Compiled, done: &mut d
         let lowered = lower::lower(world, &platform, out.lock.as_ref(), &mut out.sources);
         done("lower");
         out.diagnostics.extend(lowered.diagnostics);
-        out.manifests = lowered.output;
+        let ordered = order::order(&platform, lowered.output);
+        done("order");
+        out.diagnostics.extend(ordered.diagnostics);
+        out.manifests = ordered.output;
         out.diagnostics.extend(check::check(&platform, &out.manifests, &out.sources));
         done("check");
         if out.is_ok() {

@@ -1,7 +1,7 @@
 //! lakegen compiles one `platform.toml` into a git tree that Argo CD or Flux can sync.
 //!
 //! The modules below stand in reading order: each folder is a stage of the pipeline
-//! `parse → resolve → lower → check → emit`, and [`compile`] shows them all on one screen.
+//! `parse → resolve → lower → order → check → emit`, and [`compile`] shows them all on one screen.
 
 #![cfg_attr(
     not(test),
@@ -24,6 +24,7 @@ pub mod catalog; //   components and capabilities, embedded or the user's own
 pub mod lock; //     lakegen.lock: charts by digest
 pub mod resolve; //  syntax + catalogue → platform: targets, wiring, names
 pub mod lower; //    platform → manifests: templates run, objects and values made
+pub mod order; //    manifests → who waits for whom, and the waves
 pub mod manifest; // Kubernetes objects, values, canonical YAML
 pub mod helm; //     charts inflated in process
 pub mod chart; //    facts about Helm charts: which values exist

@@ -55,6 +55,25 @@ impl Stage {
     }
 }
 
+/// The parts of a component that are units of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Portion {
+    Crds,
+    Main,
+    Config,
+}
+
+impl Portion {
+    /// Returns the part that a stage belongs to.
+    pub fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Crds => Self::Crds,
+            Stage::Prepare | Stage::Release | Stage::Demand => Self::Main,
+            Stage::Config => Self::Config,
+        }
+    }
+}
+
 /// A Helm chart of a component.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {

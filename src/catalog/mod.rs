@@ -21,7 +21,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use component::{
-    Capability, Chart, Component, Field, Offer, OptionDef, Pod, Scope, SecretDef, Shape as SlotShape, Slot, Stage, Tier,
+    Capability, Chart, Component, Field, Offer, OptionDef, Pod, Portion, Scope, SecretDef, Shape as SlotShape, Slot,
+    Stage, Tier,
 };
 
 pub use cloud::{Cloud, CloudIdentity};

@@ -7,7 +7,6 @@ use crate::diag::{Diagnostic, Level, Span, quoted_list};
 use crate::helm::ChartError;
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::{Inflation, Sight};
-use crate::lower::rendered;
 use crate::manifest::value::Value;
 use crate::resolve::{Engine, Instance};
 
@@ -39,15 +38,15 @@ code!(
 /// Reports what was seen of each chart.
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     for (index, (target, manifests)) in context.platform.targets.iter().zip(&context.manifests.targets).enumerate() {
-        // There a chart that cannot be seen is an error already, and so is one that is never the same.
-        let rendered = rendered::is_wanted(target);
         for inflation in &manifests.charts {
             let Some(instance) = target.instances.get(&inflation.component) else { continue };
+            let Some(unit) = manifests.units.get(&inflation.component) else { continue };
+            // There a chart that cannot be seen is an error already, and so is one that is never the same.
+            let rendered = unit.delivery.is_rendered();
             match &inflation.sight {
                 Sight::Failed(errors) => {
                     for error in errors {
-                        let values = manifests.units.get(&inflation.component).and_then(|unit| unit.values.as_deref());
-                        let refused = refused(context, instance, inflation, error, values);
+                        let refused = refused(context, instance, inflation, error, unit.values.as_deref());
                         findings.component(index, &inflation.component, refused);
                     }
                 }

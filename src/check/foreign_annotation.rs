@@ -68,7 +68,7 @@ fn edge_of<'a>(made: &Made<'a>, ingress: &str) -> Option<&'a str> {
 
 /// Returns the usual class of the controller that serves a class; none when it is not known.
 fn controller(context: &Context<'_>, made: &Made<'_>, class: &str) -> Option<&'static str> {
-    let shared = made.target.shared.map(|index| &context.platform.targets[index]);
+    let shared = context.platform.shared_of(made.target);
     let mut all = made.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     let serving = all.find(|i| i.definition.provides.contains_key("ingress") && class_of(i).as_deref() == Some(class));
     let reads = |i: &Instance, prefix: &str| i.definition.annotations.iter().any(|known| known == prefix);

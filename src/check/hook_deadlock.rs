@@ -17,7 +17,6 @@ use crate::helm::inflate::Inflated;
 use crate::helm::manifests::{Event, Hook, Item};
 use crate::lower::Lowered;
 use crate::lower::charts::Sight;
-use crate::lower::rendered;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::Engine;
 
@@ -49,7 +48,7 @@ enum Before {
 pub fn check(context: &Context<'_>, findings: &mut Findings) {
     for made in context.made() {
         let before = match context.platform.engine {
-            _ if rendered::is_wanted(made.target) => Before::Preparation,
+            _ if made.unit.delivery.is_rendered() => Before::Preparation,
             Engine::ArgoCd => Before::Nothing,
             Engine::Flux => Before::AllButChart,
         };

@@ -1,10 +1,10 @@
 //! `large-object`: an object too large for the way in which it is applied.
 
 use super::{Context, Findings, Made, at_object};
+use crate::catalog::Portion;
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::lower::charts::Sight;
-use crate::lower::order::Portion;
 use crate::lower::rendered::ANNOTATION_BYTES as LIMIT;
 use crate::lower::sync;
 use crate::manifest::object::Object;
@@ -47,7 +47,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
                 findings.object(&made, lowered, diagnostic.help(help));
             }
         }
-        if !crate::lower::rendered::is_wanted(made.target) {
+        if !made.unit.delivery.is_rendered() {
             charts(context, &made, findings);
         }
     }

@@ -46,11 +46,11 @@ pub use unjudged::unjudged;
 pub use unknown_value::{UNCHECKED_VALUES, Where, dotted, find as find_value};
 pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};
 
+use crate::catalog::Portion;
 use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
-use crate::lower::order::Portion;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Platform, Target};

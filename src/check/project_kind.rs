@@ -6,7 +6,6 @@ use super::{Context, Findings};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::lower::charts::Sight;
-use crate::lower::rendered;
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::Engine;
@@ -27,7 +26,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         return;
     }
     for made in context.made() {
-        let Some(instance) = made.instance.filter(|_| !rendered::is_wanted(made.target)) else { continue };
+        let Some(instance) = made.instance.filter(|_| !made.unit.delivery.is_rendered()) else { continue };
         let Some((project, settings)) = made.target.project(made.name) else { continue };
         let Some(allow) = &settings.allow else { continue };
         let written: BTreeSet<&str> = allow.iter().map(Text::as_str).collect();

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use super::default_types::{Differs, differing};
 use super::{Context, Findings, Made, walk};
+use crate::catalog::Portion;
 use crate::chart::{self, ChartFacts, Problem};
 use crate::code;
 use crate::diag::{Diagnostic, Level, Sources, Span, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
-use crate::lower::order::Portion;
 use crate::lower::values::split_path;
 use crate::manifest::value::Value;
 use crate::parse::shape::with_article;

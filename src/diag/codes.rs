@@ -50,6 +50,7 @@ pub fn all() -> Vec<&'static Code> {
         crate::fetch::CODES,
         crate::resolve::CODES,
         crate::lower::CODES,
+        crate::order::CODES,
         crate::lower::rendered::CODES,
         crate::check::CODES,
         crate::emit::CODES,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Writer, secrets};
+use crate::catalog::Portion;
 use crate::diag::quoted_list;
 use crate::lower::flux::{NAMESPACE, root};
 use crate::lower::{Dns, Manifests, TargetManifests};
@@ -62,7 +63,7 @@ fn whereabouts(text: &mut String, platform: &Platform, target: &Target) {
 /// Says how Flux brings the platform up, and where one looks.
 fn coming_up(text: &mut String, platform: &Platform, target: &Target) {
     let (name, folder) = (root(target), &target.name);
-    let first = target.shared.map(|index| &platform.targets[index].name);
+    let first = platform.shared_of(target).map(|shared| &shared.name);
     let first = first.map_or_else(String::new, |shared| format!(" after `{shared}`, which it shares the cluster with"));
     line(
         text,
@@ -109,14 +110,10 @@ fn components(text: &mut String, target: &Target, lowered: &TargetManifests) {
     );
     for (unit, place) in &lowered.order.units {
         let instance = target.instances.get(&unit.component);
-        let chart = instance.and_then(|i| {
-            if unit.stages().len() == 2 {
-                i.chart.as_ref()
-            } else if unit.name().ends_with("-crds") {
-                i.crds.as_ref()
-            } else {
-                None
-            }
+        let chart = instance.and_then(|instance| match unit.part {
+            Portion::Main => instance.chart.as_ref(),
+            Portion::Crds => instance.crds.as_ref(),
+            Portion::Config => None,
         });
         let chart = chart.map_or_else(String::new, |c| format!("{} {}", c.name, c.version));
         let namespace = instance.map_or("", |i| i.namespace.as_str());
@@ -124,7 +121,7 @@ fn components(text: &mut String, target: &Target, lowered: &TargetManifests) {
             .after
             .keys()
             .filter(|u| u.component != crate::lower::namespaces::UNIT)
-            .map(crate::lower::order::UnitId::name)
+            .map(crate::order::UnitId::name)
             .collect();
         line(
             text,

@@ -10,7 +10,6 @@ use indexmap::IndexMap;
 use super::Writer;
 use super::split::{own, shared};
 use crate::catalog::Stage;
-use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::object::{Object, ObjectId};
@@ -41,10 +40,8 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) ->
         }
     }
     let mut paths = All::new();
-    let rendered: BTreeSet<&str> =
-        platform.targets.iter().filter(|target| is_rendered(target)).map(|target| target.name.as_str()).collect();
     for (name, units) in members {
-        let (whole, units): (Vec<_>, Vec<_>) = units.into_iter().partition(|(target, _)| rendered.contains(target));
+        let (whole, units): (Vec<_>, Vec<_>) = units.into_iter().partition(|(_, unit)| unit.delivery.is_rendered());
         for (target, unit) in whole {
             let folder = format!("manifests/{target}/{name}");
             let component = Component { name, units: vec![(target, unit)], folder, engine: platform.engine };

@@ -20,7 +20,7 @@ pub use tree::Tree;
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, Warned};
-use crate::lower::{Manifests, rendered};
+use crate::lower::Manifests;
 use crate::manifest::value::Value;
 use crate::manifest::yaml;
 use crate::resolve::Platform;
@@ -40,21 +40,10 @@ code!(
 /// Lays everything out.
 pub fn emit(platform: &Platform, manifests: &Manifests) -> Warned<Tree> {
     let mut writer = Writer { tree: Tree::default(), found: Vec::new() };
-    // What is rendered already is applied as it is: for the engine these components have no charts.
-    let without_charts = platform.targets.iter().any(rendered::is_wanted).then(|| {
-        let mut plain = platform.clone();
-        for target in plain.targets.iter_mut().filter(|target| rendered::is_wanted(target)) {
-            for instance in target.instances.values_mut() {
-                (instance.chart, instance.crds) = (None, None);
-            }
-        }
-        plain
-    });
-    let applied = without_charts.as_ref().unwrap_or(platform);
-    let paths = layout::write(applied, manifests, &mut writer);
-    jobs::write(applied, manifests, &mut writer);
-    argocd::write(applied, manifests, &paths, &mut writer);
-    flux::write(applied, manifests, &paths, &mut writer);
+    let paths = layout::write(platform, manifests, &mut writer);
+    jobs::write(platform, manifests, &mut writer);
+    argocd::write(platform, manifests, &paths, &mut writer);
+    flux::write(platform, manifests, &paths, &mut writer);
     guide::write(platform, manifests, &mut writer);
     writer.file(".gitattributes", "# Written by lakegen: generated files fold in reviews and keep their line ends.\n* text eol=lf linguist-generated\n".into());
     // A clash that names its objects says more than the same one seen as files.

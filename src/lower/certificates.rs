@@ -139,7 +139,7 @@ fn home(lowering: &Lowering<'_>, edge: &Edge) -> Option<String> {
         return Some(edge.namespace.to_string());
     }
     let target = lowering.target;
-    let shared = target.shared.map(|index| &lowering.platform.targets[index]);
+    let shared = lowering.platform.shared_of(target);
     let all = || std::iter::once(target).chain(shared).flat_map(|t| t.instances.values());
     let issuer = all().find(|i| i.apis.iter().any(|api| api.starts_with("cert-manager.io/")));
     issuer.map(|i| i.namespace.clone())

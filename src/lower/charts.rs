@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use super::order::Portion;
 use super::{Lowering, TargetManifests, budget};
 use crate::catalog::Chart as Wanted;
+use crate::catalog::Portion;
 use crate::helm::ChartError;
 use crate::helm::chart::Chart;
 use crate::helm::context::{Capabilities, Release};
@@ -202,7 +202,7 @@ fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
             served.insert(format!("{}/{}", kind.api_version, kind.kind));
         }
     }
-    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
+    let shared = lowering.platform.shared_of(lowering.target);
     let instances = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     let brought = instances.flat_map(|instance| instance.apis.iter().map(String::as_str));
     for api in brought.chain(lowering.target.ground().apis.iter().map(Text::as_str)) {

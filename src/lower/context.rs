@@ -232,7 +232,7 @@ fn ignore(lowering: &Lowering<'_>) -> Value {
 impl<'a> Lowering<'a> {
     /// Returns a component of this target or of the cluster's shared one.
     pub fn visible(&self, name: &str) -> Option<&'a Instance> {
-        let shared = self.target.shared.map(|index| &self.platform.targets[index]);
+        let shared = self.platform.shared_of(self.target);
         self.target.instances.get(name).or_else(|| shared?.instances.get(name))
     }
 }

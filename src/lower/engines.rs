@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{OTHER_ENGINE, UNSUPPORTED};
+use super::{Lowering, OTHER_ENGINE, TargetManifests, UNSUPPORTED};
+use crate::catalog::Portion;
 use crate::diag::{Diagnostic, Span};
 use crate::parse::MISSING_KEY;
 use crate::resolve::charts::version_key;
@@ -71,11 +72,27 @@ fn versions(target: &Target, all: &mut Vec<Diagnostic>) {
     }
 }
 
+fn for_argocd(at: Span, what: &str) -> Diagnostic {
+    let message = format!("{what} for Argo CD, and the engine is Flux: passed over here");
+    Diagnostic::warning(&OTHER_ENGINE, message).at(at, "")
+}
+
+/// Reports what components say under `sync` and Flux has nothing for, given how it gets each of them.
+pub fn sync(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) {
+    if lowering.platform.engine != Engine::Flux {
+        return;
+    }
+    for instance in lowering.target.instances.values() {
+        let helm = out.units.get(&instance.name).is_some_and(|unit| unit.delivery.chart(Portion::Main).is_some());
+        for (key, at) in argocd_only(instance, helm) {
+            let verb = if key == "options" { "are" } else { "is" };
+            found.push(for_argocd(at, &format!("`sync.{key}` {verb}")));
+        }
+    }
+}
+
 fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
-    let warn = |at: Span, what: &str| {
-        let message = format!("{what} for Argo CD, and the engine is Flux: passed over here");
-        Diagnostic::warning(&OTHER_ENGINE, message).at(at, "")
-    };
+    let warn = for_argocd;
     let settings = &target.settings;
     if settings.argocd.places.any() {
         all.push(warn(settings.argocd.places.key, "`[argocd]` is"));
@@ -99,10 +116,6 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
                 "this path can mean several fields, and Flux ignores fields by JSON pointer: passed over here";
             let help = "name each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
             all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.at, "").help(help));
-        }
-        for (key, at) in argocd_only(target, instance) {
-            let verb = if key == "options" { "are" } else { "is" };
-            all.push(warn(at, &format!("`sync.{key}` {verb}")));
         }
     }
     for (name, notify) in &settings.notify {
@@ -129,9 +142,8 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
 
 /// Returns the settings of `sync` that nothing in Flux corresponds to. It always applies on the server and undoes what others
 /// change, and tries again without end (fluxcd.io/flux, Kustomization v1); a HelmRelease keeps a history and may ignore drift.
-fn argocd_only(target: &Target, instance: &Instance) -> Vec<(&'static str, Span)> {
+fn argocd_only(instance: &Instance, helm: bool) -> Vec<(&'static str, Span)> {
     let sync = &instance.said.sync;
-    let helm = instance.chart.is_some() && !super::rendered::is_wanted(target);
     let own = [
         ("options", sync.options.is_some()),
         ("server_side", sync.server_side == Some(false)),

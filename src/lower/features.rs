@@ -177,7 +177,7 @@ fn address(lowering: &Lowering<'_>, late: &Late<'_>, edge: &Edge) -> Option<Stri
     let text = |instance: &Instance, field: &str| {
         offered(late, &Binding::bare("ingress", &instance.name), field).ok()?.plain().filter(|t| !t.is_empty())
     };
-    let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
+    let shared = lowering.platform.shared_of(lowering.target);
     let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     all.filter(|i| i.definition.provides.contains_key("ingress"))
         .find(|i| text(i, "class").is_some_and(|c| edge.class == c.as_str()))

@@ -48,22 +48,23 @@ pub mod namespaces; // namespaces and quotas
 pub mod externals; //  Services in front of what runs elsewhere
 pub mod flux; //       Flux's own Secrets, and `$` protected
 pub mod repositories; // credentials of private repositories for Argo CD
-pub mod order; //      who waits for whom: units and waves
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::catalog::{Stage, Template};
+use crate::catalog::{Chart, Portion, Stage, Template};
 use crate::code;
 use crate::diag::several::Several;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::lock::Lock;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
+use crate::order::{Order, UnitId};
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
+use crate::settings::platform::Output;
 use crate::world::World;
 use files::Files;
 use templates::Engine;
@@ -77,8 +78,6 @@ pub static CODES: &[&Code] = &[
     &OTHER_ENGINE,
     &WITHOUT_EFFECT,
     &UNMATCHED_PATCH,
-    &DEPENDENCY_CYCLE,
-    &UNKNOWN_KIND,
     &KEPT_SECRET,
     &SHARED_ITEM,
     &LOST_SECRET,
@@ -140,22 +139,6 @@ code!(
     "patches = [{ target = { kind = \"Deploymnet\" }, merge.spec.replicas = 3 }]",
     "patches = [{ target = { kind = \"Deployment\" }, merge.spec.replicas = 3 }]"
 );
-code!(
-    DEPENDENCY_CYCLE,
-    "dependency-cycle",
-    "components wait for each other in a circle",
-    "none of them could ever start",
-    "a = { after = [\"b\"] }\nb = { after = [\"a\"] }",
-    "remove one `after`, or bind one side with an external"
-);
-code!(
-    UNKNOWN_KIND,
-    "unknown-kind",
-    "an object's kind is brought by nothing in the platform",
-    "the cluster would refuse it: no CustomResourceDefinition",
-    "[components]\npostgres = {}          # a Cluster of CloudNativePG",
-    "[components]\ncloudnative-pg = {}\npostgres = {}"
-);
 
 code!(
     KEPT_SECRET,
@@ -212,9 +195,57 @@ pub struct Lowered {
     pub step: usize,
 }
 
+/// How the engine gets a unit. `[platform] output` says it; it is decided once, and everything behind reads it here.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Objects as bases and overlays below `components/`, and the charts that the engine renders.
+    Charts { main: Option<Chart>, crds: Option<Chart> },
+    /// Objects complete below `manifests/`, those among them that charts make.
+    Manifests,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self::Charts { main: None, crds: None }
+    }
+}
+
+impl Delivery {
+    /// Decides how a target gets a component, or a unit of lakegen's own.
+    fn of(target: &Target, instance: Option<&Instance>) -> Self {
+        match target.ground().output {
+            Output::Manifests => Self::Manifests,
+            Output::Values => Self::Charts {
+                main: instance.and_then(|instance| instance.chart.clone()),
+                crds: instance.and_then(|instance| instance.crds.clone()),
+            },
+        }
+    }
+
+    /// Says whether everything is rendered into the tree.
+    pub fn is_rendered(&self) -> bool {
+        matches!(self, Self::Manifests)
+    }
+
+    /// Returns the chart that the engine renders for a part of the unit.
+    pub fn chart(&self, part: Portion) -> Option<&Chart> {
+        match (self, part) {
+            (Self::Charts { main, .. }, Portion::Main) => main.as_ref(),
+            (Self::Charts { crds, .. }, Portion::Crds) => crds.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns every chart that the engine renders.
+    pub fn charts(&self) -> impl Iterator<Item = &Chart> {
+        [Portion::Crds, Portion::Main].into_iter().filter_map(|part| self.chart(part))
+    }
+}
+
 /// A component as it will be written for one target.
 #[derive(Clone, Debug, Default)]
 pub struct Unit {
+    pub delivery: Delivery,
     /// Objects by stage.
     pub stages: BTreeMap<Stage, Vec<Lowered>>,
     /// Helm values of the release.
@@ -250,7 +281,8 @@ impl Needed {
 #[derive(Clone, Debug, Default)]
 pub struct TargetManifests {
     pub units: IndexMap<String, Unit>,
-    pub order: order::Order,
+    /// Filled by the stage `order`.
+    pub order: Order,
     /// Store items by name.
     pub needed: BTreeMap<String, Needed>,
     /// Secrets that people keep, by (namespace, name).
@@ -266,6 +298,23 @@ pub struct TargetManifests {
     /// Steps for people that belong to no unit: what they are about, and what to do.
     pub steps: Vec<(String, String)>,
     pub dns: Dns,
+}
+
+impl TargetManifests {
+    /// Returns what was made for a unit's component.
+    pub fn of(&self, unit: &UnitId) -> Option<&Unit> {
+        self.units.get(&unit.component)
+    }
+
+    /// Returns the chart that the engine renders for a unit.
+    pub fn chart(&self, unit: &UnitId) -> Option<&Chart> {
+        self.of(unit)?.delivery.chart(unit.part)
+    }
+
+    /// Says whether all that is applied stands in the tree.
+    pub fn is_rendered(&self) -> bool {
+        self.units.values().any(|unit| unit.delivery.is_rendered())
+    }
 }
 
 /// Host → edge → address, where known.
@@ -423,15 +472,15 @@ impl<'a> Lowering<'a> {
         externals::add(self, &mut out, found);
         namespaces::add(self, &mut out);
         for (name, unit) in &mut out.units {
+            unit.delivery = Delivery::of(self.target, self.target.instances.get(name));
             self.finish(name, unit);
         }
         out.charts = charts.target(self, &out);
         rendered::put(self, &mut out, found);
         patched::check(self, &out, found);
+        engines::sync(self, &out, found);
         unheard::secrets(self, &out, found);
         flux::protect(self, &mut out);
-        out.order = order::order(self, &out, found);
-        sync::by_hand(self.target, &mut out);
         out
     }
 

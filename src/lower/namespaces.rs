@@ -34,7 +34,7 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     for lowered in own.values().flatten().filter(|l| l.origin.template.is_some() && !l.object.namespace().is_empty()) {
         namespaces.entry(lowered.object.namespace()).or_insert((lowered.origin.span, "baseline"));
     }
-    let shared = lowering.target.shared.map(|i| &lowering.platform.targets[i]);
+    let shared = lowering.platform.shared_of(lowering.target);
     let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));
     let mut unit = Unit::default();
     for (name, (span, level)) in namespaces {

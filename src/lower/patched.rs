@@ -6,8 +6,8 @@
 
 use regex::Regex;
 
-use super::{Lowered, Lowering, TargetManifests, UNMATCHED_PATCH, rendered};
-use crate::catalog::Stage;
+use super::{Lowered, Lowering, TargetManifests, UNMATCHED_PATCH, Unit};
+use crate::catalog::{Portion, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
@@ -65,7 +65,14 @@ fn one(
     let matched: Vec<&Object> = of(stage).iter().map(|l| &l.object).filter(|o| selector.matches(o)).collect();
     if matched.is_empty() {
         let elsewhere = Stage::ALL.into_iter().find(|s| of(*s).iter().any(|l| selector.matches(&l.object)));
-        found.push(nothing(lowering, instance, &target, (stage, of(stage)), elsewhere, at));
+        found.push(nothing(
+            lowering,
+            (instance, out.units.get(&instance.name)),
+            &target,
+            (stage, of(stage)),
+            elsewhere,
+            at,
+        ));
         return;
     }
     for object in &matched {
@@ -81,7 +88,7 @@ fn one(
 /// Reports a patch without an object, with what there is.
 fn nothing(
     lowering: &Lowering<'_>,
-    instance: &Instance,
+    (instance, unit): (&Instance, Option<&Unit>),
     target: &Value,
     (stage, objects): (Stage, &[Lowered]),
     elsewhere: Option<Stage>,
@@ -110,7 +117,7 @@ fn nothing(
     }
     let kinds: Vec<&str> = objects.iter().map(|l| l.object.kind()).collect();
     let near = crate::diag::near(kind, kinds.iter().copied());
-    if instance.chart.is_some() && !rendered::is_wanted(lowering.target) && instance.definition.source.is_none() {
+    if unit.is_some_and(|unit| unit.delivery.chart(Portion::Main).is_some()) && instance.definition.source.is_none() {
         return diagnostic.help("what the chart makes is changed with `values`, or patched with `output = \"manifests\"` under `[platform]`");
     }
     if instance.definition.source.is_some() {

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use super::charts::{Inflation, Sight};
-use super::order::Portion;
 use super::{Lowered, Lowering, Origin, TargetManifests, hooks, take};
+use crate::catalog::Portion;
 use crate::catalog::Stage;
 use crate::code;
 use crate::diag::{Code, Diagnostic, quoted_list};
@@ -16,8 +16,7 @@ use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Item;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
-use crate::resolve::{Engine, Instance, Target};
-use crate::settings::platform::Output;
+use crate::resolve::{Engine, Instance};
 
 /// The codes that this module emits.
 pub static CODES: &[&Code] = &[&MISSING_ARCHIVE, &UNSTABLE_MANIFEST];
@@ -42,18 +41,12 @@ code!(
 /// Most bytes of all annotations together (kubernetes/apimachinery v0.34 pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub const ANNOTATION_BYTES: usize = 256 << 10;
 
-/// Says whether charts are rendered into the tree.
-pub fn is_wanted(target: &Target) -> bool {
-    target.ground().output == Output::Manifests
-}
-
 /// Puts what the charts of a target make into its units.
 pub fn put(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
-    if !is_wanted(lowering.target) {
-        return;
-    }
     for inflation in std::mem::take(&mut out.charts) {
-        if let Some(instance) = lowering.target.instances.get(&inflation.component) {
+        if out.units.get(&inflation.component).is_some_and(|unit| unit.delivery.is_rendered())
+            && let Some(instance) = lowering.target.instances.get(&inflation.component)
+        {
             match &inflation.sight {
                 Sight::Inflated(inflated) => {
                     refuse_random(instance, &inflation, inflated, found);

@@ -109,7 +109,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
     }
     let settings = &target.settings.argocd;
     let hub = settings.hub;
-    let shared = target.shared.map(|index| &platform.targets[index]);
+    let shared = platform.shared_of(target);
     let here = argocd(target);
     // Who else of the platform serves the same Argo CD, and has these credentials there already.
     let elsewhere = platform.targets.iter().filter(|t| hub && argocd(t).is_some() && !std::ptr::eq(*t, target));

@@ -3,8 +3,8 @@
 //!
 //! Fact: argo-cd v3.4 docs/user-guide/sync-options.md, "Server-Side Apply" (per Application and per object).
 
+use crate::catalog::Portion;
 use super::TargetManifests;
-use super::order::Portion;
 use crate::diag::Sources;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;

@@ -413,6 +413,11 @@ fn subject([environment, cluster]: [&str; 2], is_shared: bool, all: &[[&str; 2]]
 }
 
 impl Platform {
+    /// Returns the target with what the environments of a target's cluster share, when there is one.
+    pub fn shared_of(&self, target: &Target) -> Option<&Target> {
+        target.shared.map(|index| &self.targets[index])
+    }
+
     /// Returns how people call each target, for findings that do not hold for all of them.
     pub fn subjects(&self) -> Vec<Subject> {
         let names: Vec<[&str; 2]> = self.targets.iter().map(|t| [t.environment.as_str(), t.cluster.as_str()]).collect();

@@ -11,12 +11,11 @@ use super::layout::{All, Paths, kustomization};
 use super::{Writer, jobs};
 use crate::catalog::{Chart, Stage};
 use crate::diag::Diagnostic;
-use crate::lower::order::{Place, UnitId};
-use crate::lower::rendered::is_wanted as is_rendered;
 use crate::lower::templates::object;
 use crate::lower::{Manifests, TargetManifests, demand, namespaces, source, sync};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
+use crate::order::{Place, UnitId};
 use crate::resolve::scope::plain;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::Text;
@@ -129,7 +128,7 @@ impl<'a> Applications<'a> {
 
     /// Returns Argo CD's namespace: as said, or where its component lives, or the default.
     pub(super) fn namespace(&self) -> String {
-        let shared = self.target.shared.map(|index| &self.platform.targets[index]);
+        let shared = self.platform.shared_of(self.target);
         let elsewhere = self.platform.targets.iter().filter(|_| self.hub());
         let mut instances =
             std::iter::once(self.target).chain(shared).chain(elsewhere).flat_map(|t| t.instances.values());
@@ -237,15 +236,7 @@ impl<'a> Applications<'a> {
         let paths = self.paths.get(&(self.target.name.clone(), unit.component.clone())).unwrap_or(&none);
         let mut sources = Vec::new();
         let main = unit.stages().contains(&Stage::Release);
-        let chart = instance.and_then(|i| {
-            if main {
-                i.chart.as_ref()
-            } else if unit.stages().contains(&Stage::Crds) {
-                i.crds.as_ref()
-            } else {
-                None
-            }
-        });
+        let chart = self.lowered.chart(unit);
         if let (Some(chart), Some(instance)) = (chart, instance) {
             let values: &[String] = if main { &paths.values } else { &[] };
             sources.push(self.chart(chart, if main { instance.release.clone() } else { unit.name() }, values));
@@ -469,8 +460,7 @@ impl<'a> Applications<'a> {
             if unit.component == namespaces::UNIT {
                 spaces.extend(self.target.instances.values().map(|i| i.namespace.clone()));
             }
-            let unit_objects =
-                self.lowered.units.get(&unit.component).into_iter().flat_map(|u| u.stages.values().flatten());
+            let unit_objects = self.lowered.of(unit).into_iter().flat_map(|made| made.stages.values().flatten());
             for lowered in unit_objects {
                 let object = &lowered.object;
                 if kinds::is_namespaced(object.api_version(), object.kind()) {
@@ -482,7 +472,7 @@ impl<'a> Applications<'a> {
             let Some(instance) = self.instance(unit) else { continue };
             spaces.insert(instance.namespace.clone());
             spaces.extend(instance.definition.writes_to.iter().cloned());
-            for chart in instance.chart.iter().chain(&instance.crds) {
+            for chart in self.lowered.of(unit).into_iter().flat_map(|unit| unit.delivery.charts()) {
                 repositories.insert(chart.repository.trim_start_matches("oci://").to_string());
             }
             if let Some(source) = self.own_source(instance).and_then(|s| s.get("repoURL").map(plain)) {
@@ -507,7 +497,7 @@ impl<'a> Applications<'a> {
             (Arc::from("destinations"), Value::List(destinations.chain(root).collect())),
             (
                 Arc::from("clusterResourceWhitelist"),
-                Value::List(cluster_kinds(own, &kinds_used, is_rendered(self.target))),
+                Value::List(cluster_kinds(own, &kinds_used, self.lowered.is_rendered())),
             ),
         ]);
         if own.is_some_and(|own| own.orphaned) {

@@ -49,7 +49,7 @@ impl Flux<'_> {
 
     fn root_kustomization(&self, name: &str) -> Value {
         let mut spec = Map::default();
-        if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
+        if let Some(shared) = self.platform.shared_of(self.target) {
             // What the cluster's environments share is applied first.
             spec.insert("dependsOn".into(), Value::List(vec![object([("name", Value::from(root(shared)))])]));
         }
@@ -125,7 +125,7 @@ impl Flux<'_> {
             self.target.ground().name,
             self.target.name
         );
-        if let Some(shared) = self.target.shared.map(|index| &self.platform.targets[index]) {
+        if let Some(shared) = self.platform.shared_of(self.target) {
             text.push_str(&format!(
                 "\nWhat the environments of this cluster share comes first: [{0}](../{0}/README.md). Flux is installed there.\n",
                 shared.name

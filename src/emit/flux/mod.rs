@@ -15,14 +15,15 @@ use std::sync::Arc;
 
 use super::layout::{All, Paths, kustomization, step_name};
 use super::{Writer, jobs};
+use crate::catalog::Portion;
 use crate::catalog::component::Filled;
 use crate::catalog::{Chart, Stage};
 use crate::diag::Diagnostic;
 use crate::lower::flux::{NAMESPACE, UNIT, name, root, secret};
-use crate::lower::order::{Place, Portion, UnitId};
 use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, TargetManifests, demand, namespaces, pointer, source};
 use crate::manifest::value::{Map, Value};
+use crate::order::{Place, UnitId};
 use crate::parse::text;
 use crate::resolve::{Engine, Instance, Platform, Target};
 use crate::settings::engines;
@@ -154,12 +155,7 @@ impl<'a> Flux<'a> {
 
     /// Returns the chart of a unit.
     fn chart_of(&self, unit: &UnitId) -> Option<&'a Chart> {
-        let instance = self.instance(unit)?;
-        match unit.part {
-            Portion::Crds => instance.crds.as_ref(),
-            Portion::Main => instance.chart.as_ref(),
-            Portion::Config => None,
-        }
+        self.lowered.chart(unit)
     }
 
     /// Says what of a unit can be applied at once, in order, with the name of each Kustomization and its folder.
@@ -252,8 +248,10 @@ impl<'a> Flux<'a> {
     /// Says whether the release itself brings kinds: Flux asks the API server about all objects of a Kustomization before
     /// it applies the first, so objects of such kinds come after.
     fn brings_kinds(&self, unit: &UnitId) -> bool {
-        let brings =
-            |i: &Instance| !i.apis.is_empty() && i.crds.is_none() && !i.definition.templates.contains_key(&Stage::Crds);
+        let crds = UnitId { component: unit.component.clone(), part: Portion::Crds };
+        let apart =
+            |i: &Instance| self.lowered.chart(&crds).is_some() || i.definition.templates.contains_key(&Stage::Crds);
+        let brings = |i: &Instance| !i.apis.is_empty() && !apart(i);
         unit.part == Portion::Main && self.instance(unit).is_some_and(brings)
     }
 

@@ -6,9 +6,9 @@ use super::super::Writer;
 use super::super::layout::kustomization;
 use super::Flux;
 use crate::lower::flux::{name, root, secret};
-use crate::lower::order::UnitId;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
+use crate::order::UnitId;
 use crate::settings::engines::{Event, Notify, NotifyKind, Webhook};
 use crate::settings::group::matches;
 

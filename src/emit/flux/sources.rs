@@ -7,10 +7,10 @@ use super::super::layout::kustomization;
 use super::{Flux, duration};
 use crate::catalog::Chart;
 use crate::lower::flux::{is_ssh, name, root, secret};
-use crate::lower::order::UnitId;
 use crate::lower::source::Source;
 use crate::lower::templates::object;
 use crate::manifest::value::{Map, Value};
+use crate::order::UnitId;
 use crate::parse::string::{digest, slug};
 use crate::settings::engines::Install;
 

@@ -10,8 +10,9 @@ use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 
-use crate::lower::order::{Portion, UnitId};
+use crate::catalog::Portion;
 use crate::lower::{TargetManifests, namespaces};
+use crate::order::UnitId;
 use crate::resolve::{SlotBinding, Target};
 
 pub use svg::svg;

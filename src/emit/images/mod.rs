@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Event;
+use crate::lower::TargetManifests;
 use crate::lower::charts::{Inflation, Sight};
 use crate::lower::images::Images;
-use crate::lower::{TargetManifests, rendered};
 use crate::manifest::images::{self, Found, Way};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
@@ -90,8 +90,8 @@ pub fn whole(image: &str) -> String {
 /// Lists the images of a target. `plain` is the same target without the rules of `[images]`, where there are some.
 pub fn list(target: &Target, lowered: &TargetManifests, plain: Option<&TargetManifests>) -> List {
     let rules = Images::of(target);
-    let now = collect(target, lowered);
-    let before = plain.map(|plain| collect(target, plain)).unwrap_or_default();
+    let now = collect(lowered);
+    let before = plain.map(|plain| collect(plain)).unwrap_or_default();
     let mut out = List { target: target.name.clone(), images: BTreeMap::new(), unseen: unseen(lowered) };
     for (place, one) in now {
         let image = whole(&one.image);
@@ -121,13 +121,16 @@ struct One {
 }
 
 /// All images of a target by place.
-fn collect(target: &Target, lowered: &TargetManifests) -> BTreeMap<Place, One> {
+fn collect(lowered: &TargetManifests) -> BTreeMap<Place, One> {
     let mut all = Collected::default();
     // What is rendered stands in the units already.
-    let is_rendered = rendered::is_wanted(target);
+    let is_rendered = |component: &str| lowered.units.get(component).is_some_and(|unit| unit.delivery.is_rendered());
     for (component, unit) in &lowered.units {
         for lowered_object in unit.stages.values().flatten() {
-            let chart = lowered.charts.iter().filter(|inflation| is_rendered && inflation.component == *component);
+            let chart = lowered
+                .charts
+                .iter()
+                .filter(|inflation| unit.delivery.is_rendered() && inflation.component == *component);
             let made_it = |inflation: &&Inflation| made_by(inflation, &lowered_object.origin.file);
             let source = chart.into_iter().find(made_it).map_or(Source::Platform, of_chart);
             all.object(component, &source, lowered_object.object.value());
@@ -136,7 +139,7 @@ fn collect(target: &Target, lowered: &TargetManifests) -> BTreeMap<Place, One> {
             all.patch(component, patch);
         }
     }
-    for inflation in lowered.charts.iter().filter(|_| !is_rendered) {
+    for inflation in lowered.charts.iter().filter(|inflation| !is_rendered(&inflation.component)) {
         if let Sight::Inflated(inflated) = &inflation.sight {
             let source = of_chart(inflation);
             running(inflated).for_each(|value| all.object(&inflation.component, &source, value));

@@ -1,97 +1,26 @@
-//! Who waits for whom: units, the dependencies between them, and waves.
-//!
-//! A dependency comes from a binding, a reference, `after`, a credential's maker, or a kind that an object really has. A unit is
-//! a component, or its `crds` or `config` stage. A wave is ten times the tier, and more where a dependency asks for it.
+//! The graph of a target's units: what each waits for, and the waves that follow.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{
-    DEPENDENCY_CYCLE, Lowered, Lowering, TargetManifests, UNKNOWN_KIND, edges, externals, flux, namespaces, rendered,
-};
+use super::unknown_kind::{is_misplaced, unknown_kind};
+use super::{DEPENDENCY_CYCLE, Order, Place, UnitId};
 use crate::catalog::component::Tier;
-use crate::catalog::{self, Stage};
-use crate::diag::{Diagnostic, near, quoted_list};
+use crate::catalog::{Portion, Stage};
+use crate::diag::Diagnostic;
+use crate::lower::{Lowered, TargetManifests};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
-use crate::resolve::{Instance, Origin, Target};
-
-/// A unit: what the engine syncs as one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnitId {
-    pub component: String,
-    pub part: Portion,
-}
-
-/// The parts of a component that are units of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Portion {
-    Crds,
-    Main,
-    Config,
-}
-
-impl Portion {
-    /// Returns the part that a stage belongs to.
-    pub fn of(stage: Stage) -> Self {
-        match stage {
-            Stage::Crds => Self::Crds,
-            Stage::Prepare | Stage::Release | Stage::Demand => Self::Main,
-            Stage::Config => Self::Config,
-        }
-    }
-}
-
-impl UnitId {
-    fn new(component: &str, stage: Stage) -> Self {
-        Self { component: component.into(), part: Portion::of(stage) }
-    }
-
-    /// Returns the unit's name: `trino`, `prometheus-crds`, `metallb-config`.
-    pub fn name(&self) -> String {
-        match self.part {
-            Portion::Crds => format!("{}-crds", self.component),
-            Portion::Main => self.component.clone(),
-            Portion::Config => format!("{}-config", self.component),
-        }
-    }
-
-    /// Returns the stages in the unit.
-    pub fn stages(&self) -> &'static [Stage] {
-        match self.part {
-            Portion::Crds => &[Stage::Crds],
-            Portion::Main => &[Stage::Prepare, Stage::Release],
-            Portion::Config => &[Stage::Config],
-        }
-    }
-}
-
-/// The units of a target with what they wait for.
-#[derive(Clone, Debug, Default)]
-pub struct Order {
-    /// In the order of coming up.
-    pub units: IndexMap<UnitId, Place>,
-}
-
-/// A unit's place in the order.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    pub wave: i64,
-    /// Units that must be up first, with the reason.
-    pub after: BTreeMap<UnitId, String>,
-    /// Units of the target that this one shares with others, which must be up first; a stage that is not there is part of
-    /// the component's main unit.
-    pub outside: BTreeSet<UnitId>,
-}
+use crate::resolve::{Instance, Origin, Platform, Target, reserved};
 
 /// Works out the order of a target.
-pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
-    let owners = owners(lowering);
+pub fn order(platform: &Platform, target: &Target, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Order {
+    let shared = platform.shared_of(target);
+    let owners = owners(target, shared);
     let stores = stores(out);
-    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
     let mut graph = Graph {
-        lowering,
+        target,
         out,
         owners,
         stores,
@@ -110,10 +39,9 @@ pub fn order(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Dia
 type Owners<'a> = BTreeMap<(&'a str, Option<&'a str>), (&'a str, Stage)>;
 
 /// Returns who brings each API.
-fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
+fn owners<'a>(target: &'a Target, shared: Option<&'a Target>) -> Owners<'a> {
     let mut owners = BTreeMap::new();
-    let shared = lowering.target.shared.map(|index| &lowering.platform.targets[index]);
-    let all = lowering.target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
+    let all = target.instances.values().chain(shared.into_iter().flat_map(|t| t.instances.values()));
     for instance in all {
         let at = if instance.crds.is_some() { Stage::Crds } else { Stage::Release };
         for api in &instance.apis {
@@ -124,8 +52,8 @@ fn owners<'a>(lowering: &Lowering<'a>) -> Owners<'a> {
 }
 
 /// Says whether a name is that of an external with a Service in front of it.
-fn target_service(lowering: &Lowering<'_>, name: &str) -> bool {
-    lowering.target.external.get(name).is_some_and(|external| external.words.service.is_some())
+fn has_service(target: &Target, name: &str) -> bool {
+    target.external.get(name).is_some_and(|external| external.words.service.is_some())
 }
 
 /// Returns who defines each kind in the tree itself, by group and kind.
@@ -158,7 +86,7 @@ fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
 }
 
 struct Graph<'a> {
-    lowering: &'a Lowering<'a>,
+    target: &'a Target,
     out: &'a TargetManifests,
     owners: Owners<'a>,
     /// Store of External Secrets → who makes it, at which stage.
@@ -175,15 +103,15 @@ impl Graph<'_> {
     ///
     /// A chart that the engine renders is something; what a rendered chart makes is here already, and may be nothing.
     fn nodes(&mut self) {
-        let by_engine = !rendered::is_wanted(self.lowering.target);
         for (name, unit) in &self.out.units {
-            let instance = self.lowering.target.instances.get(name);
+            let instance = self.target.instances.get(name);
             let has = |stage: &Stage| unit.stages.contains_key(stage) || unit.patches.contains_key(stage);
-            if has(&Stage::Crds) || (by_engine && instance.is_some_and(|i| i.crds.is_some())) {
+            if has(&Stage::Crds) || unit.delivery.chart(Portion::Crds).is_some() {
                 self.units.insert(UnitId::new(name, Stage::Crds));
             }
-            let chart = instance.is_some_and(|i| (by_engine && i.chart.is_some()) || i.definition.source.is_some());
-            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || chart {
+            let applied =
+                unit.delivery.chart(Portion::Main).is_some() || instance.is_some_and(|i| i.definition.source.is_some());
+            if has(&Stage::Prepare) || has(&Stage::Release) || has(&Stage::Demand) || applied {
                 self.units.insert(UnitId::new(name, Stage::Release));
             }
             if has(&Stage::Config) {
@@ -194,7 +122,7 @@ impl Graph<'_> {
 
     fn dependency(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
         let from = UnitId::new(from.0, from.1);
-        let here = self.lowering.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
+        let here = self.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
         if !here && self.units.contains(&from) && self.shared.is_some_and(|t| t.instances.contains_key(to.0)) {
             self.outside.entry(from).or_default().insert(UnitId::new(to.0, to.1));
             return;
@@ -209,25 +137,29 @@ impl Graph<'_> {
     }
 
     fn wiring(&mut self, found: &mut Vec<Diagnostic>) {
-        let target = self.lowering.target;
+        let target = self.target;
         let names: Vec<&String> = self.out.units.keys().collect();
         for name in &names {
             for (stage, before) in [(Stage::Release, Stage::Crds), (Stage::Config, Stage::Release)] {
                 self.dependency((name, stage), (name, before), "the stage before".into());
             }
-            if **name != namespaces::UNIT {
+            if **name != reserved::NAMESPACES {
                 for stage in Stage::ALL {
-                    self.dependency((name, stage), (namespaces::UNIT, Stage::Release), "its namespace".into());
+                    self.dependency((name, stage), (reserved::NAMESPACES, Stage::Release), "its namespace".into());
                 }
             }
         }
         for (name, stage) in &self.out.substituted {
-            self.dependency((name, *stage), (flux::UNIT, Stage::Release), "what only the cluster knows".into());
+            self.dependency(
+                (name, *stage),
+                (reserved::FLUX_SECRETS, Stage::Release),
+                "what only the cluster knows".into(),
+            );
         }
         for instance in target.instances.values() {
             let shares = |t: &Target| t.instances.values().any(|i| i.namespace == instance.namespace);
             if self.shared.is_some_and(shares) {
-                let namespaces = UnitId::new(namespaces::UNIT, Stage::Release);
+                let namespaces = UnitId::new(reserved::NAMESPACES, Stage::Release);
                 for stage in Stage::ALL {
                     let unit = UnitId::new(&instance.name, stage);
                     if self.units.contains(&unit) {
@@ -241,7 +173,7 @@ impl Graph<'_> {
             for (key, other) in after.chain(instance.words.on.iter().map(|other| ("on", other))) {
                 if target.instances.contains_key(other.as_str()) {
                     self.dependency((&instance.name, Stage::Release), (other, Stage::Release), format!("`{key}`"));
-                } else if self.lowering.visible(other).is_none() && !self.off_here(other) {
+                } else if !self.is_visible(other) && !self.off_here(other) {
                     found.push(crate::resolve::unknown_name(
                         "component",
                         other,
@@ -259,7 +191,12 @@ impl Graph<'_> {
 
     /// Says whether a component exists in the file but is switched off in this target.
     fn off_here(&self, name: &str) -> bool {
-        self.lowering.target.off.contains(name)
+        self.target.off.contains(name)
+    }
+
+    /// Says whether a component is one of this target, or of what the cluster's environments share.
+    fn is_visible(&self, name: &str) -> bool {
+        [Some(self.target), self.shared].into_iter().flatten().any(|target| target.instances.contains_key(name))
     }
 
     /// API groups whose presence a chart's values depend on.
@@ -272,8 +209,12 @@ impl Graph<'_> {
             let Some(bound) = instance.bindings.get(slot_name) else { continue };
             for binding in bound.all() {
                 let reason = format!("`{slot_name}`");
-                if target_service(self.lowering, &binding.provider) {
-                    self.dependency((&instance.name, slot.stage), (externals::UNIT, Stage::Release), reason.clone());
+                if has_service(self.target, &binding.provider) {
+                    self.dependency(
+                        (&instance.name, slot.stage),
+                        (reserved::EXTERNALS, Stage::Release),
+                        reason.clone(),
+                    );
                 }
                 if slot.wait {
                     self.dependency((&instance.name, slot.stage), (&binding.provider, Stage::Release), reason.clone());
@@ -320,7 +261,7 @@ impl Graph<'_> {
                         continue;
                     }
                     let kind = lowered.object.kind();
-                    let there = self.lowering.target.ground().apis.iter().any(|a| kinds::brings(a, group, kind));
+                    let there = self.target.ground().apis.iter().any(|a| kinds::brings(a, group, kind));
                     let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
                     if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind)))
                         && (*owner, *at) != (name.as_str(), *stage)
@@ -357,13 +298,13 @@ impl Graph<'_> {
         let Some((owner, at)) = self.stores.get(store).copied() else {
             // The platform's store of a shared cluster is made beside External Secrets there.
             let bringer = self.owners.get(&("external-secrets.io", None)).copied();
-            if let (Some((owner, _)), true) = (bringer, self.lowering.target.store.name == store) {
+            if let (Some((owner, _)), true) = (bringer, self.target.store.name == store) {
                 self.dependency((name, stage), (owner, Stage::Config), format!("the store `{store}`"));
             }
             return;
         };
         self.dependency((name, stage), (owner, at), format!("the store `{store}`"));
-        let platform = &self.lowering.target.store;
+        let platform = &self.target.store;
         if let Some(component) = platform.component.as_ref().filter(|_| platform.name == store) {
             self.dependency((owner, at), (component, Stage::Release), "the store's server".into());
         }
@@ -416,7 +357,7 @@ impl Graph<'_> {
     /// Puts what people sync themselves behind everything else, with what needs it: an Application that waits for a person
     /// is not healthy, and would hold up every later wave.
     fn by_hand(&self, waves: &mut BTreeMap<&UnitId, i64>) {
-        let target = self.lowering.target;
+        let target = self.target;
         let manual = |unit: &UnitId| target.sync(target.instances.get(&unit.component)).automated == Some(false);
         let mut ordered: Vec<(&UnitId, i64)> = waves.iter().map(|(unit, wave)| (*unit, *wave)).collect();
         ordered.sort_by_key(|(_, wave)| *wave);
@@ -440,13 +381,13 @@ impl Graph<'_> {
 
     /// The lowest wave that a unit may have: CRDs and namespaces first, then ten per tier.
     fn floor(&self, unit: &UnitId) -> i64 {
-        if unit.component == namespaces::UNIT {
+        if unit.component == reserved::NAMESPACES {
             return 0;
         }
         match unit.part {
             Portion::Crds => 1,
-            _ if unit.component == edges::UNIT => (Tier::Network as i64 + 1) * 10,
-            _ => self.lowering.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
+            _ if unit.component == reserved::EDGES => (Tier::Network as i64 + 1) * 10,
+            _ => self.target.instances.get(&unit.component).map_or(10, |i| (i.tier as i64 + 1) * 10),
         }
     }
 
@@ -469,57 +410,11 @@ impl Graph<'_> {
         for (index, unit) in path.iter().enumerate() {
             let next = path[(index + 1) % path.len()];
             let reason = self.dependencies.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();
-            if let Some(instance) = self.lowering.target.instances.get(&unit.component) {
+            if let Some(instance) = self.target.instances.get(&unit.component) {
                 diagnostic =
                     diagnostic.at(instance.span, format!("`{}` waits for `{}`: {reason}", unit.name(), next.name()));
             }
         }
         diagnostic
-    }
-}
-
-/// Says whether a kind of Kubernetes itself stands under a group that is known and has no such kind.
-fn is_misplaced(api: &str, kind: &str) -> bool {
-    !kinds::is_builtin(api)
-        && !kinds::kinds_of(api).is_empty()
-        && kinds::versions(api, kind).is_empty()
-        && kinds::groups_of(kind).into_iter().any(kinds::is_builtin)
-}
-
-fn unknown_kind(objects: &[&Lowered]) -> Diagnostic {
-    let lowered = objects[0];
-    let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
-    let at = lowered.origin.template.unwrap_or(lowered.origin.span);
-    let known = kinds::versions(api, kind);
-    if kinds::is_builtin(api) || is_misplaced(api, kind) {
-        let whose = if kinds::is_builtin(api) { "Kubernetes has" } else { "there is" };
-        let message = format!("{whose} no kind `{kind}` in `{api}`");
-        let diagnostic = Diagnostic::error(&UNKNOWN_KIND, message).at(at, "");
-        let elsewhere = kinds::groups_of(kind);
-        let close = near(kind, kinds::kinds_of(api));
-        return match (elsewhere.is_empty(), close.is_empty()) {
-            (false, _) => diagnostic.help(format!("`{kind}` is in {}", quoted_list(elsewhere, "and"))),
-            (_, false) => diagnostic.help(format!("did you mean {}?", quoted_list(close, "or"))),
-            _ => diagnostic,
-        };
-    }
-    let group = kinds::group(api);
-    let kinds: BTreeSet<&str> = objects.iter().map(|lowered| lowered.object.kind()).collect();
-    let what = match objects.len() {
-        1 => format!("the kind of `{kind}/{}` (`{group}`)", lowered.object.name()),
-        _ => format!("{} of `{group}`", quoted_list(kinds.iter().copied(), "and")),
-    };
-    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings {what}"));
-    let places: BTreeSet<crate::diag::Span> = objects.iter().map(|lowered| lowered.origin.span).collect();
-    for place in places.iter().take(3) {
-        diagnostic = diagnostic.at(*place, "needed here");
-    }
-    if known.is_empty() {
-        diagnostic = diagnostic.note(format!("lakegen does not know `{api}` either"));
-    }
-    let bringers = catalog::bringers_of(group, kind);
-    match bringers.first() {
-        Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
-        None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),
     }
 }
