@@ -10,7 +10,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
 
-use lakegen::lower::budget;
+use lakegen::lower::templates::budget;
 
 /// The system's allocator, counted.
 pub struct Counting;

@@ -11,7 +11,7 @@ use super::language::Closed;
 use crate::diag::{Diagnostic, near};
 use crate::parse::{Kind, Node, Table, shape};
 
-/// Options that stages read rather than templates, because they decide what is made (`lower/demand.rs`, `lower/repeat.rs`).
+/// Options that stages read rather than templates, because they decide what is made (`lower/objects/demand.rs`, `lower/objects/repeat.rs`).
 const READ_BY_STAGES: &[&str] = &["when", "resync"];
 
 /// Checks the defaults of all options, and that each is read by a template or named in component.toml.

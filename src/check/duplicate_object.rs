@@ -8,7 +8,7 @@ use super::{Context, Findings, Made, place};
 use crate::catalog::Stage;
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::sync;
+use crate::lower::objects::sync;
 use crate::manifest::object::ObjectId;
 use crate::resolve::Engine;
 use crate::settings::engines::Form;

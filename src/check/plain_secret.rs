@@ -12,7 +12,8 @@ use super::unknown_value::{Where, find};
 use super::{Clean, Context, Findings, Made, at_key, at_object, walk};
 use crate::code;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Lowered, kept_files};
+use crate::lower::Lowered;
+use crate::lower::secrets::kept_files;
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
 

@@ -13,7 +13,7 @@ use crate::code;
 use crate::diag::{Diagnostic, Level, Sources, Span, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
-use crate::lower::values::split_path;
+use crate::lower::charts::values::split_path;
 use crate::manifest::value::Value;
 use crate::parse::shape::with_article;
 use crate::resolve::Instance;

@@ -18,7 +18,7 @@ use crate::fetch::Problem;
 use crate::fetch::resolve::Sources;
 use crate::fetch::store;
 use crate::lock::{self, Lock, Locked};
-use crate::lower::rendered::MISSING_ARCHIVE;
+use crate::lower::charts::rendered::MISSING_ARCHIVE;
 use crate::upgrade::{self, Report, Side};
 use crate::world::World;
 use crate::world::charts::Cache;

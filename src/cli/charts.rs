@@ -342,7 +342,7 @@ pub fn keep(session: &mut Session, cache: Option<&Cache>, bytes: &[u8], warned: 
 
 /// Says that the cache cannot be written.
 pub fn cannot_write(cache: &Cache, error: &std::io::Error) -> String {
-    format!("cannot write the chart cache `{}`: {}", cache.root().display(), crate::world::disk::reason(error))
+    format!("cannot write the chart cache `{}`: {}", cache.root().display(), crate::diag::stop::reason(error))
 }
 
 /// Warns of a cache that everybody can write to.

@@ -7,10 +7,11 @@ use similar::TextDiff;
 use super::project::{self, Project};
 use super::{Code, DONE, FINDINGS, Failure, Session};
 use crate::compile::{self, Compiled};
+use crate::diag::stop::Class;
 use crate::diag::{Diagnostic, Sources, escape, quoted_list, render};
 use crate::edit::member::{Cannot, Member};
 use crate::edit::{Change, Refusal, Written};
-use crate::sink::{Class, file};
+use crate::sink::file;
 use crate::world::World;
 use crate::world::memory::{MemoryWorld, Overlay};
 

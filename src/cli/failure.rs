@@ -5,9 +5,8 @@ use std::io;
 
 use super::{Code, ENVIRONMENT, FINDINGS, REFUSED};
 use crate::diag::escape;
-use crate::sink::SinkError;
-use crate::world::disk::reason;
-use crate::world::git::GitError;
+use crate::diag::stop::Stop;
+use crate::diag::stop::reason;
 
 /// An exit code with what to say; nothing to say when the findings were printed already.
 #[derive(Debug)]
@@ -81,14 +80,8 @@ impl Failure {
     }
 }
 
-impl From<SinkError> for Failure {
-    fn from(error: SinkError) -> Self {
+impl From<Stop> for Failure {
+    fn from(error: Stop) -> Self {
         Self { code: error.class.exit_code(), message: error.message, details: error.details, help: error.help }
-    }
-}
-
-impl From<GitError> for Failure {
-    fn from(error: GitError) -> Self {
-        Self { help: error.help, ..Self::environment(error.message) }
     }
 }

@@ -9,8 +9,9 @@ use super::select::Selection;
 use super::{Code, DONE, FINDINGS, Failure, Session};
 use crate::diag::escape;
 use crate::emit::images::{self, List};
-use crate::lower::images::without_rules;
-use crate::lower::{self, rendered};
+use crate::lower;
+use crate::lower::charts::images::without_rules;
+use crate::lower::charts::rendered;
 
 /// List every container image that the platform runs
 ///

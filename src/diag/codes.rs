@@ -51,7 +51,7 @@ pub fn all() -> Vec<&'static Code> {
         crate::resolve::CODES,
         crate::lower::CODES,
         crate::order::CODES,
-        crate::lower::rendered::CODES,
+        crate::lower::charts::rendered::CODES,
         crate::check::CODES,
         crate::emit::CODES,
         crate::why::CODES,

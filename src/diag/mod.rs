@@ -7,6 +7,7 @@ pub mod codes; //   every stable slug with its documentation, for `lakegen expla
 pub mod escape; // what a terminal or a CI log would interpret, shown as text
 pub mod render; //  text for people, one-line text, JSON
 pub mod several; // findings of several targets
+pub mod stop; //    why something stopped before its end
 
 use std::sync::Arc;
 

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use super::Writer;
 use super::argocd::{Applications, CASCADE, TARGET, WAVE};
-use crate::lower::rollout;
-use crate::lower::templates::object;
+use crate::lower::said::rollout;
+use crate::lower::{Place, UnitId};
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
-use crate::order::{Place, UnitId};
 use crate::resolve::Engine;
 
 /// The targets that one Argo CD keeps.

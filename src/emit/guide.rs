@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::{Writer, secrets};
 use crate::catalog::Portion;
 use crate::diag::quoted_list;
-use crate::lower::flux::{NAMESPACE, root};
 use crate::lower::{Dns, Manifests, TargetManifests};
+use crate::resolve::flux::{NAMESPACE, root};
 use crate::resolve::{Engine, Platform, Target};
 
 /// Writes the guide, and a DNS list per target where addresses are known.
@@ -120,8 +120,8 @@ fn components(text: &mut String, target: &Target, lowered: &TargetManifests) {
         let after: Vec<String> = place
             .after
             .keys()
-            .filter(|u| u.component != crate::lower::namespaces::UNIT)
-            .map(crate::order::UnitId::name)
+            .filter(|u| u.component != crate::lower::objects::namespaces::UNIT)
+            .map(crate::lower::UnitId::name)
             .collect();
         line(
             text,
@@ -221,7 +221,7 @@ fn steps(text: &mut String, lowered: &TargetManifests) {
 fn graph(text: &mut String, lowered: &TargetManifests) {
     line(text, format_args!("\n### Who waits for whom\n\n```mermaid\nflowchart LR"));
     for (unit, place) in &lowered.order.units {
-        for before in place.after.keys().filter(|u| u.component != crate::lower::namespaces::UNIT) {
+        for before in place.after.keys().filter(|u| u.component != crate::lower::objects::namespaces::UNIT) {
             line(text, format_args!("  {} --> {}", before.name(), unit.name()));
         }
     }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Writer;
 use crate::catalog::Stage;
-use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, made};
 use crate::manifest::value::Value;
+use crate::manifest::value::object;
 use crate::manifest::yaml;
 use crate::resolve::{Platform, Target};
 

@@ -10,9 +10,9 @@ use indexmap::IndexMap;
 use super::Writer;
 use super::split::{own, shared};
 use crate::catalog::Stage;
-use crate::lower::templates::object;
 use crate::lower::{Lowered, Manifests, Unit};
 use crate::manifest::object::{Object, ObjectId};
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::{Engine, Platform};
 
@@ -35,7 +35,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) ->
     let mut members: IndexMap<&str, Vec<(&str, &Unit)>> = IndexMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         // What Flux reads for itself is no component, and stands in the engine's folder.
-        for (name, unit) in lowered.units.iter().filter(|(name, _)| *name != crate::lower::flux::UNIT) {
+        for (name, unit) in lowered.units.iter().filter(|(name, _)| *name != crate::resolve::reserved::FLUX_SECRETS) {
             members.entry(name).or_default().push((&target.name, unit));
         }
     }

@@ -70,7 +70,7 @@ impl Docker {
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, String> {
     let failed =
-        |error: &std::io::Error| format!("cannot read `{}`: {}", file.display(), crate::world::disk::reason(error));
+        |error: &std::io::Error| format!("cannot read `{}`: {}", file.display(), crate::diag::stop::reason(error));
     let open = match std::fs::File::open(file) {
         Ok(open) => open,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {

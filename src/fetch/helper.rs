@@ -34,7 +34,7 @@ pub fn ask(name: &str, server: &str) -> Result<Option<Login>, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| failed(&format!("cannot be started: {}", crate::world::disk::reason(&error))))?;
+        .map_err(|error| failed(&format!("cannot be started: {}", crate::diag::stop::reason(&error))))?;
     // A helper that closes its input early may still answer.
     let _ = child.stdin.take().map(|mut input| input.write_all(server.as_bytes()));
     let (sender, receiver) = mpsc::channel();

@@ -9,7 +9,7 @@ use ureq::http::HeaderMap;
 use super::address::{Address, Origin};
 use super::hosts::NotPublic;
 use super::{BAD_ANSWER, Class, Problem, REFUSED_HOST, UNREACHABLE, UNTRUSTED_SERVER};
-use crate::world::disk::reason;
+use crate::diag::stop::reason;
 
 /// A request that failed.
 pub struct Trouble {

@@ -7,8 +7,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use crate::diag::stop::Stop;
 use crate::lock::Lock;
-use crate::sink::SinkError;
 use crate::world::beneath::{Fault, Folder};
 use crate::world::charts::{Digest, MAX_CHART_BYTES, VENDORED, promised, vendored_path};
 use crate::world::{ReadError, World};
@@ -64,16 +64,16 @@ pub fn drift(world: &dyn World, lock: &Lock) -> Result<Drift, ReadError> {
 ///
 /// # Errors
 /// When a folder on the way is a link, or the system says no.
-pub fn write(root: &Path, add: &[(String, &[u8])], remove: &[String]) -> Result<(), SinkError> {
+pub fn write(root: &Path, add: &[(String, &[u8])], remove: &[String]) -> Result<(), Stop> {
     if add.is_empty() && remove.is_empty() {
         return Ok(());
     }
     let failed = |fault: Fault| match fault {
-        Fault::Odd(kind) => SinkError::refused(format!("a folder on the way to `{VENDORED}` is {}", kind.noun())),
-        Fault::Io(error) => SinkError::io(&format!("write to `{VENDORED}`"), &error),
-        Fault::Missing | Fault::TooLarge => SinkError::environment(format!("`{VENDORED}` vanished meanwhile")),
+        Fault::Odd(kind) => Stop::refused(format!("a folder on the way to `{VENDORED}` is {}", kind.noun())),
+        Fault::Io(error) => Stop::io(&format!("write to `{VENDORED}`"), &error),
+        Fault::Missing | Fault::TooLarge => Stop::environment(format!("`{VENDORED}` vanished meanwhile")),
     };
-    let io = |error: std::io::Error| SinkError::io(&format!("write to `{VENDORED}`"), &error);
+    let io = |error: std::io::Error| Stop::io(&format!("write to `{VENDORED}`"), &error);
     let mut folder = Folder::open(&root.canonicalize().map_err(io)?).map_err(failed)?;
     for part in VENDORED.split('/') {
         folder.make(part).map_err(io)?;

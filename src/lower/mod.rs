@@ -3,71 +3,37 @@
 //! Comes in: a resolved [`Platform`]. Goes out: for each target and component, the objects of every stage and the Helm
 //! values, each object with its origin. Nothing is judged here (that is `check`) and nothing is laid out (`emit`).
 
-pub mod budget; //     memory bound while templates run
-pub mod templates; //  the template engine
-mod marks; //          which line of a template an object began on
-mod undefined; //    what a template used in vain, by name
-mod folded; //       what follows from mistakes that were said before
-pub mod context; //    what templates see
-pub mod secrets; //    ExternalSecrets and how credentials travel
-mod pod_secrets; //    what is secret in pods' variables and files
-pub mod secret_keys; // what a Secret's keys hold
-pub mod external_secret; // one ExternalSecret
-pub mod copies; //     Secrets of one namespace read from another
-mod items; //        what lies in which item of the store
-pub mod generated; //  passwords made in the cluster
-mod store_steps; //  what the store must allow
-pub mod stores; //     the platform's store, once per namespace
-pub mod kept; //       Secrets that people keep
-pub mod kept_files; //     the same, in files of the repository
-mod wired; //        Secrets that raw values must not take away
-pub mod values; //     Helm values
-pub mod charts; //     what charts make of them
-pub mod rendered; //   the same as objects of the tree
-pub mod hooks; //      Helm's hooks in the engines' words
-pub mod images; //     registries rewritten, images pinned
-pub mod demand; //     templates of jobs that somebody starts
-mod repeat; //         Jobs that are done again on a schedule
-mod dress; //        namespace, labels and protection of every object
-pub mod pointer; //    jq paths as JSON pointers
-mod engines; //        what is said for the engine that is not used
-mod unheard; //        what is said and has no effect
-pub mod source; //     folders of somebody's repository
-pub mod rollout; //    the order of environments in ApplicationSets
-pub mod files; //      the user's own files that components name
-mod own; //            the user's own manifests and patches
-mod patched; //        what patches are for
-mod unserved; //       objects whose API nothing brings
-pub mod sync; //       what `sync` says, and how an object is applied
-mod share; //         what targets have in common, once in memory
-pub mod memo; //       results that are asked for again
-pub mod edges; //      what edges need: once each, and for each route
-mod certificates; //   of edges and routes
-pub mod features; //   monitors, rules, dashboards, policies
-pub mod namespaces; // namespaces and quotas
-pub mod externals; //  Services in front of what runs elsewhere
-pub mod flux; //       Flux's own Secrets, and `$` protected
-pub mod repositories; // credentials of private repositories for Argo CD
+pub mod templates; // the template engine, and what templates see
+pub mod charts; //    Helm values, and what charts make of them
+pub mod secrets; //   ExternalSecrets, copies, and Secrets that people keep
+pub mod objects; //   objects beside those of templates, and what every object gets
+pub mod said; //      what is said and cannot be honoured
+mod unit; //          what comes out
+mod folded; //        what follows from mistakes that were said before
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use crate::catalog::{Chart, Portion, Stage, Template};
+use crate::catalog::Template;
 use crate::code;
 use crate::diag::several::Several;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::lock::Lock;
 use crate::manifest::object::Object;
-use crate::manifest::value::{Map, Value};
-use crate::order::{Order, UnitId};
+use crate::manifest::value::Value;
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
-use crate::settings::platform::Output;
 use crate::world::World;
-use files::Files;
-use templates::Engine;
+pub use unit::{Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, made};
+
+use charts::{images, rendered, values};
+use objects::{
+    certificates, demand, edges, externals, features, namespaces, patched, repeat, share, substituted, sync, unserved,
+};
+use said::{engines, rollout, source, unheard};
+use secrets::{repositories, store_steps, stores};
+use templates::files::Files;
+use templates::{Engine, context, memo};
 
 /// The codes that this stage emits.
 pub static CODES: &[&Code] = &[
@@ -166,165 +132,6 @@ code!(
     "[components.nessie]\nvalues.jdbc = { secret = { name = \"mine\" } }",
     "[components.nessie]\ncredentials.database = { source = \"file\", secret = \"mine\" }"
 );
-
-/// Where an object came from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
-    /// The template and the line in it, or the file of the user's; empty for objects that lakegen makes by itself.
-    pub file: String,
-    pub line: usize,
-    /// The place in platform.toml that asked for it.
-    pub span: Span,
-    /// The place in the template or file, for carets.
-    pub template: Option<Span>,
-}
-
-impl Origin {
-    /// Says whether a template of a chart made it.
-    pub fn is_chart(&self) -> bool {
-        self.template.is_none() && !self.file.is_empty()
-    }
-}
-
-/// An object with its origin.
-#[derive(Clone, Debug)]
-pub struct Lowered {
-    pub object: Object,
-    pub origin: Origin,
-    /// How often something of the same stage has to be ready before this is applied; only hooks of charts wait so.
-    pub step: usize,
-}
-
-/// How the engine gets a unit. `[platform] output` says it; it is decided once, and everything behind reads it here.
-#[derive(Clone, Debug)]
-pub enum Delivery {
-    /// Objects as bases and overlays below `components/`, and the charts that the engine renders.
-    Charts { main: Option<Chart>, crds: Option<Chart> },
-    /// Objects complete below `manifests/`, those among them that charts make.
-    Manifests,
-}
-
-impl Default for Delivery {
-    fn default() -> Self {
-        Self::Charts { main: None, crds: None }
-    }
-}
-
-impl Delivery {
-    /// Decides how a target gets a component, or a unit of lakegen's own.
-    fn of(target: &Target, instance: Option<&Instance>) -> Self {
-        match target.ground().output {
-            Output::Manifests => Self::Manifests,
-            Output::Values => Self::Charts {
-                main: instance.and_then(|instance| instance.chart.clone()),
-                crds: instance.and_then(|instance| instance.crds.clone()),
-            },
-        }
-    }
-
-    /// Says whether everything is rendered into the tree.
-    pub fn is_rendered(&self) -> bool {
-        matches!(self, Self::Manifests)
-    }
-
-    /// Returns the chart that the engine renders for a part of the unit.
-    pub fn chart(&self, part: Portion) -> Option<&Chart> {
-        match (self, part) {
-            (Self::Charts { main, .. }, Portion::Main) => main.as_ref(),
-            (Self::Charts { crds, .. }, Portion::Crds) => crds.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// Returns every chart that the engine renders.
-    pub fn charts(&self) -> impl Iterator<Item = &Chart> {
-        [Portion::Crds, Portion::Main].into_iter().filter_map(|part| self.chart(part))
-    }
-}
-
-/// A component as it will be written for one target.
-#[derive(Clone, Debug, Default)]
-pub struct Unit {
-    pub delivery: Delivery,
-    /// Objects by stage.
-    pub stages: BTreeMap<Stage, Vec<Lowered>>,
-    /// Helm values of the release.
-    pub values: Option<Arc<Value>>,
-    /// Kustomize patches of the user's, by stage.
-    pub patches: BTreeMap<Stage, Vec<Value>>,
-    /// Steps for people.
-    pub notes: Vec<String>,
-    /// Whether its objects stay when the component goes: data lives in them, or they define the kinds of others' objects.
-    pub stays: bool,
-}
-
-/// A secret item that must exist in the store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Needed {
-    pub item: String,
-    /// Property → components that read it.
-    pub properties: BTreeMap<String, Vec<String>>,
-    pub precious: bool,
-    pub hint: Option<String>,
-    /// Properties that the cluster makes and writes by itself.
-    pub generated: BTreeSet<String>,
-}
-
-impl Needed {
-    /// Whether people have to put something into the item.
-    pub fn by_hand(&self) -> bool {
-        self.properties.keys().any(|property| !self.generated.contains(property))
-    }
-}
-
-/// Everything of one target.
-#[derive(Clone, Debug, Default)]
-pub struct TargetManifests {
-    pub units: IndexMap<String, Unit>,
-    /// Filled by the stage `order`.
-    pub order: Order,
-    /// Store items by name.
-    pub needed: BTreeMap<String, Needed>,
-    /// Secrets that people keep, by (namespace, name).
-    pub kept: BTreeMap<(String, String), kept::Kept>,
-    /// API groups that the templates of a component asked for.
-    pub asked: BTreeMap<String, BTreeSet<String>>,
-    /// `spec.provider` of the platform's store, when there is one per namespace.
-    pub store: Option<Value>,
-    /// Where Flux replaces variables in the cluster.
-    pub substituted: BTreeSet<(String, Stage)>,
-    /// What the charts make, as far as they could be looked into.
-    pub charts: Vec<charts::Inflation>,
-    /// Steps for people that belong to no unit: what they are about, and what to do.
-    pub steps: Vec<(String, String)>,
-    pub dns: Dns,
-}
-
-impl TargetManifests {
-    /// Returns what was made for a unit's component.
-    pub fn of(&self, unit: &UnitId) -> Option<&Unit> {
-        self.units.get(&unit.component)
-    }
-
-    /// Returns the chart that the engine renders for a unit.
-    pub fn chart(&self, unit: &UnitId) -> Option<&Chart> {
-        self.of(unit)?.delivery.chart(unit.part)
-    }
-
-    /// Says whether all that is applied stands in the tree.
-    pub fn is_rendered(&self) -> bool {
-        self.units.values().any(|unit| unit.delivery.is_rendered())
-    }
-}
-
-/// Host → edge → address, where known.
-pub type Dns = BTreeMap<String, BTreeMap<String, Option<String>>>;
-
-/// The output of the stage, one entry per target of the platform.
-#[derive(Clone, Debug, Default)]
-pub struct Manifests {
-    pub targets: Vec<TargetManifests>,
-}
 
 /// Lowers the whole platform.
 pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
@@ -460,7 +267,7 @@ impl<'a> Lowering<'a> {
             out.asked.insert(instance.name.clone(), asked);
         }
         images::pull_secrets(self, &mut secrets, &mut out);
-        flux::secrets(self, &mut secrets, &mut out, found);
+        secrets::flux::secrets(self, &mut secrets, &mut out, found);
         stores::by_hand(self, &mut out);
         repositories::add(self, &mut secrets, &mut out, found);
         store_steps::add(self, &mut out);
@@ -480,7 +287,7 @@ impl<'a> Lowering<'a> {
         patched::check(self, &out, found);
         engines::sync(self, &out, found);
         unheard::secrets(self, &out, found);
-        flux::protect(self, &mut out);
+        substituted::protect(self, &mut out);
         out
     }
 
@@ -623,27 +430,4 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
             );
         }
     }
-}
-
-/// Returns an object from its parts, made by lakegen itself.
-pub fn made(
-    api_version: &str,
-    kind: &str,
-    namespace: &str,
-    name: &str,
-    rest: impl IntoIterator<Item = (&'static str, Value)>,
-    span: Span,
-) -> Lowered {
-    let mut metadata = Map::from_iter([(Arc::from("name"), Value::from(name))]);
-    if !namespace.is_empty() {
-        metadata.insert("namespace".into(), Value::from(namespace));
-    }
-    let mut map = Map::from_iter([
-        (Arc::from("apiVersion"), Value::from(api_version)),
-        (Arc::from("kind"), Value::from(kind)),
-        (Arc::from("metadata"), Value::Map(metadata)),
-    ]);
-    map.extend(rest.into_iter().map(|(key, value)| (Arc::from(key), value)));
-    let object = Object::new(Value::Map(map)).expect("apiVersion, kind and name were given");
-    Lowered { object, origin: Origin { file: String::new(), line: 0, span, template: None }, step: 0 }
 }

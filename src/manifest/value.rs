@@ -222,3 +222,8 @@ impl Serialize for Value {
         }
     }
 }
+
+/// Returns a map from names and values.
+pub fn object(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Map(entries.into_iter().map(|(key, value)| (Arc::from(key), value)).collect())
+}

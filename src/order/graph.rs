@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::DEPENDENCY_CYCLE;
 use super::unknown_kind::{is_misplaced, unknown_kind};
-use super::{DEPENDENCY_CYCLE, Order, Place, UnitId};
 use crate::catalog::component::Tier;
 use crate::catalog::{Portion, Stage};
 use crate::diag::Diagnostic;
-use crate::lower::{Lowered, TargetManifests};
+use crate::lower::{Lowered, Order, Place, TargetManifests, UnitId};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Origin, Platform, Target, reserved};

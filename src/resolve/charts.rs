@@ -8,6 +8,7 @@ use crate::catalog::read::chart;
 use crate::catalog::{Chart, Component};
 use crate::diag::{Diagnostic, Span};
 use crate::parse::MISSING_KEY;
+use crate::parse::text::Format;
 use crate::settings::Text;
 use crate::settings::component::{ChartTable, Common};
 
@@ -31,9 +32,9 @@ pub(super) fn apis_of(
 ) -> Vec<String> {
     let apis = brought(said.apis.iter().map(Text::as_str), definition);
     for (api, served) in &definition.served {
-        let Some(chart) = chart.filter(|chart| apis.contains(api) && !supports(&served.since, &chart.version)) else {
-            continue;
-        };
+        let older =
+            |chart: &&Chart| is_version(chart) && apis.contains(api) && !supports(&served.since, &chart.version);
+        let Some(chart) = chart.filter(older) else { continue };
         let at = said.version.as_ref().map_or(span, |version| version.at);
         let message = format!("`{name}` {} does not serve `{api}`, which lakegen writes", chart.version);
         found.push(
@@ -98,11 +99,16 @@ pub(super) fn chart_of(
     Some(result.clone())
 }
 
+/// Says whether a chart's version is one: what is not was reported where it stands.
+fn is_version(chart: &Chart) -> bool {
+    Format::Version.check(&chart.version).is_ok()
+}
+
 fn check_supported(chart: &Chart, said: &Common, definition: &Component, found: &mut Vec<Diagnostic>, span: Span) {
     let Some(own) = definition.chart.as_ref().filter(|c| !c.supports.is_empty() && c.name == chart.name) else {
         return;
     };
-    if !supports(&own.supports, &chart.version) {
+    if is_version(chart) && !supports(&own.supports, &chart.version) {
         let message = format!(
             "version `{}` of chart `{}` is outside of what `{}` knows: {}",
             chart.version, chart.name, definition.name, own.supports

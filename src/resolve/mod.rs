@@ -18,6 +18,7 @@ pub mod credentials; // where each claim's credential comes from
 pub mod hosts; //    edges and published names
 pub mod early; //    `${…}` filled in with what is known before anything is bound
 pub mod reserved; // names that lakegen gives to units of its own
+pub mod flux; //   names of Flux's own objects
 mod fill; //         the same in whole tables
 pub mod scope; //    `${…}` filled in with everything
 

@@ -13,7 +13,8 @@ use super::hands::Hands;
 use super::index::Index;
 use super::plan::{Owned, Plan};
 use super::site::{Cursor, JOURNAL, Site, TEMPORARY, split};
-use super::{Class, INDEX, OWN_FOLDER, SinkError};
+use super::{INDEX, OWN_FOLDER};
+use crate::diag::stop::{Class, Stop};
 use crate::emit::Tree;
 use crate::world::beneath::{Fault, Folder};
 
@@ -24,8 +25,8 @@ const IGNORE: (&str, &str) = (".gitignore", "*\n!index.json\n");
 ///
 /// # Errors
 /// Names the file and says what was and was not changed.
-pub(super) fn apply(site: &Site, owned: &Owned, tree: &Tree, plan: &Plan, hands: Hands<'_>) -> Result<(), SinkError> {
-    let vanished = || SinkError::environment(format!("`{}` vanished while lakegen was running", site.path.display()));
+pub(super) fn apply(site: &Site, owned: &Owned, tree: &Tree, plan: &Plan, hands: Hands<'_>) -> Result<(), Stop> {
+    let vanished = || Stop::environment(format!("`{}` vanished while lakegen was running", site.path.display()));
     let root = site.root.as_ref().ok_or_else(vanished)?;
     let own = site.own()?.ok_or_else(vanished)?;
     let job = Job { site, root, own: &own, owned, tree, plan, hands };
@@ -56,7 +57,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, changed: &AtomicUsize) -> Result<(), SinkError> {
+    fn run(&self, changed: &AtomicUsize) -> Result<(), Stop> {
         let temporary = self.open_temporary()?;
         if self.own.kind(IGNORE.0).is_err() {
             self.keep(&temporary, IGNORE.0, IGNORE.1)?;
@@ -78,7 +79,7 @@ impl Job<'_> {
     }
 
     /// Opens the folder of temporary files, without what a killed writer left there.
-    fn open_temporary(&self) -> Result<Folder, SinkError> {
+    fn open_temporary(&self) -> Result<Folder, Stop> {
         let path = format!("{OWN_FOLDER}/{TEMPORARY}");
         self.hands.make(self.own, TEMPORARY, &path).map_err(|error| self.failed("make", &path, &error))?;
         let folder = self.own.enter(TEMPORARY).map_err(|fault| self.site.fault(&path, fault))?;
@@ -86,7 +87,7 @@ impl Job<'_> {
         Ok(folder)
     }
 
-    fn empty(&self, temporary: &Folder) -> Result<(), SinkError> {
+    fn empty(&self, temporary: &Folder) -> Result<(), Stop> {
         let path = format!("{OWN_FOLDER}/{TEMPORARY}");
         for (name, _) in temporary.entries().map_err(|fault| self.site.fault(&path, fault))? {
             let Ok(name) = name else { continue };
@@ -96,7 +97,7 @@ impl Job<'_> {
     }
 
     /// Replaces one of lakegen's own files in one step.
-    fn keep(&self, temporary: &Folder, name: &str, text: &str) -> Result<(), SinkError> {
+    fn keep(&self, temporary: &Folder, name: &str, text: &str) -> Result<(), Stop> {
         let path = format!("{OWN_FOLDER}/{name}");
         let written = self
             .hands
@@ -119,7 +120,7 @@ impl Job<'_> {
     }
 
     /// Writes all new bytes beside the tree, in parallel, and waits until they are on the disk.
-    fn stage(&self, temporary: &Folder, files: &[(usize, &str)]) -> Result<(), SinkError> {
+    fn stage(&self, temporary: &Folder, files: &[(usize, &str)]) -> Result<(), Stop> {
         let bulk = cfg!(target_os = "linux") && files.len() >= self.hands.bulk_from;
         each(self.hands.workers(), files, |&(number, path)| {
             let (name, bytes) = (number.to_string(), self.tree.get(path).expect("only files of the tree are planned"));
@@ -136,7 +137,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn remove(&self, changed: &AtomicUsize, touched: &mut BTreeSet<String>) -> Result<(), SinkError> {
+    fn remove(&self, changed: &AtomicUsize, touched: &mut BTreeSet<String>) -> Result<(), Stop> {
         let mut cursor = Cursor::new(self.root);
         for path in &self.plan.remove {
             let (parent, name) = split(path);
@@ -150,7 +151,7 @@ impl Job<'_> {
     }
 
     /// Removes the folders that became empty, inner ones first, but none that the tree still uses.
-    fn remove_empty_folders(&self, touched: &mut BTreeSet<String>) -> Result<(), SinkError> {
+    fn remove_empty_folders(&self, touched: &mut BTreeSet<String>) -> Result<(), Stop> {
         for path in &self.plan.over_folders {
             let (parent, name) = split(path);
             let mut cursor = Cursor::new(self.root);
@@ -185,7 +186,7 @@ impl Job<'_> {
     }
 
     /// Removes a folder that holds only folders, all as hollow.
-    fn remove_hollow_folder(&self, parent: &Folder, name: &str, path: &str) -> Result<(), SinkError> {
+    fn remove_hollow_folder(&self, parent: &Folder, name: &str, path: &str) -> Result<(), Stop> {
         let folder = match parent.enter(name) {
             Ok(folder) => folder,
             Err(Fault::Missing) => return Ok(()),
@@ -210,7 +211,7 @@ impl Job<'_> {
         files: &[(usize, &str)],
         changed: &AtomicUsize,
         touched: &mut BTreeSet<String>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), Stop> {
         let mut cursor = Cursor::new(self.root);
         for &(number, path) in files {
             let (parent, name) = split(path);
@@ -232,7 +233,7 @@ impl Job<'_> {
     }
 
     /// Makes sure that nobody changed the file since the plan was made.
-    fn untouched(&self, folder: &Folder, name: &str, path: &str) -> Result<(), SinkError> {
+    fn untouched(&self, folder: &Folder, name: &str, path: &str) -> Result<(), Stop> {
         let same = match (self.plan.stamps.get(path), folder.kind(name)) {
             (None, Err(Fault::Missing)) => true,
             (Some(stamp), Ok(_)) => folder.stamp(name).is_ok_and(|now| now == *stamp),
@@ -241,14 +242,11 @@ impl Job<'_> {
         if same {
             return Ok(());
         }
-        Err(SinkError::new(
-            Class::TryAgain,
-            format!("`{}` was changed while lakegen was writing", self.site.shown(path)),
-        ))
+        Err(Stop::new(Class::TryAgain, format!("`{}` was changed while lakegen was writing", self.site.shown(path))))
     }
 
     /// Waits until the new names are on the disk.
-    fn sync(&self, touched: BTreeSet<String>) -> Result<(), SinkError> {
+    fn sync(&self, touched: BTreeSet<String>) -> Result<(), Stop> {
         if self.hands.sync_bulk(self.root, self.plan.write.len()).map_err(|error| self.failed("write", "", &error))? {
             return Ok(());
         }
@@ -265,7 +263,7 @@ impl Job<'_> {
     }
 
     /// Removes the journal and the folder of temporary files: the work is complete.
-    fn forget(&self) -> Result<(), SinkError> {
+    fn forget(&self) -> Result<(), Stop> {
         let name = split(JOURNAL).1;
         if self.own.kind(name).is_ok() {
             self.hands.remove(self.own, name, JOURNAL).map_err(|error| self.failed("remove", JOURNAL, &error))?;
@@ -285,8 +283,8 @@ impl Job<'_> {
         }
     }
 
-    fn failed(&self, doing: &str, path: &str, error: &std::io::Error) -> SinkError {
-        SinkError::io(&format!("{doing} `{}`", self.site.shown(path)), error)
+    fn failed(&self, doing: &str, path: &str, error: &std::io::Error) -> Stop {
+        Stop::io(&format!("{doing} `{}`", self.site.shown(path)), error)
     }
 }
 
@@ -294,8 +292,8 @@ impl Job<'_> {
 pub(super) fn each<T: Sync>(
     workers: usize,
     items: &[T],
-    work: impl Fn(&T) -> Result<(), SinkError> + Sync,
-) -> Result<(), SinkError> {
+    work: impl Fn(&T) -> Result<(), Stop> + Sync,
+) -> Result<(), Stop> {
     let workers = workers.min(items.len());
     if workers < 2 {
         return items.iter().try_for_each(work);

@@ -13,11 +13,12 @@ use git2::{ErrorCode, ObjectType, Oid, RepositoryState, Signature, Time};
 use super::index::Index;
 use super::objects::{self, Changes};
 use super::plan::{Before, Found, Owned, Plan, Rules};
-use super::{Class, INDEX, Scope, SinkError, path_gate};
+use super::{INDEX, Scope, path_gate};
+use crate::diag::stop::{Class, Stop};
 use crate::emit::Tree;
 use crate::world::MAX_ENTRIES;
 use crate::world::beneath::Kind;
-use crate::world::git::{self, GitError, Repository, quoted};
+use crate::world::git::{self, Repository, quoted};
 
 /// How often a lost race for the branch is run again.
 const ATTEMPTS: u32 = 20;
@@ -58,16 +59,11 @@ pub enum Committed {
 /// # Errors
 /// When something would be lost, when another writer keeps the branch locked or keeps moving it, or when the repository
 /// is in no state to be committed to. The branch has not moved then.
-pub fn commit(
-    project_dir: &Path,
-    tree_prefix: &str,
-    tree: &Tree,
-    options: &CommitOptions,
-) -> Result<Committed, SinkError> {
+pub fn commit(project_dir: &Path, tree_prefix: &str, tree: &Tree, options: &CommitOptions) -> Result<Committed, Stop> {
     let repository = Repository::discover(project_dir)?;
     let prefix = tree_prefix.trim_matches('/');
     if !prefix.is_empty() {
-        path_gate::check(prefix).map_err(SinkError::environment)?;
+        path_gate::check(prefix).map_err(Stop::environment)?;
     }
     let target = Target::find(repository.git(), options)?;
     let job =
@@ -78,15 +74,12 @@ pub fn commit(
         }
         sleep(Duration::from_millis(u64::from(attempt) * 5));
     }
-    Err(SinkError::new(
-        Class::TryAgain,
-        format!("branch `{}` kept moving while lakegen was committing", job.target.shown()),
-    )
-    .help("run it again when the other writers are done"))
+    Err(Stop::new(Class::TryAgain, format!("branch `{}` kept moving while lakegen was committing", job.target.shown()))
+        .help("run it again when the other writers are done"))
 }
 
-fn failed(doing: &str, error: &git2::Error) -> SinkError {
-    GitError::from_git(doing, error).into()
+fn failed(doing: &str, error: &git2::Error) -> Stop {
+    git::stopped(doing, error)
 }
 
 /// The branch that gets the commit.
@@ -97,26 +90,21 @@ struct Target {
 
 impl Target {
     /// Finds the branch and makes sure that a commit on it is safe and meant.
-    fn find(repository: &git2::Repository, options: &CommitOptions) -> Result<Self, SinkError> {
+    fn find(repository: &git2::Repository, options: &CommitOptions) -> Result<Self, Stop> {
         let head = repository.find_reference("HEAD").map_err(|error| failed("read `HEAD`", &error))?;
         let current = head.symbolic_target().ok().flatten().map(str::to_owned);
         let reference = match (&options.branch, &current) {
             (Some(branch), _) => {
                 let name = format!("refs/heads/{}", branch.strip_prefix("refs/heads/").unwrap_or(branch));
                 if branch.starts_with('-') || !git2::Reference::is_valid_name(&name) {
-                    return Err(SinkError::environment(format!(
-                        "`{}` is no name for a branch",
-                        path_gate::shown(branch)
-                    )));
+                    return Err(Stop::environment(format!("`{}` is no name for a branch", path_gate::shown(branch))));
                 }
                 name
             }
             (None, Some(current)) if current.starts_with("refs/heads/") => current.clone(),
             (None, _) => {
-                return Err(SinkError::environment(
-                    "no branch is checked out (detached `HEAD`), so a commit would be lost",
-                )
-                .help("run `git switch <branch>` first, or name one with `--branch`"));
+                return Err(Stop::environment("no branch is checked out (detached `HEAD`), so a commit would be lost")
+                    .help("run `git switch <branch>` first, or name one with `--branch`"));
             }
         };
         let target = Self { is_current: current.as_deref() == Some(&reference), reference };
@@ -125,7 +113,7 @@ impl Target {
         Ok(target)
     }
 
-    fn check_state(&self, repository: &git2::Repository) -> Result<(), SinkError> {
+    fn check_state(&self, repository: &git2::Repository) -> Result<(), Stop> {
         let (what, next) = match repository.state() {
             RepositoryState::Clean => return Ok(()),
             RepositoryState::Merge => ("a merge", "git merge --continue` or `git merge --abort"),
@@ -141,7 +129,7 @@ impl Target {
         if !self.is_current && matches!(repository.state(), RepositoryState::Merge | RepositoryState::Bisect) {
             return Ok(());
         }
-        Err(SinkError::environment(format!("{what} is in progress in this repository"))
+        Err(Stop::environment(format!("{what} is in progress in this repository"))
             .help(format!("finish it first: `{next}`")))
     }
 
@@ -151,19 +139,19 @@ impl Target {
 }
 
 /// Refuses to make a commit without the signature that the user asked for.
-fn check_signing(repository: &git2::Repository) -> Result<(), SinkError> {
+fn check_signing(repository: &git2::Repository) -> Result<(), Stop> {
     let config = repository.config().map_err(|error| failed("read the configuration of git", &error))?;
     if !config.get_bool("commit.gpgsign").unwrap_or(false) {
         return Ok(());
     }
-    Err(SinkError::environment("`commit.gpgsign` asks for signed commits, and lakegen cannot sign yet")
+    Err(Stop::environment("`commit.gpgsign` asks for signed commits, and lakegen cannot sign yet")
         .help("run `lakegen render`, then `git add` and `git commit -S`")
         .help("or allow unsigned commits in this repository: `git config commit.gpgsign false`"))
 }
 
-fn author(repository: &git2::Repository, options: &CommitOptions) -> Result<Signature<'static>, SinkError> {
+fn author(repository: &git2::Repository, options: &CommitOptions) -> Result<Signature<'static>, Stop> {
     let known = repository.signature().map_err(|_| {
-        SinkError::environment("git does not know who you are")
+        Stop::environment("git does not know who you are")
             .help("run `git config user.name \"Your Name\"` and `git config user.email you@example.com`")
     })?;
     let Some(seconds) = options.time else { return Ok(known) };
@@ -182,7 +170,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// Tries once, from the branch as it is now. Returns nothing when another writer was faster.
-    fn attempt(&self) -> Result<Option<Committed>, SinkError> {
+    fn attempt(&self) -> Result<Option<Committed>, Stop> {
         let (tip, parent) = self.tip()?;
         let base = parent.map(|parent| self.repository.find_commit(parent).and_then(|commit| commit.tree()));
         let base = base.transpose().map_err(|error| failed("read the branch", &error))?;
@@ -219,7 +207,7 @@ impl Job<'_> {
     }
 
     /// Returns where the branch is, if it is there, and the commit to build upon.
-    fn tip(&self) -> Result<(Option<Oid>, Option<Oid>), SinkError> {
+    fn tip(&self) -> Result<(Option<Oid>, Option<Oid>), Stop> {
         let commit_of = |name: &str| match self.repository.find_reference(name).and_then(|found| found.peel_to_commit())
         {
             Ok(commit) => Ok(Some(commit.id())),
@@ -259,7 +247,7 @@ impl Job<'_> {
     }
 
     /// Moves the branch from `tip` to `commit`; says no when it is not at `tip` any more.
-    fn advance(&self, tip: Option<Oid>, commit: Oid) -> Result<bool, SinkError> {
+    fn advance(&self, tip: Option<Oid>, commit: Oid) -> Result<bool, Stop> {
         let (durable, _setting) = objects::durable(self.repository)?;
         let (name, log) = (&self.target.reference, "commit: rendered by lakegen");
         let start = std::time::Instant::now();
@@ -279,7 +267,7 @@ impl Job<'_> {
     }
 
     /// Explains a lock that nobody gives back. Lakegen never removes it: its owner may be alive.
-    fn locked(&self, error: &git2::Error) -> SinkError {
+    fn locked(&self, error: &git2::Error) -> Stop {
         let own = self.repository.path();
         let shared = self.repository.commondir();
         let candidates = [
@@ -288,9 +276,9 @@ impl Job<'_> {
             own.join("HEAD.lock"),
         ];
         let Some(path) = candidates.iter().find(|path| path.exists()) else {
-            return SinkError { class: Class::TryAgain, ..failed("move the branch", error) };
+            return Stop { class: Class::TryAgain, ..failed("move the branch", error) };
         };
-        SinkError::new(
+        Stop::new(
             Class::TryAgain,
             format!("branch `{}` is locked by `{}`, {}", self.target.shown(), path.display(), age(path)),
         )
@@ -338,7 +326,7 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// Returns the entry at `path`, or what ends the search.
-    fn find(&self, path: &str) -> Result<Result<(Kind, Oid), Found>, SinkError> {
+    fn find(&self, path: &str) -> Result<Result<(Kind, Oid), Found>, Stop> {
         let Some(mut tree) = self.folder else { return Ok(Err(Found::Missing)) };
         let mut end = 0;
         for part in path.split('/') {
@@ -363,20 +351,20 @@ impl Looking<'_> {
         Ok(Err(Found::Missing))
     }
 
-    fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, SinkError> {
+    fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, Stop> {
         match self.find(path)? {
             Ok((Kind::File, id)) => self.blob(id),
-            Ok((kind, _)) => Err(SinkError::refused(format!("`{path}` is {} in the branch", kind.noun()))),
+            Ok((kind, _)) => Err(Stop::refused(format!("`{path}` is {} in the branch", kind.noun()))),
             Err(_) => Ok(None),
         }
     }
 
     /// Returns the bytes of a blob, or nothing when it is too large to be ours.
-    fn blob(&self, id: Oid) -> Result<Option<Vec<u8>>, SinkError> {
+    fn blob(&self, id: Oid) -> Result<Option<Vec<u8>>, Stop> {
         match git::read_blob(self.repository, id) {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(crate::world::ReadError::TooLarge { .. }) => Ok(None),
-            Err(error) => Err(SinkError::environment(format!("cannot read object {id}")).details(match error {
+            Err(error) => Err(Stop::environment(format!("cannot read object {id}")).details(match error {
                 crate::world::ReadError::Failed(text) => vec![text],
                 _ => vec![],
             })),
@@ -385,7 +373,7 @@ impl Looking<'_> {
 }
 
 impl Before for Looking<'_> {
-    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, SinkError> {
+    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, Stop> {
         match self.find(path)? {
             Err(found) => Ok(found),
             Ok((Kind::File, id)) => {
@@ -399,7 +387,7 @@ impl Before for Looking<'_> {
         }
     }
 
-    fn below(&mut self, folder: &str) -> Result<Vec<String>, SinkError> {
+    fn below(&mut self, folder: &str) -> Result<Vec<String>, Stop> {
         let Ok((Kind::Folder, id)) = self.find(folder)? else { return Ok(vec![]) };
         let mut files = Vec::new();
         let mut open = vec![(folder.to_owned(), id)];
@@ -410,7 +398,7 @@ impl Before for Looking<'_> {
                 if entry.kind() == Some(ObjectType::Tree) { open.push((path, entry.id())) } else { files.push(path) }
             }
             if files.len() + open.len() > MAX_ENTRIES {
-                return Err(SinkError::environment(format!("more than {MAX_ENTRIES} files below `{folder}`")));
+                return Err(Stop::environment(format!("more than {MAX_ENTRIES} files below `{folder}`")));
             }
         }
         Ok(files)

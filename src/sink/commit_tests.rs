@@ -1,5 +1,6 @@
 //! Tests of commits, each in a repository of its own.
 
+use crate::diag::stop::{Class, Stop};
 use std::fs;
 
 use super::*;
@@ -39,7 +40,7 @@ impl Fixture {
         self.repository.commit(Some("HEAD"), &bob, &bob, "by hand", &tree, &parents).unwrap()
     }
 
-    fn commit(&self, files: &[(&str, &str)], options: &CommitOptions) -> Result<Committed, SinkError> {
+    fn commit(&self, files: &[(&str, &str)], options: &CommitOptions) -> Result<Committed, Stop> {
         commit(self.folder.path(), "out", &tree(files), options)
     }
 

@@ -1,13 +1,13 @@
 //! T01 and T06 in process: the writer is stopped before each of its operations in turn, once for good as `kill -9` does
 //! and once for a moment as a full disk does, and every time the promises must hold and the next run complete the work.
 
+use crate::diag::stop::Class;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::Class;
 use super::*;
 
 const SYNCED: Hands<'_> = Hands { fsync: true, bulk_from: usize::MAX, fault: None };

@@ -2,9 +2,8 @@
 //!
 //! Only bytes of files below the output root are shown, and nothing in them is interpreted by a terminal.
 
+use crate::diag::stop::{Class, Stop};
 use similar::TextDiff;
-
-use super::{Class, SinkError};
 
 /// Most files whose edits are shown in full.
 const MAX_FILES: usize = 5;
@@ -25,7 +24,7 @@ pub(super) struct Edit {
 }
 
 /// Returns the refusal that shows these edits and the ways on.
-pub(super) fn refusal(edits: &[Edit], place: &str) -> SinkError {
+pub(super) fn refusal(edits: &[Edit], place: &str) -> Stop {
     let first = &edits[0].path;
     let message = match edits.len() {
         1 => format!("`{first}` was edited by hand, and {place} would lose the edit"),
@@ -38,7 +37,7 @@ pub(super) fn refusal(edits: &[Edit], place: &str) -> SinkError {
         let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
         details.push(format!("also edited: {}{tail}", rest.join(", ")));
     }
-    SinkError::new(Class::Refused, message)
+    Stop::new(Class::Refused, message)
         .details(details)
         .help("to keep the edit, say it in `platform.toml` under the component's `patches` or `values`")
         .help("to drop it, run again with `--overwrite`")

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::site::split;
-use super::{Class, SinkError};
+use crate::diag::stop::{Class, Stop};
 use crate::world::MAX_FILE_BYTES;
 use crate::world::beneath::{Fault, Folder};
 
@@ -19,14 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`Class::TryAgain`] when the file changed meanwhile; otherwise what the system says. Nothing is changed then.
-pub fn replace(root: &Path, path: &str, old: &[u8], new: &[u8]) -> Result<(), SinkError> {
+pub fn replace(root: &Path, path: &str, old: &[u8], new: &[u8]) -> Result<(), Stop> {
     let failed = |fault: Fault| match fault {
         Fault::Missing => changed(path),
-        Fault::Odd(kind) => SinkError::refused(format!("`{path}` is {}", kind.noun())),
-        Fault::TooLarge => SinkError::environment(format!("`{path}` is too large")),
-        Fault::Io(error) => SinkError::io(&format!("write `{path}`"), &error),
+        Fault::Odd(kind) => Stop::refused(format!("`{path}` is {}", kind.noun())),
+        Fault::TooLarge => Stop::environment(format!("`{path}` is too large")),
+        Fault::Io(error) => Stop::io(&format!("write `{path}`"), &error),
     };
-    let io = |error: std::io::Error| SinkError::io(&format!("write `{path}`"), &error);
+    let io = |error: std::io::Error| Stop::io(&format!("write `{path}`"), &error);
     let root = root.canonicalize().map_err(io)?;
     let (parents, name) = split(path);
     let mut folder = Folder::open(&root).map_err(failed)?;
@@ -68,11 +68,11 @@ pub fn replace(root: &Path, path: &str, old: &[u8], new: &[u8]) -> Result<(), Si
 ///
 /// # Errors
 /// As [`replace`]; [`Class::TryAgain`] also when there is a file where none was.
-pub fn put(root: &Path, path: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), SinkError> {
+pub fn put(root: &Path, path: &str, old: Option<&[u8]>, new: &[u8]) -> Result<(), Stop> {
     if let Some(old) = old {
         return replace(root, path, old, new);
     }
-    let io = |error: std::io::Error| SinkError::io(&format!("write `{path}`"), &error);
+    let io = |error: std::io::Error| Stop::io(&format!("write `{path}`"), &error);
     let full = root.canonicalize().map_err(io)?.join(path);
     let folder = full.parent().unwrap_or(root);
     let mut temporary = tempfile::Builder::new();
@@ -88,8 +88,8 @@ pub fn put(root: &Path, path: &str, old: Option<&[u8]>, new: &[u8]) -> Result<()
     }
 }
 
-fn changed(path: &str) -> SinkError {
-    SinkError::new(Class::TryAgain, format!("`{path}` was changed by somebody else meanwhile")).help("run it again")
+fn changed(path: &str) -> Stop {
+    Stop::new(Class::TryAgain, format!("`{path}` was changed by somebody else meanwhile")).help("run it again")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! without bytes that match. One line per file keeps merges readable, and a list that holds the markers of a
 //! merge conflict is read as the claims of both sides.
 
+use crate::diag::stop::Stop;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::Write;
@@ -11,7 +12,7 @@ use std::fmt::Write;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{INDEX, OWN_FOLDER, SinkError, path_gate};
+use super::{INDEX, OWN_FOLDER, path_gate};
 
 /// The format written here; a higher number is a newer lakegen's.
 const FORMAT: u64 = 1;
@@ -72,9 +73,9 @@ impl Index {
     ///
     /// # Errors
     /// When it is a newer lakegen's, damaged, or claims a path that lakegen never writes.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, SinkError> {
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Stop> {
         let damaged = |why: &str| {
-            SinkError::environment(format!("`{name}` is damaged: {why}"))
+            Stop::environment(format!("`{name}` is damaged: {why}"))
                 .help(format!("restore it with `git checkout -- {name}`, or remove it and run `lakegen render` again"))
         };
         let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
@@ -87,7 +88,7 @@ impl Index {
             let own = path.split('/').next() == Some(OWN_FOLDER);
             let reason = if own { Err(format!("path `{path}` is lakegen's own")) } else { path_gate::check(path) };
             reason.map_err(|reason| {
-                SinkError::refused(format!("`{name}` claims a file that lakegen never writes"))
+                Stop::refused(format!("`{name}` claims a file that lakegen never writes"))
                     .details([reason])
                     .help(format!("restore it with `git checkout -- {name}`"))
             })?;
@@ -95,13 +96,13 @@ impl Index {
         Ok(index)
     }
 
-    fn from_value(name: &str, value: &Value, damaged: impl Fn(&str) -> SinkError) -> Result<Self, SinkError> {
+    fn from_value(name: &str, value: &Value, damaged: impl Fn(&str) -> Stop) -> Result<Self, Stop> {
         match value.get("format").and_then(Value::as_u64) {
             Some(FORMAT) => {}
             Some(newer) if newer > FORMAT => {
                 let writer = value.get("lakegen").and_then(Value::as_str).unwrap_or("a newer version");
                 let needed = path_gate::shown(writer);
-                return Err(SinkError::environment(format!("`{name}` needs lakegen >= {needed}"))
+                return Err(Stop::environment(format!("`{name}` needs lakegen >= {needed}"))
                     .help(format!("install lakegen {needed} or newer; nothing was touched")));
             }
             _ => return Err(damaged("it names no format")),
@@ -138,7 +139,7 @@ impl Index {
     ///
     /// # Errors
     /// As [`Index::parse`].
-    pub fn read(bytes: Option<&[u8]>) -> Result<Self, SinkError> {
+    pub fn read(bytes: Option<&[u8]>) -> Result<Self, Stop> {
         bytes.map_or_else(|| Ok(Self::default()), |bytes| Self::parse(INDEX, bytes))
     }
 }
@@ -172,8 +173,8 @@ fn unhex(text: &str) -> Option<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Class;
     use super::*;
+    use crate::diag::stop::Class;
 
     fn sample() -> Index {
         let mut index = Index::default();

@@ -7,7 +7,7 @@ use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::SinkError;
+use crate::diag::stop::{Class, Stop};
 use crate::world::beneath::{Fault, Folder};
 
 /// Name of the lock file in `.lakegen`.
@@ -27,22 +27,17 @@ pub(super) struct Lock {
 /// Returns nothing when there is no lock file and none may be made.
 ///
 /// # Errors
-/// [`super::Class::TryAgain`] when another writer holds it all that time.
-pub(super) fn acquire(
-    folder: &Folder,
-    place: &str,
-    timeout: Duration,
-    create: bool,
-) -> Result<Option<Lock>, SinkError> {
+/// [`Class::TryAgain`] when another writer holds it all that time.
+pub(super) fn acquire(folder: &Folder, place: &str, timeout: Duration, create: bool) -> Result<Option<Lock>, Stop> {
     let file = match folder.open_lock(LOCK, create) {
         Ok(file) => file,
         Err(Fault::Missing) if !create => return Ok(None),
         Err(Fault::Odd(kind)) => {
-            return Err(SinkError::refused(format!("`{place}/.lakegen/lock` is {}", kind.noun())).help("remove it"));
+            return Err(Stop::refused(format!("`{place}/.lakegen/lock` is {}", kind.noun())).help("remove it"));
         }
-        Err(Fault::Io(error)) => return Err(SinkError::io(&format!("open `{place}/.lakegen/lock`"), &error)),
+        Err(Fault::Io(error)) => return Err(Stop::io(&format!("open `{place}/.lakegen/lock`"), &error)),
         Err(Fault::Missing | Fault::TooLarge) => {
-            return Err(SinkError::environment(format!("`{place}/.lakegen` vanished while lakegen was starting")));
+            return Err(Stop::environment(format!("`{place}/.lakegen` vanished while lakegen was starting")));
         }
     };
     hold(file, place, timeout, File::try_lock).map(Some)
@@ -53,14 +48,14 @@ fn hold(
     place: &str,
     timeout: Duration,
     try_lock: impl Fn(&File) -> Result<(), TryLockError>,
-) -> Result<Lock, SinkError> {
+) -> Result<Lock, Stop> {
     let start = Instant::now();
     loop {
         match try_lock(&file) {
             Ok(()) => return Ok(Lock { _file: Some(file), warning: None }),
             Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => {
-                return Err(SinkError::new(
-                    super::Class::TryAgain,
+                return Err(Stop::new(
+                    Class::TryAgain,
                     format!("another lakegen is writing to `{place}` and did not end within {} s", timeout.as_secs()),
                 )
                 .help("try again when it has ended; the lock ends with its process"));
@@ -88,7 +83,7 @@ mod tests {
         assert!(acquire(&folder, "out", Duration::ZERO, false).unwrap().is_none());
         let held = acquire(&folder, "out", Duration::ZERO, true).unwrap().unwrap();
         let error = acquire(&folder, "out", Duration::from_millis(30), true).err().unwrap();
-        assert_eq!(error.class, super::super::Class::TryAgain);
+        assert_eq!(error.class, Class::TryAgain);
         drop(held);
         assert!(acquire(&folder, "out", Duration::ZERO, false).unwrap().unwrap().warning.is_none());
     }

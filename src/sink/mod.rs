@@ -12,13 +12,12 @@ pub mod file; //     one file of the user's, replaced at once
 mod hands; //        the primitive operations, one by one, so that tests can stop after each
 mod index; //        owned files and their digests
 mod lock; //         one writer at a time
-mod objects;
+mod objects; //      trees and durable objects in git
 mod plan; //         what would be written, removed, refused: decided before the first write
 mod site; //         the output root: what stands there now
-pub mod worktree; // tree → folder on disk //      trees and durable objects in git
+pub mod worktree; // tree → folder on disk
 
-use std::fmt;
-use std::io;
+use crate::diag::stop::Stop;
 use std::time::Duration;
 
 pub use crate::world::git::repository_of;
@@ -26,96 +25,10 @@ pub use crate::world::path_gate;
 pub use commit::{CommitOptions, Committed, commit};
 pub use worktree::{compare, write};
 
-use crate::world::disk::reason;
-use crate::world::git::GitError;
-
 /// The folder in the output root that lakegen keeps for itself.
 pub const OWN_FOLDER: &str = ".lakegen";
 /// The list of owned files, relative to the output root.
 pub const INDEX: &str = ".lakegen/index.json";
-
-/// What kind of failure it is; the number is the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The tree itself is wrong.
-    Findings = 1,
-    /// The disk, the repository or the call is wrong.
-    Environment = 2,
-    /// Going on would lose something.
-    Refused = 3,
-    /// Another writer was faster.
-    TryAgain = 75,
-}
-
-impl Class {
-    /// Returns the exit code of the process.
-    pub fn exit_code(self) -> u8 {
-        self as u8
-    }
-}
-
-/// Why nothing, or not all, was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkError {
-    pub class: Class,
-    /// One line, lower case, no final period.
-    pub message: String,
-    /// Imperatives, ideally text to paste.
-    pub help: Vec<String>,
-    /// The files concerned; hand edits as diffs. Several lines each.
-    pub details: Vec<String>,
-}
-
-impl SinkError {
-    pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), help: vec![], details: vec![] }
-    }
-
-    pub(crate) fn environment(message: impl Into<String>) -> Self {
-        Self::new(Class::Environment, message)
-    }
-
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self::new(Class::Refused, message)
-    }
-
-    /// Returns the error of the system while it was `doing` something, such as "write `x`".
-    pub(crate) fn io(doing: &str, error: &io::Error) -> Self {
-        Self::environment(format!("cannot {doing}: {}", reason(error)))
-    }
-
-    #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
-        self.details.extend(details);
-        self
-    }
-}
-
-impl fmt::Display for SinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        for detail in &self.details {
-            for line in detail.lines() {
-                write!(f, "\n  {line}")?;
-            }
-        }
-        self.help.iter().try_for_each(|help| write!(f, "\nhelp: {help}"))
-    }
-}
-
-impl std::error::Error for SinkError {}
-
-impl From<GitError> for SinkError {
-    fn from(error: GitError) -> Self {
-        Self { help: error.help, ..Self::environment(error.message) }
-    }
-}
 
 /// Says which owned files a partial render speaks for.
 pub type Scope = Box<dyn Fn(&str) -> bool + Send + Sync>;
@@ -186,6 +99,6 @@ impl Staleness {
 ///
 /// # Errors
 /// When the list is damaged, a newer lakegen's, or claims what lakegen never writes.
-pub fn owned_paths(list: &[u8]) -> Result<Vec<String>, SinkError> {
+pub fn owned_paths(list: &[u8]) -> Result<Vec<String>, Stop> {
     Ok(index::Index::read(Some(list))?.files.into_keys().collect())
 }

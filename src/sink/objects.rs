@@ -2,6 +2,7 @@
 //!
 //! Trees are built from the old ones without a work tree or an index. No reference moves here.
 
+use crate::diag::stop::Stop;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -9,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use git2::{FileMode, ObjectType, Oid, Repository, Tree};
 
-use super::SinkError;
 use super::apply::each;
 
 /// The changes at and below one name.
@@ -59,7 +59,7 @@ pub(super) fn update(
 }
 
 /// Waits until the loose objects `made` and their names are on the disk; libgit2 by itself waits for none.
-pub(super) fn sync(repository: &Repository, made: &[Oid]) -> Result<(), SinkError> {
+pub(super) fn sync(repository: &Repository, made: &[Oid]) -> Result<(), Stop> {
     let objects = repository.commondir().join("objects");
     let path_of = |id: &Oid| {
         let text = id.to_string();
@@ -74,7 +74,7 @@ pub(super) fn sync(repository: &Repository, made: &[Oid]) -> Result<(), SinkErro
         Ok(()) => Ok(()),
         // The object was there already, in a pack or with an alternate.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(SinkError::io(&format!("write `{}`", path.display()), &error)),
+        Err(error) => Err(Stop::io(&format!("write `{}`", path.display()), &error)),
     };
     each(16, &files, wait)?;
     // Windows cannot open a folder as a file, and its file system journals names.
@@ -85,8 +85,8 @@ pub(super) fn sync(repository: &Repository, made: &[Oid]) -> Result<(), SinkErro
 ///
 /// Libgit2 reads `core.fsyncObjectFiles` when it opens its reference store (libgit2 1.9 `refdb_fs.c`). The file with the
 /// setting is temporary: the configuration of the user stays as it is.
-pub(super) fn durable(repository: &Repository) -> Result<(Repository, tempfile::NamedTempFile), SinkError> {
-    let failed = |error: &io::Error| SinkError::io("write a temporary file", error);
+pub(super) fn durable(repository: &Repository) -> Result<(Repository, tempfile::NamedTempFile), Stop> {
+    let failed = |error: &io::Error| Stop::io("write a temporary file", error);
     let mut setting = tempfile::NamedTempFile::new().map_err(|error| failed(&error))?;
     io::Write::write_all(&mut setting, b"[core]\n\tfsyncObjectFiles = true\n").map_err(|error| failed(&error))?;
     let open = || -> Result<Repository, git2::Error> {
@@ -94,6 +94,6 @@ pub(super) fn durable(repository: &Repository) -> Result<(Repository, tempfile::
         again.config()?.add_file(setting.path(), git2::ConfigLevel::App, true)?;
         Ok(again)
     };
-    let again = open().map_err(|error| crate::world::git::GitError::from_git("open the repository again", &error))?;
+    let again = open().map_err(|error| crate::world::git::stopped("open the repository again", &error))?;
     Ok((again, setting))
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::edits::{self, Edit};
 use super::index::{Index, digest};
-use super::{Class, OWN_FOLDER, Scope, SinkError, path_gate};
+use super::{OWN_FOLDER, Scope, path_gate};
+use crate::diag::stop::{Class, Stop};
 use crate::emit::Tree;
 use crate::world::beneath::{Kind, Stamp};
 
@@ -28,9 +29,9 @@ pub(super) enum Found {
 /// The place a tree goes to, as it stands now.
 pub(super) trait Before {
     /// Returns what stands at `path`; [`Found::Same`] only when `new` is given and equal.
-    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, SinkError>;
+    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, Stop>;
     /// Returns all that stands below a folder, of whatever kind.
-    fn below(&mut self, folder: &str) -> Result<Vec<String>, SinkError>;
+    fn below(&mut self, folder: &str) -> Result<Vec<String>, Stop>;
 }
 
 /// The files that are lakegen's: those of the index, and those a killed writer had begun with.
@@ -94,7 +95,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the tree itself cannot stand on every file system, or the place cannot be read.
-    pub fn make(before: &mut dyn Before, owned: &Owned, tree: &Tree, rules: Rules<'_>) -> Result<Self, SinkError> {
+    pub fn make(before: &mut dyn Before, owned: &Owned, tree: &Tree, rules: Rules<'_>) -> Result<Self, Stop> {
         check_tree(tree)?;
         let mut plan = Self::default();
         for path in owned.paths().into_iter().filter(|path| tree.get(path).is_none()) {
@@ -112,7 +113,7 @@ impl Plan {
     }
 
     /// Decides about an owned file that is no longer rendered.
-    fn leave(&mut self, before: &mut dyn Before, owned: &Owned, path: &str, rules: Rules<'_>) -> Result<(), SinkError> {
+    fn leave(&mut self, before: &mut dyn Before, owned: &Owned, path: &str, rules: Rules<'_>) -> Result<(), Stop> {
         let Found::Differs(found, stamp) = before.look(path, None)? else {
             // Gone already, or replaced by something that is not ours to remove.
             return Ok(());
@@ -131,7 +132,7 @@ impl Plan {
     }
 
     /// Keeps an owned file outside the scope owned, with the digest that it carries.
-    fn keep(&mut self, before: &mut dyn Before, owned: &Owned, path: &str) -> Result<(), SinkError> {
+    fn keep(&mut self, before: &mut dyn Before, owned: &Owned, path: &str) -> Result<(), Stop> {
         if owned.in_journal(path)
             && let Found::Differs(Some(found), _) = before.look(path, None)?
             && owned.clean(path, Some(&found))
@@ -153,7 +154,7 @@ impl Plan {
         path: &str,
         new: &[u8],
         rules: Rules<'_>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), Stop> {
         match before.look(path, Some(new))? {
             Found::Same => {
                 self.unchanged += 1;
@@ -204,7 +205,7 @@ impl Plan {
     ///
     /// # Errors
     /// With the files concerned and the ways on.
-    pub fn permit(&self, place: &str) -> Result<(), SinkError> {
+    pub fn permit(&self, place: &str) -> Result<(), Stop> {
         let in_the_way: Vec<String> = self
             .in_the_way
             .iter()
@@ -220,13 +221,13 @@ impl Plan {
             return Err(blocked(&self.in_the_way, in_the_way));
         }
         match &self.shrunk {
-            Some(message) => Err(SinkError::refused(message).help("if that is meant, run again with `--allow-shrink`")),
+            Some(message) => Err(Stop::refused(message).help("if that is meant, run again with `--allow-shrink`")),
             None => Ok(()),
         }
     }
 }
 
-fn blocked(files: &BTreeMap<String, Kind>, mut details: Vec<String>) -> SinkError {
+fn blocked(files: &BTreeMap<String, Kind>, mut details: Vec<String>) -> Stop {
     // A FIFO or device is a fault of the machine, all else may be somebody's work.
     let class = if files.values().any(|kind| *kind == Kind::Special) { Class::Environment } else { Class::Refused };
     let message = match details.as_slice() {
@@ -238,12 +239,12 @@ fn blocked(files: &BTreeMap<String, Kind>, mut details: Vec<String>) -> SinkErro
         _ => format!("{} files are in the way that lakegen did not write", details.len()),
     };
     details.truncate(20);
-    SinkError::new(class, message).details(details).help(
+    Stop::new(class, message).details(details).help(
         "move or delete what is in the way, or choose another output folder; lakegen never replaces files of others",
     )
 }
 
-fn check_tree(tree: &Tree) -> Result<(), SinkError> {
+fn check_tree(tree: &Tree) -> Result<(), Stop> {
     let own = |path: &&str| path.split('/').next().is_some_and(|top| top.eq_ignore_ascii_case(OWN_FOLDER));
     let mut details: Vec<String> = tree.files().filter_map(|(path, _)| path_gate::check(path).err()).collect();
     details
@@ -254,7 +255,7 @@ fn check_tree(tree: &Tree) -> Result<(), SinkError> {
         return Ok(());
     }
     details.truncate(20);
-    Err(SinkError::new(Class::Findings, "the rendered tree has paths that cannot be written on every system")
+    Err(Stop::new(Class::Findings, "the rendered tree has paths that cannot be written on every system")
         .details(details))
 }
 

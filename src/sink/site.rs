@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::index::{Index, MAX_INDEX_BYTES, unix_lines};
 use super::plan::{Before, Found, Owned};
-use super::{INDEX, OWN_FOLDER, SinkError};
+use super::{INDEX, OWN_FOLDER};
+use crate::diag::stop::Stop;
 use crate::world::beneath::{Fault, Folder, Kind};
 use crate::world::{MAX_DEPTH, MAX_ENTRIES};
 
@@ -31,19 +32,19 @@ impl Site {
     ///
     /// # Errors
     /// When it is a link, or lies behind a link within its repository, in git's own folder, or is no folder.
-    pub fn open(root: &Path) -> Result<Self, SinkError> {
+    pub fn open(root: &Path) -> Result<Self, Stop> {
         let shown = root.display();
         let full: PathBuf = std::path::absolute(root)
-            .map_err(|error| SinkError::io(&format!("find `{shown}`"), &error))?
+            .map_err(|error| Stop::io(&format!("find `{shown}`"), &error))?
             .components()
             .collect();
         let real = full.ancestors().find_map(|at| at.canonicalize().ok()).unwrap_or_default();
         if full.components().chain(real.components()).any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
-            return Err(SinkError::refused(format!("output folder `{shown}` lies in git's own folder"))
+            return Err(Stop::refused(format!("output folder `{shown}` lies in git's own folder"))
                 .help("choose an output folder in the work tree"));
         }
         if let Some(link) = link_within_repository(&full) {
-            return Err(SinkError::refused(format!(
+            return Err(Stop::refused(format!(
                 "output folder `{shown}` lies behind the symbolic link `{}`",
                 link.display()
             ))
@@ -53,10 +54,10 @@ impl Site {
             Ok(folder) => Some(folder),
             Err(Fault::Missing) => None,
             Err(Fault::Odd(kind)) => {
-                return Err(SinkError::refused(format!("output folder `{shown}` is {}", kind.noun()))
+                return Err(Stop::refused(format!("output folder `{shown}` is {}", kind.noun()))
                     .help("name a folder, or one that does not exist yet"));
             }
-            Err(Fault::Io(error)) => return Err(SinkError::io(&format!("open output folder `{shown}`"), &error)),
+            Err(Fault::Io(error)) => return Err(Stop::io(&format!("open output folder `{shown}`"), &error)),
             Err(Fault::TooLarge) => unreachable!("a folder has no size limit"),
         };
         Ok(Self { path: root.to_owned(), root: opened })
@@ -68,7 +69,7 @@ impl Site {
     }
 
     /// Returns the folder `.lakegen`, if it is there.
-    pub fn own(&self) -> Result<Option<Folder>, SinkError> {
+    pub fn own(&self) -> Result<Option<Folder>, Stop> {
         let Some(root) = &self.root else { return Ok(None) };
         match root.enter(OWN_FOLDER) {
             Ok(folder) => Ok(Some(folder)),
@@ -78,7 +79,7 @@ impl Site {
     }
 
     /// Returns the owned files.
-    pub fn owned(&self) -> Result<Owned, SinkError> {
+    pub fn owned(&self) -> Result<Owned, Stop> {
         let Some(own) = self.own()? else { return Ok(Owned::default()) };
         let read = |path: &str| {
             let name = path.rsplit('/').next().unwrap_or(path);
@@ -94,25 +95,25 @@ impl Site {
     }
 
     /// Says whether a killed writer left temporary files.
-    pub fn has_litter(&self) -> Result<bool, SinkError> {
+    pub fn has_litter(&self) -> Result<bool, Stop> {
         let Some(own) = self.own()? else { return Ok(false) };
         Ok(own.kind(TEMPORARY).is_ok())
     }
 
     /// Returns the error for a path that is not what it should be.
-    pub fn fault(&self, path: &str, fault: Fault) -> SinkError {
+    pub fn fault(&self, path: &str, fault: Fault) -> Stop {
         let shown = self.shown(path);
         match fault {
-            Fault::Missing => SinkError::environment(format!("`{shown}` vanished while lakegen was running")),
-            Fault::Odd(kind) => SinkError::refused(format!("`{shown}` is {}", kind.noun())).help("move it away"),
-            Fault::TooLarge => SinkError::environment(format!("`{shown}` is too large")),
-            Fault::Io(error) => SinkError::io(&format!("read `{shown}`"), &error),
+            Fault::Missing => Stop::environment(format!("`{shown}` vanished while lakegen was running")),
+            Fault::Odd(kind) => Stop::refused(format!("`{shown}` is {}", kind.noun())).help("move it away"),
+            Fault::TooLarge => Stop::environment(format!("`{shown}` is too large")),
+            Fault::Io(error) => Stop::io(&format!("read `{shown}`"), &error),
         }
     }
 
     /// Lists files in the root that are not owned, sorted. In a root that holds a project or a repository only the folders
     /// that lakegen writes into are looked at: the rest is not output.
-    pub fn foreign(&self, owned: &Index) -> Result<Vec<String>, SinkError> {
+    pub fn foreign(&self, owned: &Index) -> Result<Vec<String>, Stop> {
         let Some(root) = &self.root else { return Ok(vec![]) };
         let shared = root.kind(".git").is_ok() || root.kind("platform.toml").is_ok();
         let mut foreign = Foreign { site: self, owned, files: vec![], visited: 0 };
@@ -145,7 +146,7 @@ struct Foreign<'a> {
 }
 
 impl Foreign<'_> {
-    fn visit(&mut self, parent: &Folder, name: &str, path: &str, kind: Kind, depth: usize) -> Result<(), SinkError> {
+    fn visit(&mut self, parent: &Folder, name: &str, path: &str, kind: Kind, depth: usize) -> Result<(), Stop> {
         self.visited += 1;
         let own = path == OWN_FOLDER || name.eq_ignore_ascii_case(".git");
         if own || self.visited > MAX_ENTRIES || depth > MAX_DEPTH || self.files.len() > MAX_FOREIGN {
@@ -224,7 +225,7 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 }
 
 impl Before for Looking<'_> {
-    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, SinkError> {
+    fn look(&mut self, path: &str, new: Option<&[u8]>) -> Result<Found, Stop> {
         let Some(cursor) = &mut self.cursor else { return Ok(Found::Missing) };
         let (parent, name) = split(path);
         let folder = match cursor.folder(parent) {
@@ -247,7 +248,7 @@ impl Before for Looking<'_> {
         }
     }
 
-    fn below(&mut self, folder: &str) -> Result<Vec<String>, SinkError> {
+    fn below(&mut self, folder: &str) -> Result<Vec<String>, Stop> {
         let Some(root) = &self.site.root else { return Ok(vec![]) };
         let (parent, name) = split(folder);
         let empty = Index::default();

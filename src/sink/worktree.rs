@@ -10,7 +10,8 @@ use super::hands::{BULK_FROM, Hands};
 use super::lock::{self, LOCK};
 use super::plan::{Owned, Plan, Rules};
 use super::site::{Looking, Site};
-use super::{INDEX, OWN_FOLDER, Report, SinkError, Staleness, WriteOptions};
+use super::{INDEX, OWN_FOLDER, Report, Staleness, WriteOptions};
+use crate::diag::stop::Stop;
 use crate::emit::Tree;
 use crate::world::beneath::Folder;
 
@@ -19,7 +20,7 @@ use crate::world::beneath::Folder;
 /// # Errors
 /// When something would be lost (a hand edit, a file in the way, a tree that shrank), when another writer holds the
 /// lock for too long, or when the system refuses. In the first cases nothing was written.
-pub fn write(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Report, SinkError> {
+pub fn write(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Report, Stop> {
     write_with(root, tree, options, Hands { fsync: options.fsync, bulk_from: BULK_FROM, fault: None })
 }
 
@@ -27,7 +28,7 @@ pub fn write(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Report,
 ///
 /// # Errors
 /// When the folder or its index cannot be read, or another lakegen is writing to it just now.
-pub fn compare(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Staleness, SinkError> {
+pub fn compare(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Staleness, Stop> {
     let site = Site::open(root)?;
     let (owned, plan) = decide(&site, tree, options)?;
     let interrupted = is_interrupted(&site, &owned)?;
@@ -49,12 +50,7 @@ pub fn compare(root: &Path, tree: &Tree, options: &WriteOptions) -> Result<Stale
 }
 
 /// [`write`] with hands that may fail, for tests.
-pub(super) fn write_with(
-    root: &Path,
-    tree: &Tree,
-    options: &WriteOptions,
-    hands: Hands<'_>,
-) -> Result<Report, SinkError> {
+pub(super) fn write_with(root: &Path, tree: &Tree, options: &WriteOptions, hands: Hands<'_>) -> Result<Report, Stop> {
     let place = root.display().to_string();
     let mut site = Site::open(root)?;
     let mut lock = match site.own()? {
@@ -89,7 +85,7 @@ pub(super) fn write_with(
     })
 }
 
-fn decide(site: &Site, tree: &Tree, options: &WriteOptions) -> Result<(Owned, Plan), SinkError> {
+fn decide(site: &Site, tree: &Tree, options: &WriteOptions) -> Result<(Owned, Plan), Stop> {
     let owned = site.owned()?;
     let rules =
         Rules { overwrite: options.overwrite, allow_shrink: options.allow_shrink, scope: options.scope.as_ref() };
@@ -97,13 +93,13 @@ fn decide(site: &Site, tree: &Tree, options: &WriteOptions) -> Result<(Owned, Pl
     Ok((owned, plan))
 }
 
-fn is_interrupted(site: &Site, owned: &Owned) -> Result<bool, SinkError> {
+fn is_interrupted(site: &Site, owned: &Owned) -> Result<bool, Stop> {
     Ok(owned.journal.is_some() || site.has_litter()?)
 }
 
 /// Makes the output root and the folder `.lakegen` in it.
-fn prepare(root: &Path, fsync: bool) -> Result<Folder, SinkError> {
-    let failed = |error: &std::io::Error| SinkError::io(&format!("make output folder `{}`", root.display()), error);
+fn prepare(root: &Path, fsync: bool) -> Result<Folder, Stop> {
+    let failed = |error: &std::io::Error| Stop::io(&format!("make output folder `{}`", root.display()), error);
     std::fs::create_dir_all(root).map_err(|error| failed(&error))?;
     let site = Site::open(root)?;
     let folder = site.root.as_ref().ok_or_else(|| failed(&std::io::ErrorKind::NotFound.into()))?;

@@ -1,9 +1,9 @@
 //! Tests of ownership: what is written, removed, refused and left alone. Crashes are in `crash_tests.rs`.
 
+use crate::diag::stop::{Class, Stop};
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::Class;
 use super::*;
 
 struct Out {
@@ -28,7 +28,7 @@ impl Out {
         fs::read_to_string(self.root.join(path)).unwrap()
     }
 
-    fn write(&self, files: &[(&str, &str)]) -> Result<Report, SinkError> {
+    fn write(&self, files: &[(&str, &str)]) -> Result<Report, Stop> {
         write(&self.root, &tree(files), &fast())
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Refusal, Subject};
+use super::{Subject, nearest};
 use crate::compile::Compiled;
+use crate::diag::stop::Stop;
 use crate::diag::{near, quoted_list};
-use crate::lower::values::split_path;
+use crate::lower::charts::values::split_path;
 use crate::lower::{Lowered, TargetManifests};
 use crate::manifest::yaml;
 use crate::resolve::{Platform, Target};
@@ -32,7 +33,7 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     /// When they mean nothing here: what is near.
-    pub fn subjects(&self, words: &[String]) -> Result<Vec<Subject>, Refusal> {
+    pub fn subjects(&self, words: &[String]) -> Result<Vec<Subject>, Stop> {
         match words {
             [component, word, path] if word == "values" => self.value(component, path),
             [component, word] if word == "values" => self.value(component, ""),
@@ -47,27 +48,27 @@ impl<'a> Asked<'a> {
                     [name] => self.component(name),
                     [kind, name] => self.objects(None, kind, name, what),
                     [namespace, kind, name] => self.objects(Some(namespace), kind, name, what),
-                    _ => Err(Refusal::new(format!("`{what}` names no resource")).help(HOW)),
+                    _ => Err(Stop::environment(format!("`{what}` names no resource")).help(HOW)),
                 }
             }
-            _ => Err(Refusal::new(format!("`{}` names nothing", words.join(" "))).help(HOW)),
+            _ => Err(Stop::environment(format!("`{}` names nothing", words.join(" "))).help(HOW)),
         }
     }
 
-    fn component(&self, name: &str) -> Result<Vec<Subject>, Refusal> {
+    fn component(&self, name: &str) -> Result<Vec<Subject>, Stop> {
         match self.targets().find(|(_, target, _)| target.instances.contains_key(name)) {
             Some((target, ..)) => Ok(vec![Subject::Component { target, component: name.into() }]),
             None => Err(self.no_component(name)),
         }
     }
 
-    fn no_component(&self, name: &str) -> Refusal {
+    fn no_component(&self, name: &str) -> Stop {
         let names: BTreeSet<&str> =
             self.targets().flat_map(|(_, t, _)| t.instances.keys()).map(String::as_str).collect();
-        Refusal::new(format!("there is no component or job `{name}` here")).near(name, &names)
+        nearest(Stop::environment(format!("there is no component or job `{name}` here")), name, &names)
     }
 
-    fn value(&self, component: &str, path: &str) -> Result<Vec<Subject>, Refusal> {
+    fn value(&self, component: &str, path: &str) -> Result<Vec<Subject>, Stop> {
         let mut there = self.targets().filter(|(_, target, _)| target.instances.contains_key(component)).peekable();
         if there.peek().is_none() {
             return Err(self.no_component(component));
@@ -87,14 +88,14 @@ impl<'a> Asked<'a> {
             }));
         }
         if known.is_empty() {
-            return Err(Refusal::new(format!("`{component}` has no Helm values here")));
+            return Err(Stop::environment(format!("`{component}` has no Helm values here")));
         }
         let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-        Err(Refusal::new(format!("lakegen sets no value `{path}` of `{component}`; the chart's own default counts"))
-            .near(path, &known))
+        let message = format!("lakegen sets no value `{path}` of `{component}`; the chart's own default counts");
+        Err(nearest(Stop::environment(message), path, &known))
     }
 
-    fn objects(&self, namespace: Option<&str>, kind: &str, name: &str, what: &str) -> Result<Vec<Subject>, Refusal> {
+    fn objects(&self, namespace: Option<&str>, kind: &str, name: &str, what: &str) -> Result<Vec<Subject>, Stop> {
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
         let mut found: Vec<Subject> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -120,7 +121,7 @@ impl<'a> Asked<'a> {
             found.truncate(MOST);
             return Ok(found);
         }
-        let mut refusal = Refusal::new(format!("lakegen writes no `{what}`"));
+        let mut refusal = Stop::environment(format!("lakegen writes no `{what}`"));
         if let Some((instance, chart)) = self.chart_of(name) {
             refusal = refusal.help(format!(
                 "it may come from chart `{chart}` of component `{instance}`, of which lakegen only writes the values: `lakegen why \
@@ -154,19 +155,19 @@ impl<'a> Asked<'a> {
             .map(|(i, chart)| (i.name.as_str(), format!("{} {}", chart.name, chart.version)))
     }
 
-    fn line(&self, file: &str, line: usize) -> Result<Vec<Subject>, Refusal> {
+    fn line(&self, file: &str, line: usize) -> Result<Vec<Subject>, Stop> {
         let file = file.trim_start_matches("./");
         let tree = &self.compiled.tree;
         let mut folders = self.platform.targets.iter().map(|target| format!("{}/", target.settings.git.path));
         let inside = folders.find_map(|folder| file.strip_prefix(&folder)).unwrap_or(file);
         let Some((file, bytes)) = [file, inside].into_iter().find_map(|path| Some((path, tree.get(path)?))) else {
             let all: BTreeSet<&str> = tree.files().map(|(path, _)| path).collect();
-            return Err(Refusal::new(format!("the rendered tree has no file `{file}`")).near(inside, &all));
+            return Err(nearest(Stop::environment(format!("the rendered tree has no file `{file}`")), inside, &all));
         };
         let text = String::from_utf8_lossy(bytes);
         let count = text.lines().count();
         if line == 0 || line > count {
-            return Err(Refusal::new(format!("`{file}` has {count} lines")));
+            return Err(Stop::environment(format!("`{file}` has {count} lines")));
         }
         let Some(document) = yaml::read(&text).ok().filter(|_| is_yaml(file)).and_then(|all| all.into_iter().next())
         else {
@@ -182,7 +183,7 @@ impl<'a> Asked<'a> {
             .targets()
             .filter(|(_, t, lowered)| (target == "base" || t.name == target) && lowered.units.contains_key(component));
         let Some((index, _, lowered)) = targets.next() else {
-            return Err(Refusal::new(format!("`{file}` belongs to an environment that `-e` leaves out")));
+            return Err(Stop::environment(format!("`{file}` belongs to an environment that `-e` leaves out")));
         };
         if parts[3] == "values" {
             return Ok(vec![Subject::Value { target: index, component: component.into(), path }]);

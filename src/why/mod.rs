@@ -16,10 +16,11 @@ use effect::{Effect, Trial};
 
 use crate::catalog::{Stage, Template};
 use crate::code;
+use crate::diag::stop::Stop;
 use crate::diag::{Code, Diagnostic, Level, Sources, Span, near, quoted_list};
 use crate::helm::manifests::Item;
 use crate::lower::charts::Sight;
-use crate::lower::values::Step;
+use crate::lower::charts::values::Step;
 use crate::lower::{self, Lowered};
 use crate::manifest::object::ObjectId;
 use crate::manifest::value::Value;
@@ -76,31 +77,12 @@ pub enum Subject {
     },
 }
 
-/// Why there is no answer, and what to ask instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub message: String,
-    pub help: Vec<String>,
-}
-
-impl Refusal {
-    fn new(message: String) -> Self {
-        Self { message, help: vec![] }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
-        self
-    }
-
-    fn near(self, word: &str, all: &BTreeSet<&str>) -> Self {
-        match near(word, all.iter().copied()) {
-            near if near.is_empty() && all.is_empty() => self,
-            near if near.is_empty() => {
-                self.help(format!("there is {}", quoted_list(all.iter().copied().take(20), "and")))
-            }
-            near => self.help(format!("did you mean {}?", quoted_list(near, "or"))),
-        }
+/// Adds the nearest of the names that there are, or all of them.
+fn nearest(stop: Stop, word: &str, all: &BTreeSet<&str>) -> Stop {
+    match near(word, all.iter().copied()) {
+        near if near.is_empty() && all.is_empty() => stop,
+        near if near.is_empty() => stop.help(format!("there is {}", quoted_list(all.iter().copied().take(20), "and"))),
+        near => stop.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }
 
@@ -108,7 +90,7 @@ impl Refusal {
 ///
 /// # Errors
 /// When the words mean nothing here.
-pub fn why(world: &dyn World, main: &str, asked: &Asked<'_>, words: &[String]) -> Result<Vec<Diagnostic>, Refusal> {
+pub fn why(world: &dyn World, main: &str, asked: &Asked<'_>, words: &[String]) -> Result<Vec<Diagnostic>, Stop> {
     let mut sources = Sources::default();
     let syntax = parse::parse(world, main, &mut sources).output;
     let question = Question { world, asked, syntax: &syntax, parsed: &sources };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::compile::{Request, compile};
+use crate::diag::stop::Stop;
 use crate::world::memory::MemoryWorld;
 
 const PLATFORM: &str = r#"lakegen = "1"
@@ -23,7 +24,7 @@ components.one.pods.main.replicas = 3
 [environments.dev]
 "#;
 
-fn ask(words: &str) -> Result<Vec<String>, Refusal> {
+fn ask(words: &str) -> Result<Vec<String>, Stop> {
     let world: MemoryWorld = [("platform.toml", PLATFORM.as_bytes())].into_iter().collect();
     let compiled = compile(&world, &Request::default());
     assert!(compiled.is_ok(), "{:?}", compiled.diagnostics);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::beneath::{Fault, Folder};
-use super::disk::reason;
 use super::{ReadError, World, path_gate};
+use crate::diag::stop::reason;
 
 /// The folder of vendored charts, relative to the platform.
 pub const VENDORED: &str = "vendor/charts";

@@ -3,7 +3,7 @@
 //! Every part of a path is opened from the folder before it, without following links, so neither a planted link
 //! nor one swapped in meanwhile leads out. It never writes.
 
-use std::io;
+use crate::diag::stop::reason;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,14 +125,6 @@ fn failure(path: &str, fault: Fault, limit: u64) -> ReadError {
         Fault::TooLarge => ReadError::TooLarge { limit },
         Fault::Io(error) => ReadError::Failed(reason(&error)),
     }
-}
-
-/// Returns the system's reason in our voice: lower case, without the number.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 #[cfg(test)]

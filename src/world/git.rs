@@ -4,7 +4,7 @@
 //! (reliability note, T35). Tree entries are hostile data: libgit2 hands out names such as `../x`, so each name passes
 //! the path gate here. Nothing is checked out and nothing is written.
 
-use std::fmt;
+use crate::diag::stop::Stop;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,38 +17,10 @@ use super::{MAX_DEPTH, MAX_ENTRIES, MAX_FILE_BYTES, ReadError, World, path_gate}
 const LINK: i32 = 0o120_000;
 const SUBMODULE: i32 = 0o160_000;
 
-/// What git could not do, and how to help it. Always an error of the environment (exit 2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GitError {
-    pub message: String,
-    pub help: Vec<String>,
+/// Returns the error of git while `doing` something.
+pub(crate) fn stopped(doing: &str, error: &git2::Error) -> Stop {
+    Stop::environment(format!("cannot {doing}: {}", path_gate::shown(error.message())))
 }
-
-impl GitError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: vec![] }
-    }
-
-    #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
-        self
-    }
-
-    /// Returns the error of git while `doing` something.
-    pub(crate) fn from_git(doing: &str, error: &git2::Error) -> Self {
-        Self::new(format!("cannot {doing}: {}", path_gate::shown(error.message())))
-    }
-}
-
-impl fmt::Display for GitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.message)?;
-        self.help.iter().try_for_each(|help| write!(f, "\nhelp: {help}"))
-    }
-}
-
-impl std::error::Error for GitError {}
 
 /// An open repository.
 pub struct Repository {
@@ -60,7 +32,7 @@ impl Repository {
     ///
     /// # Errors
     /// When there is none, or when it belongs to another user.
-    pub fn discover(path: &Path) -> Result<Self, GitError> {
+    pub fn discover(path: &Path) -> Result<Self, Stop> {
         let start = existing(path);
         match git2::Repository::open_ext(&start, RepositoryOpenFlags::empty(), [] as [&Path; 0]) {
             Ok(inner) => Ok(Self { inner }),
@@ -91,7 +63,7 @@ impl Repository {
     ///
     /// # Errors
     /// When it is not a plain revision (a name, an id, `~` and `^`), or there is no such commit here.
-    pub fn resolve(&self, revision: &str) -> Result<Oid, GitError> {
+    pub fn resolve(&self, revision: &str) -> Result<Oid, Stop> {
         check_revision(revision)?;
         let found = self.inner.revparse_single(revision).and_then(|object| object.peel_to_commit());
         found.map(|commit| commit.id()).map_err(|error| self.unknown(revision, &error))
@@ -101,17 +73,18 @@ impl Repository {
     ///
     /// # Errors
     /// When one of them is unknown, or the history here is too short to tell.
-    pub fn merge_base(&self, one: &str, two: &str) -> Result<Oid, GitError> {
+    pub fn merge_base(&self, one: &str, two: &str) -> Result<Oid, Stop> {
         let (a, b) = (self.resolve(one)?, self.resolve(two)?);
         self.inner.merge_base(a, b).map_err(|error| {
             if error.code() != ErrorCode::NotFound {
-                return GitError::from_git("find the common ancestor", &error);
+                return stopped("find the common ancestor", &error);
             }
             let message = format!("`{}` and `{}` have no common commit here", shown(one), shown(two));
             if self.inner.is_shallow() {
-                return GitError::new(format!("{message}: the clone is shallow")).help("run `git fetch --unshallow`");
+                return Stop::environment(format!("{message}: the clone is shallow"))
+                    .help("run `git fetch --unshallow`");
             }
-            GitError::new(message)
+            Stop::environment(message)
         })
     }
 
@@ -119,12 +92,12 @@ impl Repository {
         &self.inner
     }
 
-    fn unknown(&self, revision: &str, error: &git2::Error) -> GitError {
+    fn unknown(&self, revision: &str, error: &git2::Error) -> Stop {
         let name = shown(revision);
         if !matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::UnbornBranch) {
-            return GitError::from_git(&format!("read revision `{name}`"), error);
+            return stopped(&format!("read revision `{name}`"), error);
         }
-        let problem = GitError::new(format!("revision `{name}` is not in this repository"));
+        let problem = Stop::environment(format!("revision `{name}` is not in this repository"));
         let fetch = match revision.strip_prefix("origin/") {
             Some(branch) => {
                 let branch = branch.split(['~', '^', '@']).next().unwrap_or(branch);
@@ -142,20 +115,22 @@ impl Repository {
     }
 }
 
-fn cannot_open(path: &Path, start: &Path, error: &git2::Error) -> GitError {
+fn cannot_open(path: &Path, start: &Path, error: &git2::Error) -> Stop {
     let place = path.display();
     match error.code() {
         ErrorCode::NotFound => {
-            GitError::new(format!("`{place}` is not in a git repository")).help("run `git init` there")
+            Stop::environment(format!("`{place}` is not in a git repository")).help("run `git init` there")
         }
         ErrorCode::Owner => {
             let top = repository_of(start).unwrap_or_else(|| start.to_owned());
-            GitError::new(format!("the git repository at `{}` belongs to another user", top.display())).help(format!(
-                "if you trust it, run `git config --global --add safe.directory {}`",
-                quoted(&top.display().to_string())
-            ))
+            Stop::environment(format!("the git repository at `{}` belongs to another user", top.display())).help(
+                format!(
+                    "if you trust it, run `git config --global --add safe.directory {}`",
+                    quoted(&top.display().to_string())
+                ),
+            )
         }
-        _ => GitError::from_git(&format!("open the git repository of `{place}`"), error),
+        _ => stopped(&format!("open the git repository of `{place}`"), error),
     }
 }
 
@@ -189,7 +164,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Refuses all but names, ids, `@`, `~n` and `^n`: searches and reflogs have no place in a pipeline (T41).
-fn check_revision(revision: &str) -> Result<(), GitError> {
+fn check_revision(revision: &str) -> Result<(), Stop> {
     let allowed = |c: char| c.is_alphanumeric() || "._/-+@~^#=!%,".contains(c);
     let plain = !revision.is_empty()
         && revision.len() <= path_gate::MAX_PATH_BYTES
@@ -199,7 +174,7 @@ fn check_revision(revision: &str) -> Result<(), GitError> {
     if plain {
         return Ok(());
     }
-    Err(GitError::new(format!("`{}` is not a plain revision", shown(revision)))
+    Err(Stop::environment(format!("`{}` is not a plain revision", shown(revision)))
         .help("name a branch, a tag or a commit id, such as `main`, `origin/main`, `v1.2` or `HEAD~1`"))
 }
 
@@ -218,7 +193,7 @@ impl GitWorld {
     ///
     /// # Errors
     /// See [`Repository::discover`] and [`Repository::resolve`]. A revision without that folder is an empty world.
-    pub fn open(folder: &Path, revision: &str, prefix: &str) -> Result<Self, GitError> {
+    pub fn open(folder: &Path, revision: &str, prefix: &str) -> Result<Self, Stop> {
         let repository = Repository::discover(folder)?;
         let commit = repository.resolve(revision)?;
         Self::at(repository, commit, prefix)
@@ -228,7 +203,7 @@ impl GitWorld {
     ///
     /// # Errors
     /// When the commit or its trees cannot be read, or `prefix` is no folder there.
-    pub fn at(repository: Repository, commit: Oid, prefix: &str) -> Result<Self, GitError> {
+    pub fn at(repository: Repository, commit: Oid, prefix: &str) -> Result<Self, Stop> {
         let prefix = prefix.trim_matches('/');
         let tree = folder_at(&repository.inner, commit, prefix)?;
         Ok(Self { repository: Mutex::new(repository.inner), commit, tree, cache: None })
@@ -332,21 +307,21 @@ fn odd(path: &str, kind: EntryKind) -> ReadError {
 }
 
 /// Returns the tree of a commit below a folder, or nothing when there is no such folder.
-pub(crate) fn folder_at(repository: &git2::Repository, commit: Oid, prefix: &str) -> Result<Option<Oid>, GitError> {
+pub(crate) fn folder_at(repository: &git2::Repository, commit: Oid, prefix: &str) -> Result<Option<Oid>, Stop> {
     let root = repository.find_commit(commit).and_then(|commit| commit.tree());
-    let root = root.map_err(|error| GitError::from_git(&format!("read commit {commit}"), &error))?.id();
+    let root = root.map_err(|error| stopped(&format!("read commit {commit}"), &error))?.id();
     if prefix.is_empty() {
         return Ok(Some(root));
     }
-    path_gate::check(prefix).map_err(GitError::new)?;
+    path_gate::check(prefix).map_err(Stop::environment)?;
     let found = find(repository, root, prefix).map_err(|error| match error {
-        ReadError::Refused(text) | ReadError::Failed(text) => GitError::new(format!("{text} in commit {commit}")),
-        ReadError::Missing | ReadError::TooLarge { .. } => GitError::new(format!("cannot read `{prefix}`")),
+        ReadError::Refused(text) | ReadError::Failed(text) => Stop::environment(format!("{text} in commit {commit}")),
+        ReadError::Missing | ReadError::TooLarge { .. } => Stop::environment(format!("cannot read `{prefix}`")),
     })?;
     match found {
         None => Ok(None),
         Some(Entry { kind: EntryKind::Folder, id }) => Ok(Some(id)),
-        Some(_) => Err(GitError::new(format!("`{prefix}` is not a folder in commit {commit}"))),
+        Some(_) => Err(Stop::environment(format!("`{prefix}` is not a folder in commit {commit}"))),
     }
 }
 

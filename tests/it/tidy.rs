@@ -16,7 +16,7 @@ const OURS: &[&str] = &["src", "tests", "xtask", "templates", "capabilities", "e
 const GROUND: &[&str] = &["code", "diag", "manifest", "world", "chart"];
 const STAGES: &[(&str, &[&str])] = &[
     ("diag", &["diag", "code"]),
-    ("world", &["world"]),
+    ("world", &["diag", "world"]),
     ("manifest", &["manifest"]),
     ("chart", &["chart", "manifest"]),
     ("parse", &["parse"]),
@@ -25,9 +25,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("lock", &["parse", "catalog", "lock"]),
     ("resolve", &["parse", "settings", "catalog", "resolve"]),
     ("lower", &["parse", "settings", "catalog", "lock", "resolve", "helm", "lower"]),
+    ("order", &["catalog", "resolve", "lower", "order"]),
     ("check", &["parse", "settings", "catalog", "lock", "resolve", "helm", "lower", "check"]),
     ("emit", &["parse", "settings", "catalog", "resolve", "helm", "lower", "emit"]),
-    ("sink", &["world", "emit", "sink"]),
+    ("sink", &["diag", "world", "emit", "sink"]),
     ("diff", &["diag", "manifest", "emit", "diff"]),
     (
         "upgrade",
@@ -38,11 +39,13 @@ const STAGES: &[(&str, &[&str])] = &[
     ),
     ("why", &["world", "parse", "catalog", "lock", "resolve", "helm", "lower", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
-    ("fetch", &["catalog", "lock", "helm", "sink", "fetch"]),
+    ("fetch", &["catalog", "lock", "helm", "fetch"]),
 ];
 /// Those that stand on the ground too; the others have no need to.
-const ON_GROUND: &[&str] =
-    &["parse", "settings", "catalog", "lock", "resolve", "lower", "check", "emit", "upgrade", "why", "edit", "fetch"];
+const ON_GROUND: &[&str] = &[
+    "parse", "settings", "catalog", "lock", "resolve", "lower", "order", "check", "emit", "upgrade", "why", "edit",
+    "fetch",
+];
 
 /// A longer file probably holds a second idea.
 const LONG_LINES: usize = 600;
@@ -53,8 +56,8 @@ const LONG_FILES: &[(&str, &str)] =
 /// Files after `resolve` that read what the user wrote as it was written, with the reason. It only gets shorter.
 const READERS: &[(&str, &str)] = &[
     ("src/check/walk.rs", "finds the line of a value that is said to be wrong"),
-    ("src/lower/context.rs", "options that are tables, by the description in component.toml"),
-    ("src/lower/secret_keys.rs", "values of a chart, which are anybody's"),
+    ("src/lower/templates/context.rs", "options that are tables, by the description in component.toml"),
+    ("src/lower/secrets/secret_keys.rs", "values of a chart, which are anybody's"),
     ("src/why/effect.rs", "looks for the lines that shaped something"),
     ("src/why/mod.rs", "looks for the line that says something, whatever came of it"),
 ];

@@ -4,8 +4,8 @@ use super::{Applications, HERE, namespaces};
 use crate::catalog::Stage;
 use crate::emit::Writer;
 use crate::emit::layout::{Paths, kustomization};
-use crate::lower::templates::object;
 use crate::manifest::value::Value;
+use crate::manifest::value::object;
 use crate::resolve::{Engine, Instance};
 use crate::settings::engines::Bootstrap;
 
@@ -58,7 +58,7 @@ impl Applications<'_> {
     /// Says how environments follow each other, and what Argo CD needs for that
     /// (argo-cd v3.4 docs/operator-manual/applicationset/Progressive-Syncs.md).
     fn rollout(&self) -> String {
-        if crate::lower::rollout::step(self.platform, self.target).is_none() {
+        if crate::lower::said::rollout::step(self.platform, self.target).is_none() {
             return ".\n".into();
         }
         let switch = if self.foreign() {

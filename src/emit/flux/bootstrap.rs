@@ -6,9 +6,9 @@ use super::super::Writer;
 use super::super::layout::kustomization;
 use super::sources::git_url;
 use super::{Flux, duration, go_duration};
-use crate::lower::flux::{NAMESPACE, is_ssh, root};
-use crate::lower::templates::object;
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
+use crate::resolve::flux::{NAMESPACE, is_ssh, root};
 use crate::settings::engines::Install;
 
 /// Version of Flux that the facts here are of, and that is installed when `[flux]` names none.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::super::Writer;
 use super::super::layout::kustomization;
 use super::Flux;
-use crate::lower::flux::{name, root, secret};
-use crate::lower::templates::object;
+use crate::lower::UnitId;
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
-use crate::order::UnitId;
+use crate::resolve::flux::{name, root, secret};
 use crate::settings::engines::{Event, Notify, NotifyKind, Webhook};
 use crate::settings::group::matches;
 

@@ -7,11 +7,11 @@ use super::super::layout::{kustomization, values_name};
 use super::{Flux, Step, What, duration, filled_rule, own_ignored, sources};
 use crate::catalog::Portion;
 use crate::catalog::{Chart, Stage};
-use crate::lower::flux::{NAMESPACE, name};
-use crate::lower::templates::object;
+use crate::lower::UnitId;
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
-use crate::order::UnitId;
 use crate::resolve::Instance;
+use crate::resolve::flux::{NAMESPACE, name};
 
 /// Returns what kustomize must know to follow the ConfigMaps' names: it knows its own kinds' references only, and these names
 /// end in a digest of the values.

@@ -6,12 +6,12 @@ use super::super::Writer;
 use super::super::layout::kustomization;
 use super::{Flux, duration};
 use crate::catalog::Chart;
-use crate::lower::flux::{is_ssh, name, root, secret};
-use crate::lower::source::Source;
-use crate::lower::templates::object;
+use crate::lower::UnitId;
+use crate::lower::said::source::Source;
+use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
-use crate::order::UnitId;
 use crate::parse::string::{digest, slug};
+use crate::resolve::flux::{is_ssh, name, root, secret};
 use crate::settings::engines::Install;
 
 /// How often a Git server is asked for new commits.

@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 use indexmap::IndexMap;
 
 use crate::catalog::Portion;
-use crate::lower::{TargetManifests, namespaces};
-use crate::order::UnitId;
+use crate::lower::TargetManifests;
+use crate::lower::UnitId;
+use crate::lower::objects::namespaces;
 use crate::resolve::{SlotBinding, Target};
 
 pub use svg::svg;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Event;
 use crate::lower::TargetManifests;
+use crate::lower::charts::images::Images;
 use crate::lower::charts::{Inflation, Sight};
-use crate::lower::images::Images;
 use crate::manifest::images::{self, Found, Way};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
@@ -91,7 +91,7 @@ pub fn whole(image: &str) -> String {
 pub fn list(target: &Target, lowered: &TargetManifests, plain: Option<&TargetManifests>) -> List {
     let rules = Images::of(target);
     let now = collect(lowered);
-    let before = plain.map(|plain| collect(plain)).unwrap_or_default();
+    let before = plain.map(collect).unwrap_or_default();
     let mut out = List { target: target.name.clone(), images: BTreeMap::new(), unseen: unseen(lowered) };
     for (place, one) in now {
         let image = whole(&one.image);

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 pub use shell::commands;
 
 use crate::lower::TargetManifests;
-use crate::lower::kept::Kept;
+use crate::lower::secrets::kept::Kept;
 use crate::resolve::{Origin, Target};
 
 /// Everything secret of one target.

@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{Item, List};
-use crate::lower::kept::Kept;
+use crate::lower::secrets::kept::Kept;
 use crate::settings::Text;
 
 /// Returns the script for some targets; empty when there is nothing to make.

@@ -10,7 +10,7 @@ use lakegen::compile::{Request, compile};
 use lakegen::diag::Sources;
 use lakegen::sink::{self, WriteOptions};
 use lakegen::world::memory::MemoryWorld;
-use lakegen::{check, emit, lower, parse, resolve};
+use lakegen::{check, emit, lower, order, parse, resolve};
 
 use super::floor::{self, Files};
 use super::platforms::platform;
@@ -149,6 +149,8 @@ pub fn stages(text: String, out: &Path) -> anyhow::Result<Vec<(&'static str, f64
     lap("resolve");
     let manifests = lower::lower(&world, &platform, None, &mut sources).output;
     lap("lower");
+    let manifests = order::order(&platform, manifests).output;
+    lap("order");
     drop(check::check(&platform, &manifests, &sources));
     lap("check");
     let tree = emit::emit(&platform, &manifests).output;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use lakegen::lower::{TargetManifests, Unit, rendered};
+use lakegen::lower::{TargetManifests, Unit};
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 use lakegen::resolve::{Engine, Target};
@@ -65,7 +65,7 @@ pub fn judge(program: &Path, options: &Options, rendered: &[Rendered], tally: &m
 /// Returns the targets whose charts the engine renders.
 fn with_charts(one: &Rendered) -> impl Iterator<Item = (&Target, &TargetManifests)> {
     let targets = one.platform().targets.iter().zip(&one.compiled.manifests.targets);
-    targets.filter(|(target, _)| !rendered::is_wanted(target))
+    targets.filter(|(_, manifests)| !manifests.is_rendered())
 }
 
 /// Finds the Applications with a chart of their own values.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lakegen::catalog::Stage;
 use lakegen::emit::layout::step_name;
-use lakegen::lower::{Unit, rendered};
+use lakegen::lower::Unit;
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
@@ -44,8 +44,8 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
             for stage in Stage::ALL {
                 for (step, wanted) in objects(unit, stage) {
                     let own = match name.as_str() {
-                        lakegen::lower::flux::UNIT => format!("flux/{}/secrets", target.name),
-                        name if rendered::is_wanted(target) => {
+                        lakegen::resolve::reserved::FLUX_SECRETS => format!("flux/{}/secrets", target.name),
+                        name if unit.delivery.is_rendered() => {
                             step_name(format!("manifests/{}/{name}/{}", target.name, stage.name()), step)
                         }
                         name => format!("components/{name}/{}/{}", target.name, stage.name()),

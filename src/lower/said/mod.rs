@@ -1,0 +1,6 @@
+//! Settings that cannot be honoured, or have no effect: found before anything is made.
+
+pub mod engines; // words of the engine that is not used
+pub mod rollout; // the order of environments in ApplicationSets
+pub mod source; //  folders of somebody's repository
+pub mod unheard; // what nothing here hears

@@ -1,0 +1,131 @@
+//! Secrets of one namespace that others read: through a store of their own, or copied by reflector.
+//!
+//! Facts: external-secrets.io v2.9 (provider/kubernetes); github.com/emberstack/kubernetes-reflector (README, annotations of the source).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::external_secret::{copy_store, external_secrets_api};
+use crate::diag::{Diagnostic, Span};
+use crate::lower::{Lowering, TargetManifests, made};
+use crate::manifest::value::Value;
+use crate::manifest::value::object;
+use crate::parse::INVALID_VALUE;
+use crate::settings::secrets::CopyBy;
+
+/// The account, right and store through which Secrets of a namespace are read from others.
+pub fn copies(
+    lowering: &Lowering<'_>,
+    namespace: &str,
+    secrets: &BTreeSet<String>,
+    readers: &BTreeSet<String>,
+    span: Span,
+) -> Vec<crate::lower::Lowered> {
+    let target = lowering.target;
+    let reader = "lakegen-secret-reader";
+    let name = if target.shared.is_some() { format!("{reader}-{}", target.name) } else { reader.to_string() };
+    let name = name.as_str();
+    let texts = |list: &BTreeSet<String>| Value::from(list.iter().map(String::as_str).collect::<Vec<_>>());
+    let rule = object([
+        ("apiGroups", Value::from(vec![""])),
+        ("resources", Value::from(vec!["secrets"])),
+        ("resourceNames", texts(secrets)),
+        ("verbs", Value::from(vec!["get"])),
+    ]);
+    let subject = object([
+        ("kind", Value::from("ServiceAccount")),
+        ("name", Value::from(name)),
+        ("namespace", Value::from(namespace)),
+    ]);
+    let role = object([
+        ("apiGroup", Value::from("rbac.authorization.k8s.io")),
+        ("kind", Value::from("Role")),
+        ("name", Value::from(name)),
+    ]);
+    let ca = object([
+        ("type", Value::from("ConfigMap")),
+        ("name", Value::from("kube-root-ca.crt")),
+        ("namespace", Value::from(namespace)),
+        ("key", Value::from("ca.crt")),
+    ]);
+    let account = object([("name", Value::from(name)), ("namespace", Value::from(namespace))]);
+    let kubernetes = object([
+        ("remoteNamespace", Value::from(namespace)),
+        ("server", object([("caProvider", ca)])),
+        ("auth", object([("serviceAccount", account)])),
+    ]);
+    let spec = object([
+        ("conditions", Value::List(vec![object([("namespaces", texts(readers))])])),
+        ("provider", object([("kubernetes", kubernetes)])),
+    ]);
+    let rbac = "rbac.authorization.k8s.io/v1";
+    vec![
+        made("v1", "ServiceAccount", namespace, name, [("automountServiceAccountToken", Value::Bool(false))], span),
+        made(rbac, "Role", namespace, name, [("rules", Value::List(vec![rule]))], span),
+        made(rbac, "RoleBinding", namespace, name, [("roleRef", role), ("subjects", Value::List(vec![subject]))], span),
+        made(
+            &external_secrets_api(lowering),
+            "ClusterSecretStore",
+            "",
+            &copy_store(lowering.target, namespace),
+            [("spec", spec)],
+            span,
+        ),
+    ]
+}
+
+/// Says whether reflector copies Secrets instead of External Secrets.
+pub fn by_reflector(lowering: &Lowering<'_>) -> bool {
+    lowering.target.settings.secrets.copy == CopyBy::Reflector
+}
+
+/// The place where the way of copying was chosen.
+pub fn span(lowering: &Lowering<'_>) -> Span {
+    lowering.target.settings.secrets.places.value_of("copy")
+}
+
+/// Returns the annotations by which reflector copies a Secret into namespaces, joined by commas.
+pub fn annotations(namespaces: &str) -> [(String, &str); 4] {
+    [
+        ("reflection-allowed", "true"),
+        ("reflection-allowed-namespaces", namespaces),
+        ("reflection-auto-enabled", "true"),
+        ("reflection-auto-namespaces", namespaces),
+    ]
+    .map(|(key, text)| (format!("reflector.v1.k8s.emberstack.com/{key}"), text))
+}
+
+/// Lets reflector copy Secrets: what lakegen makes says so itself, people are told for what they keep, and what an operator
+/// makes cannot be copied this way.
+pub fn reflect(
+    lowering: &Lowering<'_>,
+    reflected: &BTreeMap<(String, String), BTreeSet<String>>,
+    out: &mut TargetManifests,
+    found: &mut Vec<Diagnostic>,
+) {
+    for ((namespace, secret), readers) in reflected {
+        let spaces = readers.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let annotations = annotations(&spaces);
+        let mut objects = out.units.values_mut().flat_map(|u| u.stages.values_mut().flatten());
+        let maker = objects.find(|l| {
+            let o = &l.object;
+            o.kind() == "ExternalSecret" && o.namespace() == namespace && o.name() == secret
+        });
+        if let Some(lowered) = maker {
+            for (key, text) in &annotations {
+                let path = ["spec", "target", "template", "metadata", "annotations", key];
+                lowered.object.value_mut().set(&path, Value::from(*text));
+            }
+        } else if let Some(kept) = out.kept.get_mut(&(namespace.clone(), secret.clone())) {
+            kept.annotations.extend(annotations.map(|(key, text)| (key, text.to_string())));
+        } else {
+            let message = format!(
+                "Secret `{namespace}/{secret}` is made by an operator, so nothing can ask reflector to copy it"
+            );
+            found.push(
+                Diagnostic::error(&INVALID_VALUE, message)
+                    .at(span(lowering), "")
+                    .help("let External Secrets copy: `copy = \"external-secrets\"`"),
+            );
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Passwords that are made in the cluster, by generators of External Secrets.
+//!
+//! A credential with source `generate` is made once, beside its provider. With `secrets.generate = true`, credentials of the
+//! platform's store are made in the cluster too and pushed into the store, where everybody reads them: nothing that is there
+//! is ever overwritten, so a rebuilt cluster finds its old passwords.
+//!
+//! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1). The 1Password Connect
+//! provider can tell whether an item exists since July 2026 (external-secrets/external-secrets#6646), which 2.9 of August follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::external_secret::{external_secrets_api, store_reference};
+use crate::catalog::Stage;
+use crate::diag::{Diagnostic, Span, quoted_list};
+use crate::lower::{Lowered, Lowering, Unit, made};
+use crate::manifest::value::object;
+use crate::manifest::value::{Map, Value};
+use crate::parse::INVALID_VALUE;
+use crate::resolve::{Credential, Instance};
+
+const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
+const PUSH: &str = "external-secrets.io/v1alpha1";
+
+/// A Secret that is made once and then left alone.
+struct Once<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    /// Keys that get a password each.
+    keys: Vec<&'a str>,
+    /// Keys with known text.
+    text: Vec<(&'a str, &'a str)>,
+    kind: &'a str,
+    labels: Vec<(&'a str, &'a str)>,
+    span: Span,
+}
+
+fn text_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Map {
+    pairs.into_iter().map(|(key, text)| (Arc::from(key), Value::from(text))).collect()
+}
+
+impl Once<'_> {
+    /// Returns the generator, and the ExternalSecret that asks it a single time.
+    fn objects(&self, lowering: &Lowering<'_>) -> [Lowered; 2] {
+        let spec = object([
+            ("length", Value::from(32)),
+            ("digits", Value::from(8)),
+            ("symbols", Value::from(0)),
+            ("noUpper", Value::Bool(false)),
+            ("allowRepeat", Value::Bool(true)),
+        ]);
+        let generator = made(GENERATORS, "Password", self.namespace, self.name, [("spec", spec)], self.span);
+        let reference = object([
+            ("apiVersion", Value::from(GENERATORS)),
+            ("kind", Value::from("Password")),
+            ("name", Value::from(self.name)),
+        ]);
+        let from = self.keys.iter().map(|key| {
+            let regexp = object([("source", Value::from("password")), ("target", Value::from(*key))]);
+            object([
+                ("sourceRef", object([("generatorRef", reference.clone())])),
+                ("rewrite", Value::List(vec![object([("regexp", regexp)])])),
+            ])
+        });
+        let mut data = text_map(self.text.iter().copied());
+        data.extend(self.keys.iter().map(|key| (Arc::from(*key), Value::from(format!("{{{{ index . {key:?} }}}}")))));
+        let mut template = Map::from_iter([
+            (Arc::from("engineVersion"), Value::from("v2")),
+            (Arc::from("type"), Value::from(self.kind)),
+        ]);
+        if !self.labels.is_empty() {
+            template.insert("metadata".into(), object([("labels", Value::Map(text_map(self.labels.iter().copied())))]));
+        }
+        template.insert("data".into(), Value::Map(data));
+        let target = object([
+            ("name", Value::from(self.name)),
+            ("creationPolicy", Value::from("Orphan")),
+            ("deletionPolicy", Value::from("Retain")),
+            ("template", Value::Map(template)),
+        ]);
+        let spec = object([
+            ("refreshPolicy", Value::from("CreatedOnce")),
+            ("target", target),
+            ("dataFrom", Value::List(from.collect())),
+        ]);
+        let api = external_secrets_api(lowering);
+        [generator, made(&api, "ExternalSecret", self.namespace, self.name, [("spec", spec)], self.span)]
+    }
+}
+
+/// Makes a credential once in the cluster, in the provider's namespace.
+pub fn credential(lowering: &Lowering<'_>, instance: &Instance, credential: &Credential, unit: &mut Unit) {
+    let pair = |(key, text): (&'_ String, &'_ String)| (key.clone(), text.clone());
+    let (text, labels): (Vec<_>, Vec<_>) =
+        (credential.text.iter().map(pair).collect(), credential.labels.iter().map(pair).collect());
+    let once = Once {
+        namespace: &credential.namespace,
+        name: &credential.secret,
+        keys: credential.keys.values().map(String::as_str).filter(|k| !credential.text.contains_key(*k)).collect(),
+        text: text.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        kind: &credential.kind,
+        labels: labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        span: instance.span,
+    };
+    unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering));
+}
+
+/// How a provider takes what is pushed, so that it is read again as `key` and `property`:
+///
+/// | provider | `property` of a push | what `IfNotExists` asks for | `property` of a read |
+/// |---|---|---|---|
+/// | `vault` | merged into the item, unless people made that | the property | a member |
+/// | `onepassword` | the field of that label | the field | the field |
+/// | `kubernetes` | the key of the Secret | the key | the key |
+/// | `aws` (Secrets Manager) | merged into the JSON | the item | a member of the JSON |
+/// | `aws` (Parameter Store) | passed over: the bare text | the parameter | a member of the JSON |
+/// | `gcp` | merged into the JSON | a version of the secret | a member of the JSON |
+/// | `azure` | passed over: the bare text | the secret | a member of the JSON |
+///
+/// Where the item is all that is asked for, it is written in one go. Read in external-secrets v2.9.0, providers/v1:
+/// vault/client_push.go and client_get.go, onepassword/onepassword.go, kubernetes/client.go, aws/secretsmanager/secretsmanager.go,
+/// aws/parameterstore/parameterstore.go, gcp/secretmanager/client.go and push_secret.go, azure/keyvault/keyvault.go
+/// (`PushSecret`, `SecretExists`, `GetSecret` of each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Push {
+    /// Property by property.
+    Property,
+    /// All properties at once, as JSON.
+    Whole,
+    /// The same, and it must be said that the JSON holds texts, and that it is secret (`PushSecretMetadata`, which would
+    /// otherwise make it a plain `String` with values in base64).
+    Parameter,
+}
+
+impl Push {
+    fn of(lowering: &Lowering<'_>) -> Self {
+        let service = lowering.target.settings.secrets.service.as_deref();
+        match lowering.target.store.provider.as_str() {
+            "aws" if service == Some("ParameterStore") => Self::Parameter,
+            "aws" | "gcp" | "azure" => Self::Whole,
+            _ => Self::Property,
+        }
+    }
+}
+
+/// Reports an item that people and the cluster would make together: where it is asked for as a whole, whoever comes first locks
+/// the other out, and Vault lets nobody write into what somebody else made.
+pub fn half_made(
+    lowering: &Lowering<'_>,
+    item: &str,
+    by_hand: &BTreeSet<String>,
+    generated: &[String],
+    at: Span,
+    found: &mut Vec<Diagnostic>,
+) {
+    if by_hand.is_empty() || !is_on(lowering) {
+        return;
+    }
+    let people = quoted_list(by_hand.iter().map(String::as_str), "and");
+    let cluster = quoted_list(generated.iter().map(String::as_str), "and");
+    let message = format!("item `{item}` would be half made: {cluster} by the cluster, {people} by people");
+    let help = format!("write {people} as text, or read it from a secret of its own: an item has one maker");
+    found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+}
+
+/// Reports an item of which a second secret would make further properties, where only the first is ever written.
+pub fn made_twice(lowering: &Lowering<'_>, item: &str, new: &[String], at: Span, found: &mut Vec<Diagnostic>) {
+    if Push::of(lowering) != Push::Property {
+        let properties = quoted_list(new.iter().map(String::as_str), "and");
+        let message = format!("item `{item}` is made already, so {properties} would never be added to it");
+        let help = "name an item for each secret: this store only tells whether an item is there";
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
+    }
+}
+
+/// Says whether passwords of the platform's store are made in the cluster.
+pub fn is_on(lowering: &Lowering<'_>) -> bool {
+    lowering.target.settings.secrets.generate
+        && lowering.target.store.readable()
+        && lowering.apis.contains_key("external-secrets.io")
+}
+
+/// Makes passwords in the cluster and pushes them to an item of the store, unless it is there already.
+///
+/// `properties` are the item's; each gets a password of its own.
+pub fn pushed(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    (name, item): (&str, &str),
+    properties: &[String],
+    unit: &mut Unit,
+) {
+    let name = format!("{}-generated", crate::parse::string::slug(name));
+    let once = Once {
+        namespace: &instance.namespace,
+        name: &name,
+        keys: properties.iter().map(String::as_str).collect(),
+        text: vec![],
+        kind: "Opaque",
+        labels: vec![],
+        span: instance.span,
+    };
+    let store = &lowering.target.store;
+    let remote = |property: Option<&String>| {
+        let mut remote = Map::from_iter([(Arc::from("remoteKey"), Value::from(item))]);
+        remote.extend(property.map(|p| (Arc::from("property"), Value::from(p.as_str()))));
+        let mut found = BTreeMap::from([("remoteRef", Value::Map(remote))]);
+        found.extend(property.map(|p| ("secretKey", Value::from(p.as_str()))));
+        object(found)
+    };
+    let data = match Push::of(lowering) {
+        Push::Property => properties.iter().map(|p| object([("match", remote(Some(p)))])).collect(),
+        Push::Whole => vec![object([("match", remote(None))])],
+        Push::Parameter => {
+            let spec = object([("secretType", Value::from("SecureString")), ("encodeAsDecoded", Value::Bool(true))]);
+            let metadata = object([
+                ("apiVersion", Value::from("kubernetes.external-secrets.io/v1alpha1")),
+                ("kind", Value::from("PushSecretMetadata")),
+                ("spec", spec),
+            ]);
+            vec![object([("match", remote(None)), ("metadata", metadata)])]
+        }
+    };
+    let spec = object([
+        ("updatePolicy", Value::from("IfNotExists")),
+        ("deletionPolicy", Value::from("None")),
+        ("refreshInterval", Value::from("1h")),
+        ("secretStoreRefs", Value::List(vec![store_reference(&store.name, store.namespaced)])),
+        ("selector", object([("secret", object([("name", Value::from(name.as_str()))]))])),
+        ("data", Value::List(data)),
+    ]);
+    let push = made(PUSH, "PushSecret", &instance.namespace, &name, [("spec", spec)], instance.span);
+    unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering).into_iter().chain([push]));
+}
