@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::settings::Text;
-use crate::settings::policy::{Allow, PolicyLevel};
+use crate::settings::policy::Allow;
 use globset::{Glob, GlobMatcher};
 
 use super::{CODES, Finding, UNUSED_EXCEPTION};
-use crate::diag::codes::renamed;
+use crate::diag::codes::{levelled, renamed};
 use crate::diag::several::Several;
-use crate::diag::{Diagnostic, Level, Span, near, quoted_list};
+use crate::diag::{Diagnostic, Span, near, quoted_list};
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::{Platform, Target, UNKNOWN_NAME};
 
@@ -35,7 +35,7 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
             used.insert(exception.span);
             continue;
         }
-        several.add(finding.target, levelled(&platform.targets[finding.target], finding.diagnostic));
+        several.add(finding.target, platform.targets[finding.target].settings.policy.level(finding.diagnostic));
     }
     let mut unused: BTreeMap<Span, Diagnostic> = BTreeMap::new();
     for (target, exception) in
@@ -46,7 +46,7 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
             let message =
                 format!("nothing of `{}` needs an exception from `{}`{until}", exception.written, exception.rule);
             let diagnostic = Diagnostic::warning(&UNUSED_EXCEPTION, message).at(exception.span, "").help("remove it");
-            if let Some(diagnostic) = levelled(target, diagnostic) {
+            if let Some(diagnostic) = target.settings.policy.level(diagnostic) {
                 unused.insert(exception.span, diagnostic);
             }
         }
@@ -54,7 +54,7 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
     out.extend(several.said());
     out.extend(unused.into_values());
     let mut seen = BTreeSet::new();
-    out.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
+    out.retain(|d| seen.insert((d.level, d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
     out
 }
 
@@ -62,17 +62,6 @@ fn excuses(exception: &Exception<'_>, finding: &Finding) -> bool {
     exception.rule == finding.diagnostic.code.slug
         && (exception.resource.is_match(&finding.component)
             || (!finding.resource.is_empty() && exception.resource.is_match(&finding.resource)))
-}
-
-/// Gives a finding the level that the target's `[policy]` has for it; `None` when it is off.
-fn levelled(target: &Target, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
-    match target.settings.policy.levels.get(diagnostic.code.slug) {
-        Some(PolicyLevel::Off) => return None,
-        Some(PolicyLevel::Warn) => diagnostic.level = Level::Warning,
-        Some(PolicyLevel::Error) => diagnostic.level = Level::Error,
-        None => {}
-    }
-    Some(diagnostic)
 }
 
 fn exceptions<'a>(target: &'a Target, found: &mut Vec<Diagnostic>) -> Vec<Exception<'a>> {
@@ -100,7 +89,9 @@ fn exception<'a>(allow: &'a Allow, found: &mut Vec<Diagnostic>) -> Option<Except
     if !slugs().any(|slug| *rule == slug) {
         let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(rule.at, "");
         let near = near(rule, slugs());
-        found.push(if let Some(today) = renamed(rule).filter(|today| slugs().any(|slug| slug == *today)) {
+        found.push(if levelled().iter().any(|code| *rule == code.slug) {
+            diagnostic.help(format!("it takes a level alone: `{rule} = \"off\"` under `[policy]`"))
+        } else if let Some(today) = renamed(rule).filter(|today| slugs().any(|slug| slug == *today)) {
             diagnostic.help(format!("`{rule}` is called `{today}` now"))
         } else if near.is_empty() {
             diagnostic.note(format!("there is {}", quoted_list(slugs(), "and")))

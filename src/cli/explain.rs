@@ -71,10 +71,13 @@ fn text(code: &diag::Code) -> String {
 /// Says how a finding is switched off or excused, or that it cannot be.
 fn exception(code: &diag::Code, block: impl Fn(&str) -> String) -> String {
     let slug = code.slug;
-    if !check::CODES.contains(&code) {
-        return "Exceptions: none. It is no rule of `[policy]`, so it stays until it is put right.\n".into();
-    }
     let level = format!("[policy]\n{slug} = \"off\"               # or \"warn\", \"error\"");
+    if !codes::levelled().contains(&code) {
+        return "Exceptions: none. It is an error, and stays until it is put right.\n".into();
+    }
+    if !check::CODES.contains(&code) {
+        return format!("Level, where it is a warning:\n{}", block(&level));
+    }
     if *code == check::UNUSED_EXCEPTION {
         return format!("Level:\n{}", block(&level));
     }

@@ -59,6 +59,22 @@ pub fn all() -> Vec<&'static Code> {
     .concat()
 }
 
+/// What the stages before `check` warn of.
+static WARNINGS: &[&Code] = &[
+    &crate::resolve::UNTESTED_VERSION,
+    &crate::resolve::EMPTY_ENVIRONMENT,
+    &crate::lower::UNSUPPORTED,
+    &crate::lower::OTHER_ENGINE,
+    &crate::lower::WITHOUT_EFFECT,
+    &crate::lower::KEPT_SECRET,
+    &crate::lower::LOST_SECRET,
+];
+
+/// Returns every code that takes a level in `[policy]`: all checks, and the warnings of the stages before them.
+pub fn levelled() -> Vec<&'static Code> {
+    [crate::check::CODES, WARNINGS].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -136,8 +136,6 @@ code!(
 /// Lowers the whole platform.
 pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
-    engines::report(platform, &mut found);
-    unheard::report(platform, &mut found);
     rollout::report(platform, &mut found);
     source::report(world, platform, &mut found);
     let engine = Engine::new(platform);
@@ -165,8 +163,10 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
             images: images::Images::of(target),
         };
         let mut here = Vec::new();
+        engines::report(platform, target, &mut here);
+        unheard::report(&platform.catalogue, target, &mut here);
         let mut lowered = lowering.target(&charts, &targets, &mut here);
-        several.add(index, here);
+        several.add(index, target.settings.policy.level_warnings(here));
         if let Some(before) = targets.last() {
             share::share(&mut lowered, before);
         }
@@ -175,7 +175,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     found.extend(several.said());
     // What holds for several targets is said once.
     let mut seen = BTreeSet::new();
-    found.retain(|d| seen.insert((d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
+    found.retain(|d| seen.insert((d.level, d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
     Warned { output: Manifests { targets }, diagnostics: found }
 }
 

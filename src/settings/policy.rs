@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::text::{Places, Read, Text, field};
 use super::{Described, text};
-use crate::diag::Code;
+use crate::diag::{Code, Diagnostic, Level};
 use crate::parse::Node;
 use crate::parse::shape::{Keys, TEXT, list, words};
 
@@ -54,6 +54,22 @@ impl Policy {
             .key("network", words(Network::WORDS), "NetworkPolicies from the bindings")
             .by_default("off")
             .key("allow", list(Allow::shape()), "Exceptions")
+    }
+
+    /// Gives a finding the level that was written for its code; nothing when it is off.
+    pub fn level(&self, mut diagnostic: Diagnostic) -> Option<Diagnostic> {
+        match self.levels.get(diagnostic.code.slug) {
+            Some(PolicyLevel::Off) => return None,
+            Some(PolicyLevel::Warn) => diagnostic.level = Level::Warning,
+            Some(PolicyLevel::Error) => diagnostic.level = Level::Error,
+            None => {}
+        }
+        Some(diagnostic)
+    }
+
+    /// Does the same with warnings of the stages before `check`; what is an error there stays one.
+    pub fn level_warnings(&self, found: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
+        found.into_iter().filter_map(|d| if d.level == Level::Warning { self.level(d) } else { Some(d) })
     }
 }
 

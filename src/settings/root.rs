@@ -38,7 +38,7 @@ table! {
         @late components: Option<Node> [map(Shape::Component)], "The components; the key is the instance's name";
         @late jobs: Option<Node> [map(Shape::Job)], "The team's own jobs";
         notify: IndexMap<String, Notify> [map(Notify::shape())], "Who hears of failed syncs";
-        policy: Policy [Policy::keys(&[]).shape()], "Levels of the checks, and exceptions";
+        policy: Policy [Policy::keys(&[]).shape()], "Levels of the checks and of other warnings, and exceptions";
     }
 }
 

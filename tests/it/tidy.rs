@@ -244,6 +244,24 @@ fn nothing_is_left_over() {
     none(&wrong);
 }
 
+/// What warns takes a level in `[policy]`, or nobody could switch it off.
+#[test]
+fn every_warning_takes_a_level() {
+    let levelled: Vec<&str> = lakegen::diag::codes::levelled().iter().map(|code| code.slug).collect();
+    let mut wrong = Vec::new();
+    let stages = ["src/parse/", "src/catalog/", "src/resolve/", "src/lower/", "src/emit/", "src/lock/"];
+    for file in rust().filter(|file| stages.iter().any(|stage| file.path.starts_with(stage))) {
+        for rest in file.text.split("Diagnostic::warning(&").skip(1) {
+            let name = rest.split([',', ')']).next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
+            let slug = name.to_lowercase().replace('_', "-");
+            if !levelled.contains(&&*slug) {
+                wrong.push(format!("{}: `{slug}` is a warning, and `[policy]` does not know it", file.path));
+            }
+        }
+    }
+    none(&wrong);
+}
+
 #[test]
 fn files_are_of_one_idea() {
     let mut wrong = Vec::new();

@@ -1,7 +1,5 @@
 //! What is said for the engine that is not used: warned of, and refused where the platform would not be what it says.
 
-use std::collections::BTreeSet;
-
 use crate::catalog::Portion;
 use crate::diag::{Diagnostic, Span};
 use crate::lower::{Lowering, OTHER_ENGINE, TargetManifests, UNSUPPORTED};
@@ -12,18 +10,10 @@ use crate::settings::Text;
 use crate::settings::engines::NotifyKind;
 
 /// Reports words of the other engine.
-pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    let mut said: BTreeSet<(Span, String)> = BTreeSet::new();
-    for target in &platform.targets {
-        let mut all = Vec::new();
-        match platform.engine {
-            Engine::ArgoCd => on_argocd(target, &mut all),
-            Engine::Flux => on_flux(target, &mut all),
-        }
-        found.extend(all.into_iter().filter(|d| {
-            let at = d.labels.first().map(|l| l.span).unwrap_or_default();
-            said.insert((at, d.message.clone()))
-        }));
+pub fn report(platform: &Platform, target: &Target, found: &mut Vec<Diagnostic>) {
+    match platform.engine {
+        Engine::ArgoCd => on_argocd(target, found),
+        Engine::Flux => on_flux(target, found),
     }
 }
 

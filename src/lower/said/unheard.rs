@@ -1,6 +1,4 @@
-//! What users say and nothing here hears: a warning at its line, once for all targets that it holds for.
-
-use indexmap::IndexMap;
+//! What users say and nothing here hears: a warning at its line.
 
 use crate::catalog::Catalogue;
 use crate::catalog::component::Spread;
@@ -8,41 +6,25 @@ use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::{Lowering, TargetManifests, WITHOUT_EFFECT};
 use crate::manifest::value::Value;
 use crate::parse::MISSING_KEY;
-use crate::resolve::{Instance, Origin, Platform, Target};
+use crate::resolve::{Instance, Origin, Target};
 use crate::settings::Text;
 use crate::settings::component::Identity;
 
-/// Reports what has no effect, with the targets when it has one in others.
-pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
-    let mut said: IndexMap<(Span, String), (Diagnostic, Vec<&str>)> = IndexMap::new();
-    for target in &platform.targets {
-        let mut all = Vec::new();
-        let watched = target.apis().contains_key("monitoring.coreos.com");
-        for instance in target.instances.values() {
-            cloud_identity(&platform.catalogue, target, instance, &mut all);
-            unlabelled(&platform.catalogue, target, instance, &mut all);
-            spread(target, instance, &mut all);
-            if !watched && !instance.said.alerts.is_empty() {
-                let message = "nothing here watches alert rules";
-                all.push(
-                    Diagnostic::warning(&WITHOUT_EFFECT, message)
-                        .at(instance.said.places.key_of("alerts"), "")
-                        .help("add `prometheus = {}` to the components, or name what is there already: `platform.apis = [\"monitoring.coreos.com/v1\"]`"),
-                );
-            }
+/// Reports what has no effect in a target.
+pub fn report(catalogue: &Catalogue, target: &Target, found: &mut Vec<Diagnostic>) {
+    let watched = target.apis().contains_key("monitoring.coreos.com");
+    for instance in target.instances.values() {
+        cloud_identity(catalogue, target, instance, found);
+        unlabelled(catalogue, target, instance, found);
+        spread(target, instance, found);
+        if !watched && !instance.said.alerts.is_empty() {
+            let message = "nothing here watches alert rules";
+            found.push(
+                Diagnostic::warning(&WITHOUT_EFFECT, message)
+                    .at(instance.said.places.key_of("alerts"), "")
+                    .help("add `prometheus = {}` to the components, or name what is there already: `platform.apis = [\"monitoring.coreos.com/v1\"]`"),
+            );
         }
-        for diagnostic in all {
-            let at = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
-            let entry = said.entry((at, diagnostic.message.clone())).or_insert((diagnostic, vec![]));
-            if entry.1.last() != Some(&&*target.name) {
-                entry.1.push(&target.name);
-            }
-        }
-    }
-    for (_, (diagnostic, targets)) in said {
-        let everywhere = targets.len() == platform.targets.len();
-        let note = || format!("this holds for {}", quoted_list(targets.iter().copied(), "and"));
-        found.push(if everywhere { diagnostic } else { diagnostic.note(note()) });
     }
 }
 
