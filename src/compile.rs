@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Level, Sources};
+use crate::diag::several::join;
+use crate::diag::{Diagnostic, Level, Sources, Span};
 use crate::emit::{self, Tree};
 use crate::lock::{self, Lock};
 use crate::lower::{self, Manifests};
+use crate::resolve::rest::rest;
 use crate::resolve::{self, Platform};
 use crate::world::World;
 use crate::{check, order, parse};
@@ -51,15 +53,36 @@ pub fn compile(world: &dyn World, request: &Request) -> Compiled {
     compile_watched(world, request, &mut |_| {})
 }
 
+fn place(diagnostic: &Diagnostic) -> Option<Span> {
+    diagnostic.labels.first().map(|label| label.span)
+}
+
 /// [`compile`], with a call of `done` after each stage: the caller may have a clock, a compile has none.
 pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMut(&'static str)) -> Compiled {
     let mut out = Compiled::default();
     stages(world, request, &mut out, done);
+    // What is said of a value that is wrong already follows from that.
+    let errors = out.diagnostics.iter().filter(|d| d.level == Level::Error);
+    let wrong: Vec<(&str, Option<Span>)> = errors.map(|d| (d.code.slug, place(d))).collect();
+    let follows =
+        |d: &Diagnostic| wrong.iter().any(|(slug, at)| at.is_some() && *at == place(d) && *slug != d.code.slug);
+    out.diagnostics.retain(|d| d.level == Level::Error || !follows(d));
+    join(&mut out.diagnostics, &resolve::NO_SECRET_STORE);
     // What several targets or environments share is found once for each of them, and said once.
     let mut said = BTreeSet::new();
     out.diagnostics
         .retain(|d| said.insert((d.level, d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
     out
+}
+
+/// Judges what mistakes leave whole, so that one run says everything.
+fn remaining(world: &dyn World, platform: &Platform, out: &mut Compiled) {
+    let Some(rest) = rest(platform, &out.diagnostics) else { return };
+    let lowered = lower::lower(world, &rest.platform, out.lock.as_ref(), &mut out.sources);
+    let mut found = lowered.diagnostics;
+    found.extend(check::check(&rest.platform, &lowered.output, &out.sources));
+    let is_new = |d: &Diagnostic| place(d).is_none_or(|at| !rest.said.contains(&at));
+    out.diagnostics.extend(found.into_iter().filter(|d| check::holds_in_part(d, rest.is_sound) && is_new(d)));
 }
 
 fn stages(world: &dyn World, request: &Request, out: &mut Compiled, done: &mut dyn FnMut(&'static str)) {
@@ -76,7 +99,7 @@ fn stages(world: &dyn World, request: &Request, out: &mut Compiled, done: &mut d
     done("resolve");
     out.diagnostics.extend(resolved.diagnostics);
     let Some(platform) = resolved.output else { return };
-    // Mistakes of the earlier stages are all reported together; templates only run on a platform that holds together.
+    // Templates only run on what holds together: on all of it, or on the components that no mistake stands in.
     if out.is_ok() {
         let lowered = lower::lower(world, &platform, out.lock.as_ref(), &mut out.sources);
         done("lower");
@@ -93,6 +116,9 @@ fn stages(world: &dyn World, request: &Request, out: &mut Compiled, done: &mut d
             out.diagnostics.extend(tree.diagnostics);
             out.tree = tree.output;
         }
+    } else {
+        remaining(world, &platform, out);
+        done("check");
     }
     out.platform = Some(platform);
 }

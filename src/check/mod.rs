@@ -8,6 +8,7 @@ mod policy; //  levels, exceptions, one finding for all targets
 mod walk; //    strings with their keys, places in the user's tables
 mod words; //   hosts and names that containers are told
 mod unjudged; // what nobody could look into
+mod partly; //  what holds although a part of the platform is not there
 mod secret_words; // what a string is, when it is a secret
 mod addresses; // buckets, hosts and databases in texts
 mod default_types; // values against the defaults of a chart at hand
@@ -42,6 +43,7 @@ mod unapplied_bucket_setting; // unapplied-bucket-setting
 use std::collections::BTreeSet;
 
 pub use chart_sight::CHART_REFUSED;
+pub use partly::holds_in_part;
 pub use unjudged::unjudged;
 pub use unknown_value::{UNCHECKED_VALUES, Where, dotted, find as find_value};
 pub use unread_value::{UNREAD_VALUE, Unread, nearest, unread};

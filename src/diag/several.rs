@@ -1,6 +1,6 @@
 //! Findings of several targets as one list: each is said once, and names its targets where it does not hold for all.
 
-use super::{Diagnostic, Span};
+use super::{Code, Diagnostic};
 
 /// Whom a finding may be about.
 #[derive(Clone, Debug)]
@@ -28,11 +28,14 @@ impl Several {
     /// Adds what was found in a target.
     pub fn add(&mut self, index: usize, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {
-            let key = |d: &Diagnostic| -> (&'static str, String, Option<Span>) {
-                (d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))
+            let same = |d: &Diagnostic| {
+                let place = |d: &Diagnostic| d.labels.first().map(|l| l.span);
+                d.code == diagnostic.code
+                    && d.level == diagnostic.level
+                    && place(d) == place(&diagnostic)
+                    && d.message == diagnostic.message
             };
-            let wanted = key(&diagnostic);
-            match self.found.iter_mut().find(|(known, _)| known.code.slug == wanted.0 && key(known) == wanted) {
+            match self.found.iter_mut().find(|(known, _)| same(known)) {
                 Some((_, targets)) if targets.contains(&index) => {}
                 Some((_, targets)) => targets.push(index),
                 None => self.found.push((diagnostic, vec![index])),
@@ -45,6 +48,24 @@ impl Several {
         let Self { subjects, found } = self;
         found.into_iter().map(|(diagnostic, targets)| named(diagnostic, &targets, &subjects)).collect()
     }
+}
+
+/// Makes one finding of all with a code that have one cause; it shows the first three places.
+pub fn join(found: &mut Vec<Diagnostic>, code: &'static Code) {
+    let (mut same, rest): (Vec<_>, Vec<_>) = std::mem::take(found).into_iter().partition(|d| d.code == code);
+    *found = rest;
+    if same.is_empty() {
+        return;
+    }
+    let others = same.split_off(1);
+    let more = others.len();
+    let mut first = same.remove(0);
+    first.labels.extend(others.into_iter().take(2).flat_map(|d| d.labels.into_iter().take(1)));
+    found.push(match more {
+        0 => first,
+        1 => first.note("the same holds for one more"),
+        _ => first.note(format!("the same holds for {more} more")),
+    });
 }
 
 fn named(diagnostic: Diagnostic, targets: &[usize], subjects: &[Subject]) -> Diagnostic {

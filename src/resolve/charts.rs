@@ -81,13 +81,16 @@ pub(super) fn chart_of(
     if let Some(version) = said.version.as_ref().or(frame.settings.versions.get(&definition.name)) {
         result.version = version.to_string();
     }
+    // What was written and is no text was reported as such.
+    let written = |key: &str| said.chart.as_ref().is_some_and(|chart| chart.places.has(key));
     for (value, key) in [
         (&result.repository, "repository = \"https://…\"` or `oci = \"oci://…\""),
         (&result.name, "name = \"…\""),
         (&result.version, "version = \"…\""),
     ] {
-        if value.is_empty() {
-            let message = format!("the chart lacks `{}`", key.split(' ').next().unwrap_or(""));
+        let name = key.split(' ').next().unwrap_or("");
+        if value.is_empty() && !written(name) && !(name == "repository" && written("oci")) {
+            let message = format!("the chart lacks `{name}`");
             found.push(
                 Diagnostic::error(&MISSING_KEY, message)
                     .at(said.chart.as_ref().map_or(span, |chart| chart.places.key), "")

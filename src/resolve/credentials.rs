@@ -119,6 +119,10 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         check_identity(sides, context, at, found);
     }
     if origin == Origin::Store && !sides.target.store.readable() {
+        let store = sides.target.store.as_ref();
+        if store.provider.is_empty() && sides.target.settings.secrets.places.has("provider") {
+            return None; // It is no text, which was said.
+        }
         let message = format!(
             "the credential of `{}` for `{}` must come from a secret store, and there is none",
             sides.consumer.name, sides.provider.name

@@ -307,6 +307,9 @@ fn full_name(
 ) -> Option<String> {
     let written = host;
     let domain = &target.ground().domain;
+    if domain.is_empty() && !host.contains('.') && edge.template.is_none() {
+        return None; // That there is no domain was said.
+    }
     let name = if host == "@" {
         domain.to_string()
     } else if host.contains('.') {

@@ -469,17 +469,17 @@ fn check_members(
 /// Reports notifications that nobody could send: their services take a token only, or an address that nobody gave.
 fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
     for (name, notify) in &frame.settings.notify {
-        if matches!(notify.kind, NotifyKind::Slack | NotifyKind::Github) && notify.secret.is_none() {
+        if matches!(notify.kind, NotifyKind::Slack | NotifyKind::Github) && !notify.places.has("secret") {
             let message = format!("notification `{name}` has no `secret`, and {} takes a token", notify.kind.name());
             let help = format!("add `secret = \"notify/{name}#token\"`, an item of the secret store");
             found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
         }
-        let help = match (notify.kind, &notify.url, &notify.secret) {
+        let help = match (notify.kind, notify.places.has("url"), notify.places.has("secret")) {
             // Flux sends no mail at all, which is said as such.
-            (NotifyKind::Email, None, _) if frame.settings.platform.engine == Engine::ArgoCd => {
+            (NotifyKind::Email, false, _) if frame.settings.platform.engine == Engine::ArgoCd => {
                 "add user and server: `url = \"https://lake@mail.example.com:587\"`".to_string()
             }
-            (NotifyKind::Teams | NotifyKind::Webhook, None, None) => format!(
+            (NotifyKind::Teams | NotifyKind::Webhook, false, false) => format!(
                 "add `url = \"https://…\"`, or, where the address is a secret itself, `secret = \"notify/{name}#address\"`"
             ),
             _ => continue,

@@ -57,7 +57,7 @@ pub fn layer(catalogue: &Catalogue) -> Keys {
         }
     });
     if let Some(policy) = keys.keys.get_mut("policy") {
-        policy.shape = Policy::keys(crate::check::CODES).shape();
+        policy.shape = Policy::keys(&crate::diag::codes::levelled()).shape();
     }
     keys
 }
@@ -202,6 +202,11 @@ impl<'a> Known<'a> {
 
 impl Open for Known<'_> {
     fn component(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
+        if let Some(entry) = table.get("uses").filter(|entry| entry.node.as_str().is_none()) {
+            let mut found = self.found.borrow_mut();
+            crate::parse::shape::check("uses", &entry.node, &Shape::Text(Format::Name), &Nothing, &mut found);
+            return None;
+        }
         let uses = self.uses_of(name, table);
         if let Some(keys) = self.keys_of(&uses) {
             return Some(keys);
@@ -234,6 +239,9 @@ impl Open for Known<'_> {
     }
 
     fn job(&self, name: &str, table: &Table) -> Option<Arc<Keys>> {
+        if table.get("kind").is_some_and(|entry| entry.node.as_str().is_none()) {
+            return None;
+        }
         let kind = table.text("kind").or_else(|| self.jobs.table(name)?.text("kind")).unwrap_or("container");
         let component = self.catalogue.components.get(&format!("{JOB}{kind}"));
         if component.is_none()

@@ -433,8 +433,10 @@ fn switch(table: &mut Table, environment: &Table, cluster: Option<&Table>, found
 }
 
 fn uses_hosts(table: &Table) -> bool {
-    let components = table.table("components").into_iter().flatten();
-    components.filter_map(|(_, e)| e.node.as_table()).any(|t| t.texts("host").iter().any(|h| !h.contains('.')))
+    let below = |table: &Table, key: &str| table.texts(key).iter().any(|host| !host.contains('.'));
+    let further = |table: &Table| table.table("hosts").is_some_and(|hosts| hosts.keys().any(|key| below(hosts, key)));
+    let mut components = table.table("components").into_iter().flatten().filter_map(|(_, e)| e.node.as_table());
+    components.any(|table| below(table, "host") || further(table))
 }
 
 /// Fills in the variables; they may use each other, but not in a circle.

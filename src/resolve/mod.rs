@@ -21,6 +21,7 @@ pub mod reserved; // names that lakegen gives to units of its own
 pub mod flux; //   names of Flux's own objects
 mod fill; //         the same in whole tables
 pub mod scope; //    `${…}` filled in with everything
+pub mod rest; //     what mistakes leave whole
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -200,6 +201,8 @@ pub struct Platform {
     pub engine: Engine,
     pub targets: Vec<Target>,
     pub catalogue: Catalogue,
+    /// Whether it is what mistakes left of a platform; what is found in some of its targets may be so in others.
+    pub is_part: bool,
 }
 
 /// The platform's secret store, as `[secrets]` says.
@@ -387,16 +390,16 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
     for (index, frame) in frames.into_iter().enumerate() {
         let mut here = found.clone();
         let target = instances::target(frame, &context, &mut here);
+        several.add(index, target.settings.policy.level_warnings(here.split_off(before)));
         targets.push(target);
-        several.add(index, here.split_off(before));
     }
     for index in 0..targets.len() {
         let mut here = found.clone();
         wire::wire(index, &mut targets, &context, &mut here);
-        several.add(index, here.split_off(before));
+        several.add(index, targets[index].settings.policy.level_warnings(here.split_off(before)));
     }
     found.extend(several.said());
-    let platform = Platform { name, engine, targets, catalogue };
+    let platform = Platform { name, engine, targets, catalogue, is_part: false };
     Warned { output: Some(platform), diagnostics: found }
 }
 
@@ -421,6 +424,9 @@ impl Platform {
 
     /// Returns how people call each target, for findings that do not hold for all of them.
     pub fn subjects(&self) -> Vec<Subject> {
+        if self.is_part {
+            return vec![];
+        }
         let names: Vec<[&str; 2]> = self.targets.iter().map(|t| [t.environment.as_str(), t.cluster.as_str()]).collect();
         self.targets.iter().map(|t| subject([&t.environment, &t.cluster], t.is_shared, &names)).collect()
     }

@@ -234,6 +234,9 @@ struct Binder<'a> {
 impl<'a> Binder<'a> {
     fn bind(&self, own: &mut Vec<Bucket>, found: &mut Vec<Diagnostic>) -> Option<SlotBinding> {
         let node = self.consumer.arg(self.slot_name);
+        if node.is_some_and(is_no_reference) {
+            return None;
+        }
         if let Some(node) = node {
             match &node.kind {
                 Kind::Bool(false) if !self.slot.optional => {
@@ -263,6 +266,9 @@ impl<'a> Binder<'a> {
     }
 
     fn bind_one(&self, node: Option<&Node>, entry: Option<&str>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
+        if node.is_some_and(is_no_reference) {
+            return None;
+        }
         let at = node.map_or(self.consumer.span, |n| n.span);
         let (wanted, shorthand, table) = read_reference(node);
         let fits = |p: &Named<'_>| p.name != self.consumer.name && self.slot.capabilities.iter().any(|c| p.provides(c));
@@ -520,6 +526,11 @@ impl<'a> Binder<'a> {
         let names = buckets.iter().map(|b| b.name.clone()).collect();
         Some(self.finish(capability, provider, claim, names, (false, None), at, found))
     }
+}
+
+/// Says whether a value names nothing at all, which was reported as a wrong type.
+fn is_no_reference(node: &Node) -> bool {
+    matches!(node.kind, Kind::Int(_) | Kind::Float(_))
 }
 
 /// Reads `"postgres"`, `"postgres/warehouse"` or `{ from = "postgres", database = "warehouse" }`.
