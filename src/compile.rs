@@ -79,8 +79,10 @@ pub fn compile_watched(world: &dyn World, request: &Request, done: &mut dyn FnMu
 fn remaining(world: &dyn World, platform: &Platform, out: &mut Compiled) {
     let Some(rest) = rest(platform, &out.diagnostics) else { return };
     let lowered = lower::lower(world, &rest.platform, out.lock.as_ref(), &mut out.sources);
+    let ordered = order::order(&rest.platform, lowered.output);
     let mut found = lowered.diagnostics;
-    found.extend(check::check(&rest.platform, &lowered.output, &out.sources));
+    found.extend(ordered.diagnostics);
+    found.extend(check::check(&rest.platform, &ordered.output, &out.sources));
     let is_new = |d: &Diagnostic| place(d).is_none_or(|at| !rest.said.contains(&at));
     out.diagnostics.extend(found.into_iter().filter(|d| check::holds_in_part(d, rest.is_sound) && is_new(d)));
 }

@@ -8,8 +8,9 @@ use super::{
     runtime_download, unapplied_bucket_setting, unknown_address, unknown_annotation, unknown_issuer, unknown_value,
 };
 use crate::diag::{Code, Diagnostic};
-use crate::lower::rendered::MISSING_ARCHIVE;
-use crate::lower::{KEPT_SECRET, UNKNOWN_KIND, WITHOUT_EFFECT};
+use crate::lower::charts::rendered::MISSING_ARCHIVE;
+use crate::lower::{KEPT_SECRET, WITHOUT_EFFECT};
+use crate::order::UNKNOWN_KIND;
 use crate::parse::UNREADABLE_FILE;
 
 /// Findings that something is not there.
