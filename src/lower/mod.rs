@@ -24,7 +24,9 @@ use crate::manifest::value::Value;
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
-pub use unit::{Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, made};
+pub use unit::{
+    Added, Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, made,
+};
 
 use charts::{images, rendered, values};
 use objects::{
@@ -261,32 +263,43 @@ impl<'a> Lowering<'a> {
         let mut out = TargetManifests::default();
         let shared = context::Shared::new(self, found);
         let mut secrets = secrets::Secrets::default();
+        // 1. Each component by itself; `secrets` gathers who reads what.
         for instance in self.target.instances.values() {
             let (unit, asked) = self.unit(instance, &shared, &mut secrets, found);
             out.units.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
-        images::pull_secrets(self, &mut secrets, &mut out);
-        secrets::flux::secrets(self, &mut secrets, &mut out, found);
+        // 2. What else reads Secrets.
+        out.add(images::pull_secrets(self, &mut secrets));
+        out.add(secrets::flux::secrets(self, &mut secrets, found));
+        out.add(repositories::add(self, &mut secrets, found));
+        out.add(certificates::wildcards(self, &mut secrets, found));
+        // 3. Every reader is known: stores, copies, and what people keep.
         stores::by_hand(self, &mut out);
-        repositories::add(self, &mut secrets, &mut out, found);
         store_steps::add(self, &mut out);
-        certificates::wildcards(self, &mut secrets, &mut out, found);
         secrets.finish(self, before, &mut out, found);
+        // 4. Units of lakegen's own. Namespaces come last, when it is known what is in them.
         out.dns = features::dns(self);
-        features::network_policies(self, &mut out);
-        edges::add(self, &shared, &mut out, found);
-        externals::add(self, &mut out, found);
-        namespaces::add(self, &mut out);
+        out.add(features::network_policies(self, &out));
+        out.add(edges::add(self, &shared, found));
+        out.add(externals::add(self, found));
+        out.add(namespaces::add(self, &out));
+        // 5. All objects are there: each gets its namespace, labels and protection.
         for (name, unit) in &mut out.units {
             unit.delivery = Delivery::of(self.target, self.target.instances.get(name));
             self.finish(name, unit);
         }
+        // 6. Charts see the values as they will be, and may become objects.
         out.charts = charts.target(self, &out);
-        rendered::put(self, &mut out, found);
+        out.add(rendered::objects(self, &out, found));
+        for unit in out.units.values_mut().filter(|unit| unit.delivery.is_rendered()) {
+            unit.sort();
+        }
+        // 7. What is said and meets nothing that was made.
         patched::check(self, &out, found);
         engines::sync(self, &out, found);
         unheard::secrets(self, &out, found);
+        // 8. Last, because nothing may read a text that is protected.
         substituted::protect(self, &mut out);
         out
     }

@@ -105,6 +105,15 @@ pub struct Unit {
     pub stays: bool,
 }
 
+impl Unit {
+    /// Sorts the objects of each stage by what they are.
+    pub fn sort(&mut self) {
+        for objects in self.stages.values_mut() {
+            objects.sort_by_cached_key(|lowered| lowered.object.id());
+        }
+    }
+}
+
 /// A secret item that must exist in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Needed {
@@ -147,7 +156,50 @@ pub struct TargetManifests {
     pub dns: Dns,
 }
 
+/// What a step of `lower` adds to what it sees.
+#[derive(Clone, Debug, Default)]
+pub struct Added {
+    /// Objects with their unit and stage. A unit that is not there yet is one of lakegen's own, and comes first.
+    pub objects: Vec<(String, Stage, Lowered)>,
+    /// Steps for people that belong to no unit.
+    pub steps: Vec<(String, String)>,
+    /// Notes of a unit.
+    pub notes: Vec<(String, String)>,
+}
+
+impl Added {
+    /// Returns objects of one unit and stage.
+    pub fn objects(unit: &str, stage: Stage, objects: impl IntoIterator<Item = Lowered>) -> Self {
+        let objects = objects.into_iter().map(|lowered| (unit.to_string(), stage, lowered)).collect();
+        Self { objects, ..Self::default() }
+    }
+
+    /// Returns everything of a unit.
+    pub fn unit(name: &str, unit: Unit) -> Self {
+        let all = unit.stages.into_iter().flat_map(|(stage, objects)| objects.into_iter().map(move |one| (stage, one)));
+        let objects = all.map(|(stage, lowered)| (name.to_string(), stage, lowered)).collect();
+        let notes = unit.notes.into_iter().map(|note| (name.to_string(), note)).collect();
+        Self { objects, notes, steps: vec![] }
+    }
+}
+
 impl TargetManifests {
+    /// Takes what a step adds.
+    pub fn add(&mut self, added: Added) {
+        for (name, stage, lowered) in added.objects {
+            if !self.units.contains_key(&name) {
+                self.units.shift_insert(0, name.clone(), Unit::default());
+            }
+            self.units.entry(name).or_default().stages.entry(stage).or_default().push(lowered);
+        }
+        for (name, note) in added.notes {
+            if let Some(unit) = self.units.get_mut(&name) {
+                unit.notes.push(note);
+            }
+        }
+        self.steps.extend(added.steps);
+    }
+
     /// Returns what was made for a unit's component.
     pub fn of(&self, unit: &UnitId) -> Option<&Unit> {
         self.units.get(&unit.component)

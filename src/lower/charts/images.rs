@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::values::split_path;
 use crate::chart::{self, Known};
 use crate::lower::secrets::Secrets;
-use crate::lower::{Lowering, TargetManifests, Unit};
+use crate::lower::{Added, Lowering, Unit};
 use crate::manifest::images;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
@@ -225,8 +225,8 @@ fn named(secret: &str) -> Value {
 }
 
 /// Makes the pull secret in every namespace of the target, when it comes from the store.
-pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManifests) {
-    let Some(text) = &lowering.target.settings.images.pull_secret else { return };
+pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets) -> Added {
+    let Some(text) = &lowering.target.settings.images.pull_secret else { return Added::default() };
     let (item, property) = text.split_once('#').unwrap_or((text, ".dockerconfigjson"));
     let mut unit = Unit::default();
     let namespaces: std::collections::BTreeSet<&str> =
@@ -235,8 +235,7 @@ pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut Ta
         let all = crate::diag::quoted_list(namespaces.iter().copied(), "and");
         let step =
             format!("Secret `{text}` (type `kubernetes.io/dockerconfigjson`) must be in every namespace: {all}.");
-        out.steps.push(("images".into(), step));
-        return;
+        return Added { steps: vec![("images".into(), step)], ..Added::default() };
     }
     for namespace in namespaces {
         let value = SecretValue::Item { item: item.into(), property: Some(property.into()) };
@@ -245,9 +244,7 @@ pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut Ta
         let kind = "kubernetes.io/dockerconfigjson";
         secrets.own(lowering, UNIT, namespace, PULL.into(), entries, kind, text.at, &mut unit);
     }
-    if !unit.stages.is_empty() {
-        out.units.shift_insert(0, UNIT.into(), unit);
-    }
+    Added::unit(UNIT, unit)
 }
 
 #[cfg(test)]

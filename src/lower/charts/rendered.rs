@@ -14,7 +14,7 @@ use crate::code;
 use crate::diag::{Code, Diagnostic, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Item;
-use crate::lower::{Lowered, Lowering, Origin, TargetManifests, take};
+use crate::lower::{Added, Lowered, Lowering, Origin, TargetManifests, take};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::resolve::{Engine, Instance};
@@ -42,24 +42,23 @@ code!(
 /// Most bytes of all annotations together (kubernetes/apimachinery v0.34 pkg/api/validation, `TotalAnnotationSizeLimitB`).
 pub const ANNOTATION_BYTES: usize = 256 << 10;
 
-/// Puts what the charts of a target make into its units.
-pub fn put(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
-    for inflation in std::mem::take(&mut out.charts) {
-        if out.units.get(&inflation.component).is_some_and(|unit| unit.delivery.is_rendered())
-            && let Some(instance) = lowering.target.instances.get(&inflation.component)
-        {
-            match &inflation.sight {
-                Sight::Inflated(inflated) => {
-                    refuse_random(instance, &inflation, inflated, found);
-                    objects(lowering, instance, &inflation, inflated, out, found);
-                }
-                // `chart-refused` says why.
-                Sight::Failed(_) => {}
-                sight => found.push(not_here(instance, &inflation, sight)),
+/// Returns what the charts of units that are rendered make.
+pub fn objects(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Added {
+    let mut added = Added::default();
+    for inflation in &out.charts {
+        let rendered = out.units.get(&inflation.component).is_some_and(|unit| unit.delivery.is_rendered());
+        let Some(instance) = lowering.target.instances.get(&inflation.component).filter(|_| rendered) else { continue };
+        match &inflation.sight {
+            Sight::Inflated(inflated) => {
+                refuse_random(instance, inflation, inflated, found);
+                of_chart(lowering, instance, inflation, inflated, &mut added, found);
             }
+            // `chart-refused` says why.
+            Sight::Failed(_) => {}
+            sight => found.push(not_here(instance, inflation, sight)),
         }
-        out.charts.push(inflation);
     }
+    added
 }
 
 fn not_here(instance: &Instance, inflation: &Inflation, sight: &Sight) -> Diagnostic {
@@ -103,12 +102,12 @@ fn refuse_random(instance: &Instance, inflation: &Inflation, inflated: &Inflated
     }
 }
 
-fn objects(
+fn of_chart(
     lowering: &Lowering<'_>,
     instance: &Instance,
     inflation: &Inflation,
     inflated: &Inflated,
-    out: &mut TargetManifests,
+    added: &mut Added,
     found: &mut Vec<Diagnostic>,
 ) {
     let mut made: Vec<(Stage, Lowered)> = Vec::new();
@@ -143,27 +142,24 @@ fn objects(
     for hook in &placed {
         add(hook.stage, hook.step, &hook.hook.item, &hook.annotations);
     }
-    let Some(unit) = out.units.get_mut(&inflation.component) else { return };
     for (stage, mut lowered) in made {
         lowering.settle(instance, &mut lowered);
         lasting(&mut lowered.object, engine);
         if engine == Engine::ArgoCd && lowered.object.value().json_size() >= ANNOTATION_BYTES / 5 * 4 {
             apply_by_server(&mut lowered.object);
         }
-        unit.stages.entry(stage).or_default().push(lowered);
-    }
-    for objects in unit.stages.values_mut() {
-        objects.sort_by_cached_key(|lowered| lowered.object.id());
+        added.objects.push((instance.name.clone(), stage, lowered));
     }
     if !left_out.is_empty() {
         let left_out: Vec<String> =
             left_out.iter().map(|hook| format!("{} `{}`", hook.item.kind(), hooks::name(hook))).collect();
-        unit.notes.push(format!(
+        let note = format!(
             "Flux runs nothing when a component is removed, so these hooks of the chart are left out: {}. Do what they do \
              by hand before removing `{}`.",
             left_out.join(", "),
             inflation.component
-        ));
+        );
+        added.notes.push((instance.name.clone(), note));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::catalog::edge::Certificates;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::secrets::Secrets;
 use crate::lower::secrets::copies;
-use crate::lower::{Lowered, Lowering, TargetManifests, UNSUPPORTED, Unit, made};
+use crate::lower::{Added, Lowered, Lowering, UNSUPPORTED, Unit, made};
 use crate::manifest::value::Value;
 use crate::manifest::value::object;
 use crate::parse::INVALID_VALUE;
@@ -72,12 +72,8 @@ fn made_by(
 /// Adds the wildcard certificates of edges whose routes read Secrets of their own namespaces: one for each edge, in a
 /// namespace that does not depend on who publishes, and copies of its Secret. An ACME server gives no more than five
 /// certificates of the same names a week (letsencrypt.org/docs/rate-limits).
-pub fn wildcards(
-    lowering: &Lowering<'_>,
-    secrets: &mut Secrets,
-    out: &mut TargetManifests,
-    found: &mut Vec<Diagnostic>,
-) {
+pub fn wildcards(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagnostic>) -> Added {
+    let mut all = Vec::new();
     let target = lowering.target;
     let reflected = copies::by_reflector(lowering);
     let copied = reflected || lowering.apis.contains_key("external-secrets.io");
@@ -95,7 +91,7 @@ pub fn wildcards(
             }
             for (namespace, (owner, span)) in &readers {
                 let certificate = made_by(lowering, issuer, namespace, &secret, &names, *span);
-                add(out, owner, Stage::Release, certificate);
+                all.push((owner.clone(), Stage::Release, certificate));
             }
             continue;
         }
@@ -117,17 +113,12 @@ pub fn wildcards(
                 let (kind, name) = ("kubernetes.io/tls", secret.clone());
                 let mut unit = Unit::default();
                 secrets.own(lowering, owner, namespace, name, entries.into(), kind, *span, &mut unit);
-                unit.stages.into_values().flatten().for_each(|one| add(out, owner, Stage::Release, one));
+                all.extend(unit.stages.into_values().flatten().map(|one| (owner.clone(), Stage::Release, one)));
             }
         }
-        out.units.entry(edges::UNIT.into()).or_default().stages.entry(Stage::Release).or_default().push(certificate);
+        all.push((edges::UNIT.to_string(), Stage::Release, certificate));
     }
-}
-
-fn add(out: &mut TargetManifests, owner: &str, stage: Stage, one: Lowered) {
-    if let Some(unit) = out.units.get_mut(owner) {
-        unit.stages.entry(stage).or_default().push(one);
-    }
+    Added { objects: all, ..Added::default() }
 }
 
 fn part(namespace: &str, secret: &str, key: &str) -> Filled {

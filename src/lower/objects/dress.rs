@@ -18,8 +18,8 @@ impl Lowering<'_> {
                     images.object(&mut lowered.object);
                 }
             }
-            objects.sort_by_cached_key(|lowered| lowered.object.id());
         }
+        unit.sort();
         // What a chart makes is not seen here, so its word counts; without one, data lives only in objects that are there.
         unit.stays = instance.is_some_and(|i| {
             let there = || unit.stages.values().flatten().any(|lowered| is_data(instance, lowered));

@@ -11,7 +11,7 @@ use crate::catalog::{Stage, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::lower::secrets::Own;
 use crate::lower::templates::context::{Context, Shared};
-use crate::lower::{Lowered, Lowering, TargetManifests, Unit, take};
+use crate::lower::{Added, Lowered, Lowering, Unit, take};
 use crate::manifest::value::Value;
 use crate::manifest::value::object;
 use crate::resolve::scope::Late;
@@ -22,9 +22,9 @@ use crate::settings::Text;
 pub const UNIT: &str = crate::resolve::reserved::EDGES;
 
 /// Adds the unit with what the edges of a target need themselves.
-pub fn add(lowering: &Lowering<'_>, shared: &Shared, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
+pub fn add(lowering: &Lowering<'_>, shared: &Shared, found: &mut Vec<Diagnostic>) -> Added {
     if lowering.target.shared.is_some() {
-        return;
+        return Added::default();
     }
     let mut unit = Unit::default();
     for edge in lowering.target.edges.values() {
@@ -33,14 +33,7 @@ pub fn add(lowering: &Lowering<'_>, shared: &Shared, out: &mut TargetManifests, 
         let made = run(lowering, edge, template, &context, edge.span, &mut unit.notes, found);
         unit.stages.entry(Stage::Release).or_default().extend(made);
     }
-    if unit.stages.values().any(|objects| !objects.is_empty()) {
-        // Wildcard certificates of other edges may be in it already.
-        let before = out.units.shift_remove(UNIT).unwrap_or_default();
-        for (stage, objects) in before.stages {
-            unit.stages.entry(stage).or_default().extend(objects);
-        }
-        out.units.shift_insert(0, UNIT.into(), unit);
-    }
+    Added::unit(UNIT, unit)
 }
 
 /// Adds what publishes a component's endpoints.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Lowered, Lowering, TargetManifests, Unit, made};
+use crate::lower::{Added, Lowered, Lowering, Unit, made};
 use crate::manifest::value::Value;
 use crate::manifest::value::object;
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
@@ -48,7 +48,7 @@ pub fn claims(target: &Target, instance: &Instance) -> Vec<String> {
 }
 
 /// Adds the unit with the Service of every external that asks for one.
-pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
+pub fn add(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Added {
     let mut unit = Unit::default();
     for (name, namespace, span) in services(lowering.target) {
         let external = &lowering.target.external[name];
@@ -76,9 +76,7 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
         };
         unit.stages.entry(Stage::Release).or_default().extend(objects);
     }
-    if !unit.stages.is_empty() {
-        out.units.shift_insert(0, UNIT.into(), unit);
-    }
+    Added::unit(UNIT, unit)
 }
 
 /// Returns a Service without selector, and the EndpointSlice that says where it leads.

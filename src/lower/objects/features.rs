@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::catalog::Stage;
 use crate::diag::Diagnostic;
 use crate::lower::secrets::Own;
-use crate::lower::{Dns, Lowered, Lowering, TargetManifests, Unit, made};
+use crate::lower::{Added, Dns, Lowered, Lowering, TargetManifests, Unit, made};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
@@ -186,9 +186,10 @@ fn address(lowering: &Lowering<'_>, late: &Late<'_>, edge: &Edge) -> Option<Stri
 
 /// Makes NetworkPolicies from the bindings, where `policy.network = "bindings"` asks and the component says who else
 /// must reach it.
-pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
+pub fn network_policies(lowering: &Lowering<'_>, out: &TargetManifests) -> Added {
+    let mut added = Added::default();
     if lowering.target.settings.policy.network != Network::Bindings {
-        return;
+        return added;
     }
     let mut consumers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for instance in neighbours(lowering) {
@@ -220,10 +221,9 @@ pub fn network_policies(lowering: &Lowering<'_>, out: &mut TargetManifests) {
             }
         }
         let policies = policies(lowering, instance, &namespaces, &outside);
-        if let Some(unit) = out.units.get_mut(&instance.name) {
-            unit.stages.entry(Stage::Prepare).or_default().extend(policies);
-        }
+        added.objects.extend(policies.into_iter().map(|one| (instance.name.clone(), Stage::Prepare, one)));
     }
+    added
 }
 
 /// Returns every instance of the cluster that may speak to the target's, or be spoken to.

@@ -6,7 +6,7 @@ use super::edges;
 use super::externals;
 use crate::catalog::Stage;
 use crate::diag::Span;
-use crate::lower::{Lowering, TargetManifests, Unit, made};
+use crate::lower::{Added, Lowering, TargetManifests, Unit, made};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::settings::group::Namespace;
@@ -18,7 +18,7 @@ pub const UNIT: &str = crate::resolve::reserved::NAMESPACES;
 const BUILT_IN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 
 /// Adds the unit with every namespace that the target's components live in.
-pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
+pub fn add(lowering: &Lowering<'_>, out: &TargetManifests) -> Added {
     let nothing = Namespace::default();
     let settings = &lowering.target.settings.namespaces;
     let mut namespaces: BTreeMap<&str, (Span, &str)> = BTreeMap::new();
@@ -68,9 +68,7 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests) {
             ));
         }
     }
-    if !unit.stages.is_empty() {
-        out.units.shift_insert(0, UNIT.into(), unit);
-    }
+    Added::unit(UNIT, unit)
 }
 
 fn openness(level: &str) -> u8 {

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::Secrets;
 use crate::diag::Diagnostic;
-use crate::lower::{Lowering, TargetManifests, Unit};
+use crate::lower::{Added, Lowering, Unit};
 use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::flux::{NAMESPACE, is_ssh, secret};
@@ -16,9 +16,9 @@ use crate::resolve::{Engine, NO_SECRET_STORE, Target};
 use crate::settings::engines::{Notify, NotifyKind};
 
 /// Adds the unit with Flux's own Secrets.
-pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
+pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagnostic>) -> Added {
     if lowering.platform.engine != Engine::Flux {
-        return;
+        return Added::default();
     }
     let mut wanted = Vec::new();
     let target = lowering.target;
@@ -55,31 +55,30 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetM
         let at = settings.flux.places.key_of("substitute");
         wanted.push((secret::substitutes(target), entries, "Opaque", at));
     }
-    by_hand(target, out);
-    let Some((_, _, _, first)) = wanted.first() else { return };
+    let steps = by_hand(target);
+    let Some((_, _, _, first)) = wanted.first() else { return Added { steps, ..Added::default() } };
     if target.store.provider.is_empty() {
         found.push(
             Diagnostic::error(&NO_SECRET_STORE, "Flux reads this from a secret store, and there is none")
                 .at(*first, "")
                 .help("add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`"),
         );
-        return;
+        return Added { steps, ..Added::default() };
     }
     let mut unit = Unit::default();
     for (name, entries, kind, span) in wanted {
         secrets.own(lowering, FLUX_SECRETS, NAMESPACE, name, entries, kind, span, &mut unit);
     }
-    if !unit.stages.is_empty() {
-        out.units.insert(FLUX_SECRETS.into(), unit);
-    }
+    Added { steps, ..Added::unit(FLUX_SECRETS, unit) }
 }
 
 /// Says which Secrets people make for Flux.
-fn by_hand(target: &Target, out: &mut TargetManifests) {
+fn by_hand(target: &Target) -> Vec<(String, String)> {
     let settings = &target.settings.flux;
+    let mut steps = Vec::new();
     let mut step = |secret: &str, what: &str| {
         let step = format!("Secret `{NAMESPACE}/{secret}` with {what} must be there: nothing here makes it.");
-        out.steps.push(("flux".into(), step));
+        steps.push(("flux".to_string(), step));
     };
     if let Some(secret) = settings.decrypt.as_ref().and_then(|decrypt| decrypt.secret.as_ref()) {
         step(secret, "the keys that decrypt what SOPS encrypted (`*.agekey`, `*.asc` or `sops.*`)");
@@ -87,6 +86,7 @@ fn by_hand(target: &Target, out: &mut TargetManifests) {
     if let Some(secret) = settings.webhook.as_ref().and_then(|webhook| webhook.existing.as_ref()) {
         step(secret, "the key `token`, which the sender of push events signs with,");
     }
+    steps
 }
 
 /// Returns a property of an item: the one that the user names, else the one that is usual.

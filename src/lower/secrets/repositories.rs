@@ -14,7 +14,7 @@ use super::Secrets;
 use super::external_secret::{external_secrets_api, store_reference};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Lowered, Lowering, TargetManifests, Unit, made};
+use crate::lower::{Added, Lowered, Lowering, made};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::credentials::SecretValue;
@@ -102,10 +102,11 @@ fn argocd(target: &Target) -> Option<&Instance> {
 }
 
 /// Adds the Secrets of all private repositories, where Argo CD of this target looks for them.
-pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
+pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagnostic>) -> Added {
+    let mut added = Added::default();
     let (platform, target) = (lowering.platform, lowering.target);
     if platform.engine != Engine::ArgoCd {
-        return;
+        return added;
     }
     let settings = &target.settings.argocd;
     let hub = settings.hub;
@@ -117,7 +118,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
     let known: Vec<Private<'_>> = servers.iter().flat_map(|other| Private::all(other)).collect();
     let wanted: Vec<Private<'_>> =
         Private::all(target).into_iter().filter(|private| !known.iter().any(|k| k.is(private))).collect();
-    let Some(first) = wanted.first() else { return };
+    let Some(first) = wanted.first() else { return added };
     if target.store.provider.is_empty() {
         let message = "Argo CD reads this from a secret store, and there is none";
         found.push(
@@ -125,11 +126,12 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
                 .at(first.span, "")
                 .help("add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`"),
         );
-        return;
+        return added;
     }
     let install = std::iter::once(target).chain(servers.iter().copied()).find_map(argocd);
     let namespace = settings.namespace.as_deref().or(install.map(|i| i.namespace.as_str())).unwrap_or("argocd");
-    let mut unit = Unit::default();
+    // Argo CD's own unit has them, where this target runs it.
+    let unit = here.map_or(UNIT, |argocd| argocd.name.as_str());
     for private in &wanted {
         let clash = known.iter().any(|k| k.name == private.name);
         for (suffix, fields) in private.forms(lowering) {
@@ -140,7 +142,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
             };
             let secret = format!("repository-{name}");
             if hub && here.is_none() {
-                out.steps.push((UNIT.into(), by_hand(namespace, &secret, private, &fields)));
+                added.steps.push((UNIT.into(), by_hand(namespace, &secret, private, &fields)));
                 continue;
             }
             let mut text = fields.clone();
@@ -151,16 +153,10 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, out: &mut TargetManif
             }
             let object = external_secret(lowering, namespace, &secret, private, &text);
             secrets.read(namespace, UNIT, HOW, &private.values());
-            unit.stages.entry(Stage::Prepare).or_default().push(object);
+            added.objects.push((unit.to_string(), Stage::Prepare, object));
         }
     }
-    if unit.stages.is_empty() {
-        return;
-    }
-    match here.and_then(|i| out.units.get_mut(&i.name)) {
-        Some(argocd) => argocd.stages.entry(Stage::Prepare).or_default().extend(unit.stages.into_values().flatten()),
-        None => drop(out.units.insert(UNIT.into(), unit)),
-    }
+    added
 }
 
 impl Private<'_> {
