@@ -17,6 +17,7 @@ pub mod secrets; //     what people must put into the store
 pub mod images; //      every container image
 pub mod graph; //       who waits for whom, as a picture
 pub mod why; //         what made something
+pub mod job; //         a run of a job on demand
 pub mod image; //       an image set in place
 pub mod chart; //       a chart version set in place
 mod chart_diff; //      what another version of a chart changes
@@ -140,6 +141,7 @@ enum Command {
     Images(images::ListImages),
     Graph(graph::Draw),
     Why(why::Why),
+    Job(job::Job),
     Image(image::Image),
     Chart(chart::Chart),
     Lock(lock::LockCharts),
@@ -195,6 +197,7 @@ fn run(command: &Command, session: &mut Session) -> Result<Code, Failure> {
         Command::Images(command) => command.run(session),
         Command::Graph(command) => command.run(session),
         Command::Why(command) => command.run(session),
+        Command::Job(command) => command.run(session),
         Command::Image(command) => command.run(session),
         Command::Chart(command) => command.run(session),
         Command::Lock(command) => command.run(session),
