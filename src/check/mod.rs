@@ -35,6 +35,7 @@ mod old_client; //              old-client
 mod unknown_address; //         unknown-address
 mod unknown_annotation; //      unknown-annotation
 mod malformed_field; //         malformed-field
+mod unknown_scope; //          unknown-scope
 mod unknown_issuer; //          unknown-issuer
 mod runtime_download; //        runtime-download
 mod bucket_claim_setting; //    bucket-claim-setting
@@ -88,6 +89,7 @@ pub static CODES: &[&Code] = &[
     &unknown_annotation::UNKNOWN_ANNOTATION,
     &malformed_field::MALFORMED_FIELD,
     &unknown_issuer::UNKNOWN_ISSUER,
+    &unknown_scope::UNKNOWN_SCOPE,
     &runtime_download::RUNTIME_DOWNLOAD,
     &bucket_claim_setting::BUCKET_CLAIM_SETTING,
     &unapplied_bucket_setting::UNAPPLIED_BUCKET_SETTING,
@@ -119,6 +121,7 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
     unknown_annotation::check,
     malformed_field::check,
     unknown_issuer::check,
+    unknown_scope::check,
     runtime_download::check,
     bucket_claim_setting::check,
     unapplied_bucket_setting::check,

@@ -29,8 +29,10 @@ pub use unit::{
 };
 
 use charts::{images, rendered, values};
+use objects::scopes::Scopes;
 use objects::{
-    certificates, demand, edges, externals, features, namespaces, patched, repeat, share, substituted, sync, unserved,
+    certificates, demand, edges, externals, features, namespaces, patched, repeat, scopes, share, substituted, sync,
+    unserved,
 };
 use said::{engines, rollout, source, unheard};
 use secrets::{repositories, store_steps, stores};
@@ -163,6 +165,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
             apis: target.apis(),
             memo: &memo,
             images: images::Images::of(target),
+            scopes: Scopes::said(target),
         };
         let mut here = Vec::new();
         engines::report(platform, target, &mut here);
@@ -206,6 +209,7 @@ pub fn value_steps(
         apis: target.apis(),
         memo,
         images: images::Images::of(target),
+        scopes: Scopes::said(target),
     };
     let Some(instance) = target.instances.get(name) else { return vec![] };
     let shared = context::Shared::new(&lowering, &mut found);
@@ -230,6 +234,8 @@ pub struct Lowering<'a> {
     pub memo: &'a Memos,
     /// `[images]`, when there is anything.
     pub images: Option<images::Images<'a>>,
+    /// Which unknown kinds live in namespaces, as far as that is said.
+    pub scopes: Scopes,
 }
 
 /// What was rendered for earlier targets.
@@ -284,22 +290,24 @@ impl<'a> Lowering<'a> {
         out.add(edges::add(self, &shared, found));
         out.add(externals::add(self, found));
         out.add(namespaces::add(self, &out));
-        // 5. All objects are there: each gets its namespace, labels and protection.
+        // 5. Charts are looked into; what they define says where kinds live.
+        out.charts = charts.target(self, &out);
+        out.scopes = scopes::all(self, &out, before);
+        // 6. All objects are there: each gets its namespace, labels and protection.
         for (name, unit) in &mut out.units {
             unit.delivery = Delivery::of(self.target, self.target.instances.get(name));
-            self.finish(name, unit);
+            self.finish(name, unit, &out.scopes);
         }
-        // 6. Charts see the values as they will be, and may become objects.
-        out.charts = charts.target(self, &out);
+        // 7. What charts make becomes objects where the tree holds them.
         out.add(rendered::objects(self, &out, found));
         for unit in out.units.values_mut().filter(|unit| unit.delivery.is_rendered()) {
             unit.sort();
         }
-        // 7. What is said and meets nothing that was made.
+        // 8. What is said and meets nothing that was made.
         patched::check(self, &out, found);
         engines::sync(self, &out, found);
         unheard::secrets(self, &out, found);
-        // 8. Last, because nothing may read a text that is protected.
+        // 9. Last, because nothing may read a text that is protected.
         substituted::protect(self, &mut out);
         out
     }

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use crate::catalog::{Chart, Portion, Stage};
 use crate::diag::Span;
 use crate::lower::charts;
+use crate::lower::objects::scopes::Scopes;
 use crate::lower::secrets::kept;
 use crate::manifest::object::Object;
 use crate::manifest::value::{Map, Value};
@@ -151,6 +152,8 @@ pub struct TargetManifests {
     pub substituted: BTreeSet<(String, Stage)>,
     /// What the charts make, as far as they could be looked into.
     pub charts: Vec<charts::Inflation>,
+    /// Which kinds live in namespaces.
+    pub scopes: Scopes,
     /// Steps for people that belong to no unit: what they are about, and what to do.
     pub steps: Vec<(String, String)>,
     pub dns: Dns,

@@ -48,9 +48,20 @@ pub fn brings(api: &str, wanted: &str, kind: &str) -> bool {
     group(api) == wanted && kind_of(api).is_none_or(|only| only == kind)
 }
 
-/// Returns the kind of `group/version/Kind`.
+/// Returns the kind of `group/version/Kind`, without what is said of its scope.
 pub fn kind_of(api: &str) -> Option<&str> {
-    api.split('/').nth(2)
+    let kind = api.split('/').nth(2)?;
+    Some(kind.split(':').next().unwrap_or(kind))
+}
+
+/// Returns an API without what is said of its kind's scope.
+pub fn without_scope(api: &str) -> &str {
+    api.split(':').next().unwrap_or(api)
+}
+
+/// Returns what `group/version/Kind:Cluster` or `…:Namespaced` says of its kind: whether it lives in namespaces.
+pub fn said_scope(api: &str) -> Option<bool> {
+    api.split_once(':').map(|(_, scope)| scope != "Cluster")
 }
 
 /// Returns what is known of a kind, one entry per version; empty for unknown kinds.
@@ -58,9 +69,9 @@ pub fn versions(api_version: &str, kind: &str) -> &'static [Kind] {
     table().get(group(api_version)).and_then(|kinds| kinds.get(kind)).map_or(&[], Vec::as_slice)
 }
 
-/// Says whether objects of the kind live in a namespace; unknown kinds are taken to.
-pub fn is_namespaced(api_version: &str, kind: &str) -> bool {
-    versions(api_version, kind).first().is_none_or(|k| k.namespaced)
+/// Says whether objects of the kind live in a namespace; nothing of unknown kinds.
+pub fn is_namespaced(api_version: &str, kind: &str) -> Option<bool> {
+    versions(api_version, kind).first().map(|k| k.namespaced)
 }
 
 /// Says whether a group is built into Kubernetes.
@@ -92,9 +103,13 @@ mod tests {
 
     #[test]
     fn scope_and_versions_are_known() {
-        assert!(is_namespaced("apps/v1", "Deployment"));
-        assert!(!is_namespaced("v1", "Namespace"));
-        assert!(!is_namespaced("external-secrets.io/v1", "ClusterSecretStore"));
+        assert_eq!(is_namespaced("apps/v1", "Deployment"), Some(true));
+        assert_eq!(is_namespaced("v1", "Namespace"), Some(false));
+        assert_eq!(is_namespaced("external-secrets.io/v1", "ClusterSecretStore"), Some(false));
+        assert_eq!(is_namespaced("example.com/v1", "Widget"), None);
+        assert_eq!(said_scope("example.com/v1/Widget:Cluster"), Some(false));
+        assert_eq!(said_scope("example.com/v1/Widget:Namespaced"), Some(true));
+        assert_eq!((said_scope("example.com/v1"), kind_of("example.com/v1/Widget:Cluster")), (None, Some("Widget")));
         assert!(
             versions("external-secrets.io/v1beta1", "ExternalSecret")
                 .iter()

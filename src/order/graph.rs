@@ -263,10 +263,12 @@ impl Graph<'_> {
                     let kind = lowered.object.kind();
                     let there = self.target.ground().apis.iter().any(|a| kinds::brings(a, group, kind));
                     let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
-                    if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind)))
-                        && (*owner, *at) != (name.as_str(), *stage)
-                    {
-                        self.dependency((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
+                    if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind))) {
+                        // Within one sync both engines apply definitions first (argo-cd v3.4 docs/user-guide/sync-options.md,
+                        // "Skip Dry Run for new custom resources types"; Flux's kustomize-controller applies them as a stage).
+                        if (*owner, *at) != (name.as_str(), *stage) {
+                            self.dependency((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
+                        }
                         brought = true;
                     }
                     let misplaced = kinds::is_builtin(api) || is_misplaced(api, kind);

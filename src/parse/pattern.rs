@@ -40,6 +40,10 @@ pub fn pattern(format: Format) -> Option<String> {
             format!(r"(?:{})[^\s\x00-\x1f\x7f-\x9f]+", schemes.join("|"))
         }
         Format::Version => r"v?[0-9]+(?:\.[0-9]+){0,3}(?:[-+][A-Za-z0-9.+-]*)?".into(),
+        Format::Api => {
+            let names = format!(r"{LABEL}(?:\.{LABEL})*");
+            format!(r"{names}\/{names}(?:\/[A-Z][A-Za-z0-9]*(?::(?:Cluster|Namespaced))?)?")
+        }
         Format::Pointer => r"(?:\/(?:[^~\/]|~[01])*)+".into(),
         Format::Path => r"(?!(?:[^\\:]*\/)?\.\.(?:\/|$))[^\/\\:\x00][^\\:\x00]*".into(),
     })
@@ -196,6 +200,15 @@ mod tests {
         "/",
         "/a~b",
         ".spec",
+        "cert-manager.io/v1",
+        "example.com/v1/Widget",
+        "example.com/v1/Widget:Cluster",
+        "example.com/v1/Widget:Namespaced",
+        "example.com/v1/Widget:cluster",
+        "example.com/v1/widget",
+        "example.com/v1:Cluster",
+        "example.com",
+        "example.com/",
     ];
 
     #[test]
@@ -214,6 +227,7 @@ mod tests {
             Format::Version,
             Format::Path,
             Format::Pointer,
+            Format::Api,
         ];
         // What no expression can say: which quantity is larger.
         let beyond = [(Format::Range, "2..1")];

@@ -37,6 +37,8 @@ pub enum Format {
     Path,
     /// `/spec/replicas`: a JSON pointer to a field (RFC 6901).
     Pointer,
+    /// `cert-manager.io/v1`: an API group and version, also with a kind and its scope.
+    Api,
 }
 
 impl Format {
@@ -47,6 +49,10 @@ impl Format {
     pub fn check(self, text: &str) -> Result<(), String> {
         let (ok, what) = match self {
             Self::Any => (true, ""),
+            Self::Api => (
+                api(text),
+                "an API group and version, for example `cert-manager.io/v1` or, of one kind, `example.com/v1/Widget:Cluster`",
+            ),
             Self::Size => (bytes(text).is_some(), "a size, for example `20Gi`"),
             Self::Range => {
                 (range(text).is_some(), "a quantity or a range `request..limit`, for example `500m..2` or `4Gi`")
@@ -97,8 +103,21 @@ impl Format {
             Self::Version => "version",
             Self::Path => "path",
             Self::Pointer => "JSON pointer",
+            Self::Api => "API",
         }
     }
+}
+
+/// Says whether this is `group/version`, `group/version/Kind`, or that with `:Cluster` or `:Namespaced`.
+fn api(text: &str) -> bool {
+    let (api, scope) = text.split_once(':').map_or((text, None), |(api, scope)| (api, Some(scope)));
+    let parts: Vec<&str> = api.split('/').collect();
+    let label = |text: &&str| subdomain(text);
+    let kind = |text: &&str| {
+        text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let scoped = scope.is_none_or(|scope| parts.len() == 3 && matches!(scope, "Cluster" | "Namespaced"));
+    scoped && matches!(parts.len(), 2 | 3) && parts[..2].iter().all(label) && parts[2..].iter().all(kind)
 }
 
 /// Says whether this is one exact version, not a range: digits and dots with an optional `v` and suffix.
@@ -424,6 +443,18 @@ mod tests {
                 Format::Pointer,
                 &["/spec/replicas", "/metadata/annotations/a.b~1c", "/a/-", "/"],
                 &["", "spec/replicas", ".spec.replicas", "/a~b"],
+            ),
+            (
+                Format::Api,
+                &["cert-manager.io/v1", "example.com/v1/Widget", "example.com/v1/Widget:Cluster"],
+                &[
+                    "",
+                    "v1",
+                    "example.com",
+                    "example.com/v1/widget",
+                    "example.com/v1:Cluster",
+                    "example.com/v1/Widget:None",
+                ],
             ),
         ];
         for (format, good, bad) in table {

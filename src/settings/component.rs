@@ -169,7 +169,8 @@ table! {
         identity: Identity [Identity::shape()], "Cloud identity (role) of its service accounts";
         credentials: IndexMap<String, Given> [free_map(Given::shape())],
             "Where a slot's credential comes from: an item of the store, or a table";
-        apis: Vec<Text> [texts(Format::Any)], "API group/versions (CRDs) that it brings to the cluster";
+        apis: Vec<Text> [texts(Format::Api)],
+            "API group/versions (CRDs) that it brings to the cluster; `group/version/Kind:Cluster` says that a kind lives in no namespace";
         placement: Vec<Text> [texts(Format::Name)], "Named placements of its pods";
         pods: IndexMap<String, PodTable> [Shape::Any], "Replicas, cpu, memory and placement per pod";
         @late env: IndexMap<String, Node> [free_map(super::variable())],

@@ -34,7 +34,8 @@ table! {
         output: Output [words(Output::WORDS)] = "values", "Helm values for the engine, or rendered manifests";
         cloud: Text [NAME] = "none", "Cloud that it runs on: one of `lakegen catalog clouds`";
         @each identity: Option<Text> [TEXT], "Template behind `identity = true`; may use `${component.…}`";
-        apis: Vec<Text> [list(TEXT)], "API group/versions that the clusters have already";
+        apis: Vec<Text> [list(Shape::Text(Format::Api))],
+            "API group/versions that the clusters have already; `group/version/Kind:Cluster` or `…:Namespaced` says where a kind that lakegen does not know lives";
         labels: IndexMap<String, Text> [free_map(TEXT)], "Labels on every object";
     }
 }

@@ -17,7 +17,6 @@ use crate::lower::objects::sync;
 use crate::lower::said::source;
 use crate::lower::{Manifests, TargetManifests};
 use crate::lower::{Place, UnitId};
-use crate::manifest::kinds;
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::scope::plain;
@@ -467,10 +466,11 @@ impl<'a> Applications<'a> {
             let unit_objects = self.lowered.of(unit).into_iter().flat_map(|made| made.stages.values().flatten());
             for lowered in unit_objects {
                 let object = &lowered.object;
-                if kinds::is_namespaced(object.api_version(), object.kind()) {
-                    spaces.insert(object.namespace().to_string());
-                } else {
+                // What has no namespace at all may be of a kind that nobody knows: its project allows both.
+                if object.namespace().is_empty() {
                     kinds_used.insert((object.group().to_string(), object.kind().to_string()));
+                } else {
+                    spaces.insert(object.namespace().to_string());
                 }
             }
             let Some(instance) = self.instance(unit) else { continue };

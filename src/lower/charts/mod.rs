@@ -218,7 +218,7 @@ fn served(lowering: &Lowering<'_>) -> BTreeSet<String> {
             served.insert(kind.api_version.to_owned());
             served.insert(format!("{}/{}", kind.api_version, kind.kind));
         }
-        served.insert(api.to_string());
+        served.insert(kinds::without_scope(api).to_string());
     }
     served
 }

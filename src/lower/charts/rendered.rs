@@ -14,6 +14,7 @@ use crate::code;
 use crate::diag::{Code, Diagnostic, quoted_list};
 use crate::helm::inflate::Inflated;
 use crate::helm::manifests::Item;
+use crate::lower::objects::scopes::Scopes;
 use crate::lower::{Added, Lowered, Lowering, Origin, TargetManifests, take};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
@@ -51,7 +52,7 @@ pub fn objects(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<D
         match &inflation.sight {
             Sight::Inflated(inflated) => {
                 refuse_random(instance, inflation, inflated, found);
-                of_chart(lowering, instance, inflation, inflated, &mut added, found);
+                of_chart(lowering, instance, inflation, inflated, &out.scopes, &mut added, found);
             }
             // `chart-refused` says why.
             Sight::Failed(_) => {}
@@ -107,6 +108,7 @@ fn of_chart(
     instance: &Instance,
     inflation: &Inflation,
     inflated: &Inflated,
+    scopes: &Scopes,
     added: &mut Added,
     found: &mut Vec<Diagnostic>,
 ) {
@@ -143,7 +145,7 @@ fn of_chart(
         add(hook.stage, hook.step, &hook.hook.item, &hook.annotations);
     }
     for (stage, mut lowered) in made {
-        lowering.settle(instance, &mut lowered);
+        lowering.settle(instance, scopes, &mut lowered);
         lasting(&mut lowered.object, engine);
         if engine == Engine::ArgoCd && lowered.object.value().json_size() >= ANNOTATION_BYTES / 5 * 4 {
             apply_by_server(&mut lowered.object);

@@ -1,6 +1,7 @@
 //! What every object gets: its namespace, our labels, protection where data lives, images as the platform wants them.
 
 use crate::lower::charts::hooks;
+use crate::lower::objects::scopes::Scopes;
 use crate::lower::{Lowered, Lowering, Unit};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
@@ -8,11 +9,12 @@ use crate::resolve::Instance;
 
 impl Lowering<'_> {
     /// Gives every object its namespace, labels and protection, in a stable order.
-    pub fn finish(&self, name: &str, unit: &mut Unit) {
+    pub fn finish(&self, name: &str, unit: &mut Unit, scopes: &Scopes) {
         let instance = self.target.instances.get(name);
         unit.stages.retain(|_, objects| !objects.is_empty());
         for objects in unit.stages.values_mut() {
             for lowered in objects.iter_mut() {
+                place(scopes, instance, lowered);
                 self.dress(instance, lowered);
                 if let Some(images) = &self.images {
                     images.object(&mut lowered.object);
@@ -45,7 +47,7 @@ impl Lowering<'_> {
         if lowered.object.value().at(MANAGED).and_then(Value::as_str) == Some("lakegen") {
             return;
         }
-        place(instance, lowered);
+        place(&self.scopes, instance, lowered);
         let protect = is_data(instance, lowered);
         let value = lowered.object.value_mut();
         drop_nulls(value);
@@ -66,8 +68,8 @@ impl Lowering<'_> {
 
     /// Settles an object of a chart: its labels stay as the chart wrote them. Definitions stay when the chart goes, as with
     /// Helm: every object of their kinds would go with them. So does what the chart wants Helm to keep.
-    pub fn settle(&self, instance: &Instance, lowered: &mut Lowered) {
-        place(Some(instance), lowered);
+    pub fn settle(&self, instance: &Instance, scopes: &Scopes, lowered: &mut Lowered) {
+        place(scopes, Some(instance), lowered);
         if kinds::is_builtin(lowered.object.api_version()) {
             drop_unset(lowered.object.value_mut());
             drop_namespace(lowered);
@@ -94,19 +96,19 @@ fn keeps(value: &mut Value) -> bool {
     keeps
 }
 
-/// Gives an object its namespace.
-fn place(instance: Option<&Instance>, lowered: &mut Lowered) {
-    let object = &lowered.object;
-    let namespaced = kinds::is_namespaced(object.api_version(), object.kind());
-    let missing = object.namespace().is_empty();
-    if let (true, true, Some(instance)) = (namespaced, missing, instance) {
+/// Gives an object its namespace; one of a kind that nobody knows stays as it was written.
+fn place(scopes: &Scopes, instance: Option<&Instance>, lowered: &mut Lowered) {
+    let missing = lowered.object.namespace().is_empty();
+    if let (true, Some(instance)) = (missing, instance)
+        && scopes.of(&lowered.object) == Some(true)
+    {
         insert_after_name(lowered.object.value_mut(), "namespace", Value::from(instance.namespace.as_str()));
     }
 }
 
 /// Removes the namespace that a chart gave to an object without one; Helm passes it over, too.
 fn drop_namespace(lowered: &mut Lowered) {
-    if !kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind())
+    if kinds::is_namespaced(lowered.object.api_version(), lowered.object.kind()) == Some(false)
         && !lowered.object.namespace().is_empty()
         && let Some(Value::Map(metadata)) = lowered.object.value_mut().as_map_mut().and_then(|m| m.get_mut("metadata"))
     {

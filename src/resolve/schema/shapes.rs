@@ -23,6 +23,7 @@ const FORMATS: &[Format] = &[
     Format::Version,
     Format::Path,
     Format::Pointer,
+    Format::Api,
 ];
 /// A text without control characters, line breaks and tabs apart.
 const PLAIN: &str = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f]*";

@@ -80,6 +80,7 @@ impl Draw<'_> {
             Format::Version => self.dice.word(&["2.7.0", "1.2.3"]),
             Format::Path => format!("{}/{key}", self.dice.word(&["gitops", "rendered"])),
             Format::Pointer => self.dice.word(&["/spec/replicas", "/metadata/labels"]),
+            Format::Api => self.dice.word(&["widgets.example.com/v1", "widgets.example.com/v1/Widget:Cluster"]),
             Format::Any => self.dice.word(&["alpha", "beta"]),
         }
     }
