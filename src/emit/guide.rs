@@ -200,7 +200,11 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
             let keys = kept.keys.keys().map(|k| format!("`{}`", cell(k))).collect::<Vec<_>>().join(", ");
             let marks = kept.labels.iter().chain(&kept.annotations);
             let marks = marks.map(|(k, v)| format!("`{}: {}`", cell(k), cell(v))).collect::<Vec<_>>().join(", ");
-            line(text, format_args!("| {namespace} | {name} | {keys} | {marks} |"));
+            let kind = match kept.kind.as_str() {
+                "" | "Opaque" => String::new(),
+                kind => format!(" (`{}`)", cell(kind)),
+            };
+            line(text, format_args!("| {namespace} | {name}{kind} | {keys} | {marks} |"));
         }
     }
 }

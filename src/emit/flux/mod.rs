@@ -311,11 +311,14 @@ impl<'a> Flux<'a> {
         if !sync.automated.unwrap_or(true) {
             spec.insert("suspend".into(), Value::Bool(true));
         }
-        if let What::Folder(stage, _) = step.what {
-            let ignored = self.ignored(unit, stage);
-            if !ignored.is_empty() {
-                spec.insert("ignore".into(), Value::List(ignored));
-            }
+        let ignored = match step.what {
+            What::Folder(stage, _) => self.ignored(unit, stage),
+            // Which kinds a folder of somebody's has is not seen here.
+            What::Source => instance.into_iter().flat_map(own_ignored).collect(),
+            _ => vec![],
+        };
+        if !ignored.is_empty() {
+            spec.insert("ignore".into(), Value::List(ignored));
         }
         let checks = self.checks(unit, step);
         if !checks.is_empty() {

@@ -70,7 +70,7 @@ pub fn stepwise(
                         merged.merge(document.value);
                     }
                     let asked = own.asked.lock().map(|a| a.clone()).unwrap_or_default();
-                    Some((Arc::new(merged), asked))
+                    Some((Arc::new(merged), asked, context.reads()))
                 }
                 Err(diagnostic) => {
                     found.push(*diagnostic);
@@ -78,7 +78,8 @@ pub fn stepwise(
                 }
             }
         });
-        if let Some((made, asked)) = made {
+        if let Some((made, asked, reads)) = made {
+            context.note(&reads);
             values = (*made).clone();
             if let Ok(mut all) = own.asked.lock() {
                 all.extend(asked);
@@ -398,7 +399,8 @@ fn identity(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagno
     let role = match &instance.said.identity {
         Identity::Role(role) => Some(role.to_string()),
         Identity::Convention => convention(),
-        Identity::Off | Identity::Unsaid => bound_role(instance, convention),
+        Identity::Off => None,
+        Identity::Unsaid => bound_role(instance, convention),
     };
     Value::Map(role.into_iter().map(|role| (Arc::from(cloud.annotation.as_str()), Value::from(role))).collect())
 }
