@@ -1,5 +1,6 @@
 //! What a component and a capability say of themselves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -350,6 +351,10 @@ pub struct Component {
     pub ready: IndexMap<String, (String, Option<String>)>,
     pub values: Option<Template>,
     pub templates: IndexMap<Stage, Vec<Template>>,
+    /// Options and slots that stages read because of component.toml, by their path; `*` is any key.
+    pub reads: BTreeSet<Vec<Arc<str>>>,
+    /// Whether there is a release, or anything named after one.
+    pub released: bool,
     /// What a user's table of this component may hold.
     pub keys: Arc<Keys>,
     /// The whole of component.toml, for findings without a better place.

@@ -93,6 +93,9 @@ fn absent(component: &Component) -> Vec<(&'static str, &'static str, String)> {
             absent.push((*key, *why, instead.clone()));
         }
     }
+    if !component.released {
+        absent.push(("release", "nothing of it is named after a release", String::new()));
+    }
     if !component.endpoints.contains_key("main") {
         absent.push(("host", "it has nothing to publish at a host", String::new()));
     }

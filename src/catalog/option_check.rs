@@ -1,6 +1,7 @@
 //! Options of a component against themselves and its templates: a default has to fit, and something has to read each one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -9,6 +10,8 @@ use super::component::{Component, OptionDef};
 use super::keys::option_shape;
 use super::language::Closed;
 use crate::diag::{Diagnostic, near};
+use crate::parse::node::Lookup;
+use crate::parse::string::{Part, split};
 use crate::parse::{Kind, Node, Table, shape};
 
 /// Options that stages read rather than templates, because they decide what is made (`lower/objects/demand.rs`, `lower/objects/repeat.rs`).
@@ -40,6 +43,38 @@ pub fn check<'a>(
                 .at(component.options[name].span, "")
                 .help(format!("read it as `options.{name}` in a template, or remove it")),
         );
+    }
+}
+
+/// Returns the paths of options and slots that stages read because a component.toml says so, other than by filling in a text
+/// while lowering: conditions of its secrets, its folder, how its credentials are called.
+pub fn reads(file: &Table) -> BTreeSet<Vec<Arc<str>>> {
+    let path = |text: &str| text.split('.').map(Arc::from).collect::<Vec<Arc<str>>>();
+    let mut reads: BTreeSet<_> = READ_BY_STAGES.iter().map(|name| path(&format!("options.{name}"))).collect();
+    for (_, secret) in file.table("secrets").into_iter().flatten() {
+        let Some(secret) = secret.node.as_table() else { continue };
+        reads.extend(secret.text("when").map(path));
+        // Of the entries of an option, only the item is read here.
+        let each = secret
+            .text("each")
+            .map(|each| if each.starts_with("options.") { format!("{each}.*.secret") } else { each.into() });
+        reads.extend(each.as_deref().map(path));
+    }
+    let offers = file.table("provides").into_iter().flatten().filter_map(|(_, offer)| offer.node.as_table());
+    let early = offers.filter_map(|offer| offer.node("credential")).chain(file.node("source"));
+    early.for_each(|node| references(node, &mut reads));
+    reads
+}
+
+fn references(node: &Node, reads: &mut BTreeSet<Vec<Arc<str>>>) {
+    match &node.kind {
+        Kind::Str(text) => reads.extend(split(text).into_iter().filter_map(|part| match part {
+            Part::Reference(reference) => Some(reference.path.into_iter().map(Arc::from).collect()),
+            Part::Text(_) => None,
+        })),
+        Kind::List(list) => list.iter().for_each(|item| references(item, reads)),
+        Kind::Table(table) => table.values().for_each(|entry| references(&entry.node, reads)),
+        _ => {}
     }
 }
 

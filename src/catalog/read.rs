@@ -33,6 +33,9 @@ pub fn component(
     let mut component = from_table(name, &table, Span::new(*id, 0, 0), found);
     let texts = files.iter().filter(|(path, ..)| path.ends_with(".j2")).map(|(.., text)| text.as_ref());
     option_check::check(&component, &table, texts, found);
+    let words = ["release}", "fullname}", "component.release", "component.fullname"];
+    component.released |= files.iter().any(|(.., text)| words.iter().any(|word| text.contains(word)));
+    component.keys = Arc::new(keys::component_keys(&component));
     for (path, source, text) in files {
         let template = || Template { name: format!("{name}/{path}"), source, text: text.clone() };
         match path.split_once('/') {
@@ -69,7 +72,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
     let network = table.table("network").unwrap_or(&empty);
     let engine = table.table("engine").unwrap_or(&empty);
     language::check_endpoints(name, table, found);
-    let mut component = Component {
+    Component {
         name: name.into(),
         summary: owned(table, "summary").unwrap_or_default(),
         tier: table.text("tier").and_then(Tier::of).unwrap_or(Tier::App),
@@ -121,11 +124,11 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         ready: ready(engine),
         values: None,
         templates: IndexMap::new(),
+        reads: option_check::reads(table),
+        released: table.contains_key("chart") || strings(table, "needs").iter().any(|key| key == "chart"),
         keys: Arc::default(),
         span,
-    };
-    component.keys = Arc::new(keys::component_keys(&component));
-    component
+    }
 }
 
 fn owned(table: &Table, key: &str) -> Option<String> {

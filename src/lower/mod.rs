@@ -34,7 +34,7 @@ use objects::{
     certificates, demand, edges, externals, features, namespaces, patched, repeat, scopes, share, substituted, sync,
     unserved,
 };
-use said::{engines, rollout, source, unheard};
+use said::{engines, heard, rollout, source, unheard};
 use secrets::{repositories, store_steps, stores};
 use templates::files::Files;
 use templates::{Engine, context, memo};
@@ -145,7 +145,8 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     let engine = Engine::new(platform);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
-    let memo = Memos::default();
+    let memo = memo::Memos::default();
+    let heard = heard::Heard::default();
     let charts = charts::Charts::new(world, lock);
     let mut targets: Vec<TargetManifests> = Vec::new();
     let mut several = Several::new(platform.subjects());
@@ -153,7 +154,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
         if index + 1 == platform.targets.len() {
             memo.last_round();
         }
-        let known = Known { sources, catalogue: &platform.catalogue };
+        let known = Known { sources, catalogue: &platform.catalogue, read: Some(&heard.places) };
         let target = &platform.targets[index];
         let lowering = Lowering {
             platform,
@@ -164,12 +165,13 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
             files: &files,
             apis: target.apis(),
             memo: &memo,
+            heard: &heard,
             images: images::Images::of(target),
             scopes: Scopes::said(target),
         };
         let mut here = Vec::new();
         engines::report(platform, target, &mut here);
-        unheard::report(&platform.catalogue, target, &mut here);
+        unheard::report(platform, target, &mut here);
         let mut lowered = lowering.target(&charts, &targets, &mut here);
         several.add(index, target.settings.policy.level_warnings(here));
         if let Some(before) = targets.last() {
@@ -177,6 +179,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
         }
         targets.push(lowered);
     }
+    heard.report(platform, sources, &mut several);
     found.extend(several.said());
     // What holds for several targets is said once.
     let mut seen = BTreeSet::new();
@@ -195,10 +198,10 @@ pub fn value_steps(
     let engine = Engine::new(platform);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);
-    let memo = Memos::default();
-    let known = Known { sources, catalogue: &platform.catalogue };
+    let memo = memo::Memos::default();
+    let known = Known { sources, catalogue: &platform.catalogue, read: None };
     let target = &platform.targets[index];
-    let (engine, files, memo) = (&engine, &files, &memo);
+    let (engine, files, memo, heard) = (&engine, &files, &memo, &heard::Heard::default());
     let lowering = Lowering {
         platform,
         target,
@@ -208,6 +211,7 @@ pub fn value_steps(
         files,
         apis: target.apis(),
         memo,
+        heard,
         images: images::Images::of(target),
         scopes: Scopes::said(target),
     };
@@ -231,27 +235,13 @@ pub struct Lowering<'a> {
     pub files: &'a Files<'a>,
     /// Served API version by group.
     pub apis: BTreeMap<String, String>,
-    pub memo: &'a Memos,
+    pub memo: &'a memo::Memos,
+    /// Which words were read so far.
+    heard: &'a heard::Heard,
     /// `[images]`, when there is anything.
     pub images: Option<images::Images<'a>>,
     /// Which unknown kinds live in namespaces, as far as that is said.
     pub scopes: Scopes,
-}
-
-/// What was rendered for earlier targets.
-#[derive(Default)]
-pub struct Memos {
-    /// Helm values of a template, with the API groups that it asked for.
-    pub values: memo::Memo<(Arc<Value>, BTreeSet<String>)>,
-    objects: memo::Memo<Vec<Lowered>>,
-}
-
-impl Memos {
-    /// Says that the last target comes now.
-    fn last_round(&self) {
-        self.values.last_round();
-        self.objects.last_round();
-    }
 }
 
 impl<'a> Lowering<'a> {
@@ -334,6 +324,8 @@ impl<'a> Lowering<'a> {
                 unit.stages.entry(*stage).or_default().extend(lowered);
             }
         }
+        let broken = !whole || !folded::is_whole(&found[before..]);
+        self.heard.listen(self, instance, &context.read(), broken);
         if !whole {
             folded::fold(found, before);
         }
@@ -375,9 +367,11 @@ impl<'a> Lowering<'a> {
                 self.serve(one);
                 self.dress(Some(instance), one);
             }
-            (found.len() == before).then_some(lowered)
+            (found.len() == before).then(|| (lowered, context.reads()))
         });
-        made.unwrap_or_default()
+        let (lowered, reads) = made.unwrap_or_default();
+        context.note(&reads);
+        lowered
     }
 
     fn run(

@@ -16,6 +16,7 @@ use crate::catalog::{Capability, Slot};
 use crate::diag::{Diagnostic, Sources, Span, quoted_list};
 use crate::parse::INVALID_VALUE;
 use crate::settings::Text;
+use crate::settings::secrets::CredentialTable;
 
 pub use crate::settings::secrets::CredentialSource as Origin;
 
@@ -42,6 +43,8 @@ pub struct Credential {
     pub at_provider: bool,
     /// Whether people must make the Secret, because nothing of the platform does.
     pub by_people: bool,
+    /// Where the consumer says `credentials.<slot>`, when it does and that can mean anything.
+    pub said: Span,
 }
 
 /// Where a secret value is found.
@@ -102,6 +105,10 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
     let own = sides.consumer.said.credentials.get(sides.slot_name);
     let external = sides.provider.external().and_then(|external| external.words.credentials.as_ref());
     let def = sides.provider.offer(&sides.capability.name).and_then(|o| o.credential.as_ref());
+    // An item is nothing where people keep the Secrets themselves.
+    let nothing = |table: &CredentialTable| sides.target.store.kept_by_people() && table.secret.is_none();
+    let heard = own.map(|given| &given.0).filter(|table| table.item.is_none() || !nothing(table));
+    let key = heard.map_or_else(Span::default, |table| table.places.key);
     let said = own.or(external).map(|given| given.0.clone());
     let at = said.as_ref().map_or(sides.at, |table| table.places.at);
     let given = said.unwrap_or_default();
@@ -151,6 +158,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         item_by_user: given.item.is_some(),
         item: text(&given.item).unwrap_or_else(|| convention(sides, context.sources, found)),
         role: text(&given.role).unwrap_or_default(),
+        said: key,
         at_provider: def.is_some() && sides.provider.external().is_none(),
         by_people: origin == Origin::File || (origin == Origin::Made && def.is_none_or(|d| d.source != Origin::Made)),
         keys,

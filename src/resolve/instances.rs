@@ -19,7 +19,7 @@ use crate::catalog::{Catalogue, Chart, Component, Scope};
 use crate::diag::{Diagnostic, Sources, Span, quoted_list};
 use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::text::Format;
-use crate::parse::{Kind, MISSING_KEY, Node, Table, string};
+use crate::parse::{Entry, Kind, MISSING_KEY, Node, Table, string};
 use crate::settings::component::{Common, JobWords};
 use crate::settings::engines::NotifyKind;
 use crate::settings::group::matches;
@@ -37,7 +37,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Returns what scopes look up.
     pub fn known(&self) -> Known<'a> {
-        Known { sources: self.sources, catalogue: self.catalogue }
+        Known { sources: self.sources, catalogue: self.catalogue, read: None }
     }
 }
 
@@ -83,6 +83,11 @@ impl Instance {
     /// Returns an option or a slot as it was written.
     pub fn arg(&self, name: &str) -> Option<&Node> {
         self.table.get(name).map(|entry| &entry.node)
+    }
+
+    /// Returns an option or a slot as it was written, with the place of its key.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.table.get(name)
     }
 
     /// Returns everything that was written of it, key by key.

@@ -23,7 +23,8 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     if let Some(value) = bucket_field(late, binding, field) {
         return text(value);
     }
-    if let Some(value) = binding.credential.as_ref().and_then(|c| c.field(field)) {
+    if let Some((credential, value)) = binding.credential.as_ref().and_then(|c| Some((c, c.field(field)?))) {
+        late.known.note(credential.said);
         return Ok(Filled(vec![Piece::Secret { value, filters: vec![] }]));
     }
     let by_identity = binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);

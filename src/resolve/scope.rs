@@ -2,6 +2,9 @@
 //! ([`super::early`]). They may only stand in values. A secret field never becomes text: [`Filled`] keeps it as a piece that
 //! only a Secret can carry.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::Target;
@@ -103,6 +106,17 @@ pub struct Late<'a> {
 pub struct Known<'a> {
     pub sources: &'a Sources,
     pub catalogue: &'a Catalogue,
+    /// Where the places of options and slots that texts read are remembered.
+    pub read: Option<&'a RefCell<BTreeSet<Span>>>,
+}
+
+impl Known<'_> {
+    /// Remembers that what stands at a place was read.
+    pub(super) fn note(&self, place: Span) {
+        if let Some(read) = self.read {
+            read.borrow_mut().insert(place);
+        }
+    }
 }
 
 impl<'a> Late<'a> {
@@ -238,6 +252,9 @@ impl<'a> Late<'a> {
         for key in rest {
             node = node.and_then(Node::as_table).and_then(|t| t.get(*key)).map(|e| &e.node);
         }
+        if let Some(node) = node {
+            self.known.note(node.span);
+        }
         match node {
             None => Ok(Filled(vec![Piece::Text(String::new())])),
             Some(node) => match node.as_str() {
@@ -252,6 +269,9 @@ impl<'a> Late<'a> {
     }
 
     fn requires(&self, instance: &'a Instance, slot: &str, field: &[&str]) -> Result<Filled, Diagnostic> {
+        if let Some(entry) = instance.entry(slot) {
+            self.known.note(entry.key);
+        }
         let missing = || no_such("slot", slot, instance.definition.requires.keys().map(String::as_str));
         match (instance.bindings.get(slot), field) {
             (None, _) if !instance.definition.requires.contains_key(slot) => Err(missing()),

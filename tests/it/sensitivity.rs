@@ -2,9 +2,11 @@
 //!
 //! The pairs are generated from the language and the catalogue, and every one is compiled on both engines in memory: the
 //! component's `example.toml` with the key and without it. A new component, option, slot or common key is covered by itself.
+//! `PROBE=trino` tries one component alone.
 
 mod document; // a platform, with the line of each key
 mod probes; //   keys and values to try
+mod values; //   values of every type
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -14,15 +16,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use document::{Document, below, path, said};
 use lakegen::catalog::{self, Catalogue};
 use lakegen::compile::{Request, compile};
-use lakegen::diag::{Level, Sources};
+use lakegen::diag::{Level, Sources, Span};
 use lakegen::world::memory::MemoryWorld;
 use probes::{Probe, Subject};
 use toml::Value;
 
-/// Holes that are known and still open; none may come.
-const HOLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sensitivity/holes.txt");
-
 const ENGINES: [&str; 2] = ["argocd", "flux"];
+
+/// A file that only the probed key names, and the line that stands for all of it.
+const NAMED: &str = "values/probe.yaml";
+const IN_NAMED: usize = usize::MAX;
 
 /// Codes of findings that say that a value is not right, and nothing of the key.
 const OF_VALUES: &[&str] = &["wrong-type", "invalid-value", "bad-reference", "bad-name", "unreadable-file", "syntax"];
@@ -31,8 +34,8 @@ const OF_VALUES: &[&str] = &["wrong-type", "invalid-value", "bad-reference", "ba
 struct Outcome {
     /// The tree as text, or nothing when there are errors.
     tree: Option<BTreeMap<String, String>>,
-    /// Code, message and line in platform.toml.
-    findings: Vec<(String, String, usize, Level)>,
+    /// Code, message and lines in platform.toml.
+    findings: Vec<(String, String, Vec<usize>, Level)>,
 }
 
 /// A platform with the user's files that an example or a probe may name.
@@ -50,9 +53,13 @@ fn run(text: &str) -> Outcome {
     world.insert("platform.toml", text.as_bytes());
     let compiled = compile(&world, &Request::default());
     let findings = compiled.diagnostics.iter().map(|d| {
-        let span = d.labels.first().map(|l| l.span).filter(|s| compiled.sources.path(s.source) == "platform.toml");
-        let line = span.map_or(0, |span| compiled.sources.line_column(span).0);
-        (d.code.slug.to_string(), d.message.clone(), line, d.level)
+        let line = |span: Span| match compiled.sources.path(span.source) {
+            "platform.toml" => compiled.sources.line_column(span).0,
+            NAMED => IN_NAMED,
+            _ => 0,
+        };
+        let lines = d.labels.iter().map(|label| line(label.span)).collect();
+        (d.code.slug.to_string(), d.message.clone(), lines, d.level)
     });
     let files = compiled.tree.files().map(|(path, bytes)| (path.into(), String::from_utf8_lossy(bytes).into_owned()));
     Outcome { findings: findings.collect(), tree: compiled.is_ok().then(|| files.collect()) }
@@ -75,11 +82,16 @@ enum Effect {
     Refused(String),
 }
 
-fn effect(with: &Outcome, lines: &RangeInclusive<usize>, without: &Outcome, marker: Option<&str>) -> Effect {
+fn effect(with: &Outcome, lines: &RangeInclusive<usize>, without: &Outcome, probe: &Probe) -> Effect {
+    let marker = probe.marker;
+    let said = |outcome: &Outcome, code: &str| outcome.findings.iter().any(|f| f.0 == code);
+    if probe.silences.is_some_and(|code| said(without, code) && !said(with, code)) {
+        return Effect::Heard;
+    }
     let before: BTreeSet<&str> = without.findings.iter().map(|f| &*f.1).collect();
     let new = || with.findings.iter().filter(|f| !before.contains(&*f.1));
-    let here = with.findings.iter().find(|f| lines.contains(&f.2));
-    let says = |f: &(String, String, usize, Level)| format!("{}: {}", f.0, f.1);
+    let here = with.findings.iter().find(|f| f.2.iter().any(|line| lines.contains(line) || *line == IN_NAMED));
+    let says = |f: &(String, String, Vec<usize>, Level)| format!("{}: {}", f.0, f.1);
     if with.tree.is_some() && with.tree != without.tree {
         let told = here.is_some() || marker.is_none_or(|m| mentions(with, m) && !mentions(without, m));
         return match told {
@@ -92,6 +104,10 @@ fn effect(with: &Outcome, lines: &RangeInclusive<usize>, without: &Outcome, mark
         Some(finding) if OF_VALUES.contains(&&*finding.0) => Effect::Refused(says(finding)),
         Some(finding) if finding.0 == "unknown-key" => Effect::HeardByAll,
         Some(_) => Effect::Heard,
+        None if without.tree.is_none() => {
+            let why = without.findings.iter().find(|f| f.3 == Level::Error).map(says);
+            Effect::Refused(format!("without it nothing is made: {}", why.unwrap_or_default()))
+        }
         None => match new().find(|f| f.3 == Level::Error).or_else(|| new().next()) {
             Some(finding) => Effect::Elsewhere(says(finding)),
             None => Effect::Silent,
@@ -148,21 +164,21 @@ fn try_probe(example: &Document, probe: &Probe, engine: &str, controls: &mut BTr
     }
     let (text, _) = without.write(&probe.at);
     let control = controls.entry(text.clone()).or_insert_with(|| run(&text));
-    let mut best = Effect::Refused("there is no value to try".into());
+    let mut best: Option<Effect> = None;
     for value in &probe.values {
         let mut with = without.clone();
         with.set(&probe.at, value.clone());
         let (text, lines) = with.write(&probe.at);
-        let effect = match effect(&run(&text), &lines, control, probe.marker) {
+        let effect = match effect(&run(&text), &lines, control, probe) {
             Effect::Elsewhere(_) if probe.elsewhere => Effect::Heard,
             effect => effect,
         };
-        best = best.min(effect);
-        if best <= Effect::Heard {
+        best = best.into_iter().chain([effect]).min();
+        if best.as_ref().is_some_and(|best| *best <= Effect::Heard) {
             break;
         }
     }
-    best
+    best.unwrap_or_else(|| Effect::Refused("there is no value to try".into()))
 }
 
 /// One component and its holes.
@@ -171,7 +187,7 @@ fn holes(name: &str, catalogue: &Catalogue) -> Vec<(String, Effect)> {
         catalog::embedded_file(&format!("templates/{name}/example.toml")).expect("every component has an example");
     let (document, place) = example(name, text);
     let definition = &catalogue.components[name];
-    let subject = Subject { definition, place, example: &document, capabilities: &catalogue.capabilities };
+    let subject = Subject { definition, place, example: &document, catalogue };
     let probes = probes::all(&subject);
     let base = run(&document.write(&path(&["nothing"])).0);
     assert!(base.tree.is_some(), "the example of {name} does not compile: {:#?}", base.findings);
@@ -216,10 +232,5 @@ fn every_key_is_heard() {
     });
     let mut found = found.into_inner().unwrap();
     found.sort();
-    if std::env::var_os("LAKEGEN_BLESS").is_some() && only.is_empty() {
-        std::fs::write(HOLES, found.iter().map(|(hole, _)| format!("{hole}\n")).collect::<String>()).unwrap();
-    }
-    let known = std::fs::read_to_string(HOLES).unwrap_or_default();
-    found.retain(|(hole, _)| !known.lines().any(|line| line == hole));
     assert!(found.is_empty(), "{} keys are dropped without a word:\n{found:#?}", found.len());
 }

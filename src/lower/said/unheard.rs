@@ -6,17 +6,19 @@ use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::{Lowering, TargetManifests, WITHOUT_EFFECT};
 use crate::manifest::value::Value;
 use crate::parse::MISSING_KEY;
-use crate::resolve::{Instance, Origin, Target};
+use crate::resolve::{Instance, Origin, Platform, Target};
 use crate::settings::Text;
 use crate::settings::component::Identity;
 
 /// Reports what has no effect in a target.
-pub fn report(catalogue: &Catalogue, target: &Target, found: &mut Vec<Diagnostic>) {
-    let watched = target.apis().contains_key("monitoring.coreos.com");
+pub fn report(platform: &Platform, target: &Target, found: &mut Vec<Diagnostic>) {
+    let (catalogue, watched) = (&platform.catalogue, target.apis().contains_key("monitoring.coreos.com"));
+    versions(platform, target, found);
     for instance in target.instances.values() {
         cloud_identity(catalogue, target, instance, found);
         unlabelled(catalogue, target, instance, found);
         spread(target, instance, found);
+        said_twice(instance, found);
         if !watched && !instance.said.alerts.is_empty() {
             let message = "nothing here watches alert rules";
             found.push(
@@ -24,6 +26,41 @@ pub fn report(catalogue: &Catalogue, target: &Target, found: &mut Vec<Diagnostic
                     .at(instance.said.places.key_of("alerts"), "")
                     .help("add `prometheus = {}` to the components, or name what is there already: `platform.apis = [\"monitoring.coreos.com/v1\"]`"),
             );
+        }
+    }
+}
+
+/// Versions under `[versions]` that no chart of any target takes.
+fn versions(platform: &Platform, target: &Target, found: &mut Vec<Diagnostic>) {
+    for (name, version) in &target.settings.versions {
+        let same =
+            platform.targets.iter().filter(|t| t.settings.versions.get(name).is_some_and(|v| v.key == version.key));
+        let mut there = same.flat_map(|t| t.instances.values()).filter(|i| i.definition.name == *name).peekable();
+        let known = there.peek().is_some();
+        if there.any(|instance| instance.chart.is_some() && instance.said.version.is_none()) {
+            continue;
+        }
+        let finding = Diagnostic::warning(&WITHOUT_EFFECT, format!("`versions.{name}` does nothing"));
+        found.push(finding.at(version.key, "").note(if known {
+            format!("every `{name}` here says its own `version`, or has no chart")
+        } else {
+            format!("the platform has no component `{name}`")
+        }));
+    }
+}
+
+/// A chart's words that another word takes the place of.
+fn said_twice(instance: &Instance, all: &mut Vec<Diagnostic>) {
+    let Some(chart) = &instance.said.chart else { return };
+    let pairs = [
+        (&chart.repository, "repository", chart.oci.is_some(), "chart.oci"),
+        (&chart.version, "version", instance.said.version.is_some(), "version"),
+    ];
+    for (text, key, other, instead) in pairs {
+        if let Some(text) = text.as_ref().filter(|_| other) {
+            let message = format!("`chart.{key}` of `{}` does nothing beside `{instead}`", instance.name);
+            let finding = Diagnostic::warning(&WITHOUT_EFFECT, message).at(text.key, "");
+            all.push(finding.help(format!("keep one of them: remove `chart.{key}` or `{instead}`")));
         }
     }
 }

@@ -38,7 +38,9 @@ use crate::settings::secrets::Secret;
 use external_secret::Wanted;
 use items::Items;
 use kept::Kept;
-use secret_keys::{by_identity, each_entries, holds, itemless, lacking_keys, own_properties, unheard, user_secret};
+use secret_keys::{
+    by_identity, each_entries, holds, itemless, lacking_keys, own_properties, unheard, unread_item, user_secret,
+};
 
 /// The Secrets of one component, and what refers to them.
 #[derive(Clone, Debug, Default)]
@@ -181,6 +183,8 @@ impl Secrets {
             own.absent.push(key.into());
             return;
         }
+        found
+            .extend(given.and_then(|given| unread_item(&lowering.target.store, instance, key, given, &keys, &entries)));
         let named = given.and_then(|secret| secret.item.as_ref()).map(|item| item.at);
         match def.each {
             None => self.items.own(instance, key, &item, &keys, named),

@@ -11,8 +11,9 @@ use crate::manifest::value::Value;
 use crate::parse::node::Lookup;
 use crate::parse::string::{Part, split};
 use crate::parse::{INVALID_VALUE, MISSING_KEY, Node};
-use crate::resolve::scope::{Filled, Late};
-use crate::resolve::{Binding, Instance, Origin, SlotBinding};
+use crate::resolve::credentials::SecretValue;
+use crate::resolve::scope::{Filled, Late, Piece};
+use crate::resolve::{Binding, Instance, Origin, SlotBinding, Store};
 use crate::settings::secrets::Secret;
 
 /// Says whether a `when` holds: a bound slot, an option that is set, a table of the platform that is not empty.
@@ -151,18 +152,37 @@ pub fn unheard(instance: &Instance, key: &str, given: &Secret, when: Option<&str
     }
 }
 
-/// Reports an item of which no key is made, and a Secret of one's own without keys.
+/// Reports a Secret of one's own without keys.
 pub fn itemless(instance: &Instance, key: &str, given: &Secret, keys: &IndexMap<String, String>) -> Option<Diagnostic> {
-    if keys.is_empty() {
-        let message = format!("secret `{key}` of `{}` has no `keys`, so it would hold nothing", instance.name);
-        let help = "say what it holds, for example `keys = { token = \"${item.token}\" }`";
-        return Some(Diagnostic::error(&MISSING_KEY, message).at(given.places.key, "").help(help));
-    }
-    let item = given.item.as_ref()?;
-    let slot = keys.values().find_map(|text| text.split("${requires.").nth(1)?.split(['.', '|', '}']).next());
-    if keys.values().any(|text| text.contains("${item") || text.contains("${each")) {
+    if !keys.is_empty() {
         return None;
     }
+    let message = format!("secret `{key}` of `{}` has no `keys`, so it would hold nothing", instance.name);
+    let help = "say what it holds, for example `keys = { token = \"${item.token}\" }`";
+    Some(Diagnostic::error(&MISSING_KEY, message).at(given.places.key, "").help(help))
+}
+
+/// Reports an item of which none of a Secret's keys reads anything.
+pub fn unread_item(
+    store: &Store,
+    instance: &Instance,
+    key: &str,
+    given: &Secret,
+    keys: &IndexMap<String, String>,
+    entries: &IndexMap<String, Filled>,
+) -> Option<Diagnostic> {
+    let item = given.item.as_ref()?;
+    if store.kept_by_people() {
+        let message = format!("`item` of secret `{key}` of `{}` does nothing here", instance.name);
+        return Some(Diagnostic::warning(&WITHOUT_EFFECT, message).at(item.key, "").note(itemless_store(store)));
+    }
+    let name = item.split_once('#').map_or(item.as_str(), |(name, _)| name);
+    let reads =
+        |piece: &Piece| matches!(piece, Piece::Secret { value: SecretValue::Item { item, .. }, .. } if item == name);
+    if entries.values().flat_map(|filled| &filled.0).any(reads) {
+        return None;
+    }
+    let slot = keys.values().find_map(|text| text.split("${requires.").nth(1)?.split(['.', '|', '}']).next());
     let message = format!("nothing of secret `{key}` of `{}` is read from an item", instance.name);
     let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(item.key, "");
     Some(match slot {
@@ -171,6 +191,11 @@ pub fn itemless(instance: &Instance, key: &str, given: &Secret, keys: &IndexMap<
         }
         None => diagnostic,
     })
+}
+
+/// Says why a store has no items.
+pub fn itemless_store(store: &Store) -> String {
+    format!("with `provider = \"{}\"` people keep the Secrets themselves, and there are no items", store.provider)
 }
 
 /// Returns the definition of a Secret that only the user knows.

@@ -1,6 +1,6 @@
 //! What templates see: the context of templates/README.md, built for one component of one target.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use minijinja::value::Value as Jinja;
 
 use super::to_jinja;
+use super::watched::{Path, Reads, Watched};
 use crate::catalog::OptionDef;
 use crate::catalog::keys::option_shape;
 use crate::diag::Diagnostic;
@@ -22,7 +23,7 @@ use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
 use crate::resolve::buckets::BUCKET;
 use crate::resolve::charts::version_key;
 use crate::resolve::offers::offered;
-use crate::resolve::scope::Late;
+use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Binding, Instance, Route, SlotBinding, Store};
 
 /// The part of the context that all components of a target share.
@@ -40,9 +41,34 @@ pub struct Context {
     asked: Arc<Mutex<BTreeSet<String>>>,
     chart_version: String,
     built: OnceCell<Jinja>,
+    /// Parts that remember what of them is read.
+    watched: OnceCell<Vec<(&'static str, Arc<Watched>)>>,
+    read: RefCell<Reads>,
 }
 
+/// Parts of the context that hold what users say of one component.
+const WATCHED: &[&str] = &["options", "requires", "pods"];
+
 impl Context {
+    /// Returns what was read since the last call.
+    pub fn reads(&self) -> Arc<Reads> {
+        let mut reads = Reads::new();
+        for (name, part) in self.watched.get().into_iter().flatten() {
+            part.take(&mut Path::from([Arc::from(*name)]), &mut reads);
+        }
+        Arc::new(reads)
+    }
+
+    /// Remembers what a template read, now or when it gave the same before.
+    pub fn note(&self, reads: &Reads) {
+        self.read.borrow_mut().extend(reads.iter().cloned());
+    }
+
+    /// Returns everything that was noted.
+    pub fn read(&self) -> Reads {
+        self.read.take()
+    }
+
     /// Returns the parts that a template reads, to tell whether it would give the same again.
     pub fn inputs(&self, names: &[String]) -> Vec<Arc<Value>> {
         let part = |name: &str| self.parts.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
@@ -66,8 +92,13 @@ impl Context {
             let at_least = move |wanted: &str| version_key(&version) >= version_key(wanted);
             let functions = [("api", Jinja::from_function(api)), ("version_at_least", Jinja::from_function(at_least))];
             let given: BTreeSet<&str> = self.given.iter().map(|(key, _)| *key).collect();
+            let watched = self.watched.get_or_init(|| {
+                let parts = self.parts.iter().filter(|(key, _)| WATCHED.contains(key));
+                parts.filter_map(|(key, value)| Some((*key, Watched::new(value)?))).collect()
+            });
+            let seen = |key: &str| watched.iter().find(|(name, _)| *name == key).map(|(_, part)| part.clone());
             let own = self.parts.iter().filter(|(key, _)| !given.contains(key) && *key != "api");
-            let own = own.map(|(key, value)| (*key, to_jinja(value)));
+            let own = own.map(|(key, value)| (*key, seen(key).map_or_else(|| to_jinja(value), Jinja::from_dyn_object)));
             Jinja::from_pairs(self.given.iter().cloned().chain(own).chain(functions))
         })
     }
@@ -138,6 +169,8 @@ impl Shared {
             asked: Arc::default(),
             chart_version: String::new(),
             built: OnceCell::new(),
+            watched: OnceCell::new(),
+            read: RefCell::default(),
         }
     }
 }
@@ -284,6 +317,8 @@ pub fn of(
         asked: own.asked.clone(),
         chart_version,
         built: OnceCell::new(),
+        watched: OnceCell::new(),
+        read: RefCell::default(),
     }
 }
 
@@ -421,8 +456,10 @@ fn fields(late: &Late<'_>, binding: &Binding, instance: &Instance, found: &mut V
     map.insert("provider".into(), Value::from(binding.provider.as_str()));
     map.insert("capability".into(), Value::from(binding.capability.as_str()));
     let capability = late.capability(&binding.capability);
+    // What is secret stays out of templates: asking for it here reads nothing.
+    let quiet = Late { known: Known { read: None, ..late.known }, ..*late };
     for (name, field) in capability.into_iter().flat_map(|c| &c.fields) {
-        match offered(late, binding, name) {
+        match offered(if field.secret { &quiet } else { late }, binding, name) {
             Ok(filled) => {
                 if let Some(text) = filled.plain() {
                     map.insert(name.as_str().into(), typed(&field.kind, text));

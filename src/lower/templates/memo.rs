@@ -5,9 +5,11 @@
 //! equal. So equal objects of several targets are one object in memory, and are compared in no time later.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::watched::Reads;
+use crate::lower::Lowered;
 use crate::manifest::value::Value;
 
 /// Component and template → what went in and what came out.
@@ -18,6 +20,23 @@ pub struct Memo<T> {
     entries: RefCell<Entries<T>>,
     /// Nobody will ask again after this: what is given is forgotten, and nothing new is remembered.
     last: Cell<bool>,
+}
+
+/// What was rendered for earlier targets.
+#[derive(Default)]
+pub struct Memos {
+    /// Helm values of a template, with the API groups that it asked for and what it read.
+    pub values: Memo<(Arc<Value>, BTreeSet<String>, Arc<Reads>)>,
+    /// Objects of a template, with what it read.
+    pub objects: Memo<(Vec<Lowered>, Arc<Reads>)>,
+}
+
+impl Memos {
+    /// Says that the last target comes now.
+    pub fn last_round(&self) {
+        self.values.last_round();
+        self.objects.last_round();
+    }
 }
 
 impl<T> Default for Memo<T> {

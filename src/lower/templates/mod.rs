@@ -8,6 +8,7 @@ pub mod budget; //  memory bound while templates run
 pub mod context; // what templates see
 pub mod files; //   the user's own files that components name
 pub mod memo; //    results that are asked for again
+pub mod watched; // which parts of the context templates read
 mod marks; //       which line of a template an object began on
 mod undefined; //   what a template used in vain, by name
 

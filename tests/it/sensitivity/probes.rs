@@ -1,11 +1,11 @@
 //! What is tried on a component: every key that may be said of it, with a value that differs from the default.
 
-use indexmap::IndexMap;
 use lakegen::catalog::keys::common;
-use lakegen::catalog::{Capability, Component, OptionDef, Slot, SlotShape};
+use lakegen::catalog::{Catalogue, Component, OptionDef, Slot, SlotShape};
 use toml::{Table, Value};
 
 use super::document::{Document, below, path, said};
+use super::values::{required, values};
 
 /// One key of one component.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct Probe {
     pub marker: Option<&'static str>,
     /// Whether a finding at another place is an answer too: what the key takes away is missed there.
     pub elsewhere: bool,
+    /// The finding that goes away, where the key says only what is looked at.
+    pub silences: Option<&'static str>,
 }
 
 /// What is probed: a component of an example, or a job.
@@ -30,7 +32,7 @@ pub struct Subject<'a> {
     /// `components.kafka`
     pub place: Vec<String>,
     pub example: &'a Document,
-    pub capabilities: &'a IndexMap<String, std::sync::Arc<Capability>>,
+    pub catalogue: &'a Catalogue,
 }
 
 fn text(value: &str) -> Value {
@@ -55,7 +57,52 @@ pub fn all(subject: &Subject<'_>) -> Vec<Probe> {
     for (name, def) in &subject.definition.requires {
         probes.extend(slot(subject, name, def));
     }
+    by_hand(subject, &mut probes);
     probes
+}
+
+/// Values that only a template or a doc describes, as the TOML of the key: component, key, text.
+const VALUES: &[(&str, &str, &str)] = &[
+    ("bootstrap-phases", "phases", r#""7.7".objective = "probe""#),
+    ("lakekeeper", "rights", r#"probe = ["select"]"#),
+    ("openfga", "model", r#"user = {}"#),
+];
+
+/// What a key needs beside it, laid over the platform; `this` is the component: component, key, text.
+const BESIDE: &[(&str, &str, &str)] = &[
+    (
+        "app",
+        "rollout.query",
+        "this.prometheus = 'probe'\nexternal.probe = { provides = 'monitoring', url = 'https://probe.example.com', alertmanager = 'https://probe.example.com', namespace = 'probe' }",
+    ),
+    // A chart whose values are known without its archive.
+    (
+        "chart",
+        "chart.open_values",
+        "this.chart = { oci = 'oci://quay.io/jetstack/charts', name = 'cert-manager', version = 'v1.21.1' }",
+    ),
+];
+
+fn by_hand(subject: &Subject<'_>, probes: &mut [Probe]) {
+    let of = |table: &'static [(&str, &str, &str)], key: &str| {
+        let entry = table.iter().find(|(component, name, _)| subject.definition.name == *component && key == *name);
+        entry.map(|(.., text)| *text)
+    };
+    for probe in probes {
+        if let Some(text) = of(VALUES, &probe.name) {
+            probe.at = subject.below(&[&probe.name]);
+            probe.values = vec![said(text)];
+        }
+        let Some(text) = of(BESIDE, &probe.name) else { continue };
+        let mut beside = toml::from_str::<Table>(text).expect("it is TOML");
+        let this = beside.remove("this").and_then(|this| this.as_table().cloned()).unwrap_or_default();
+        let this = this.into_iter().map(|(key, value)| (subject.below(&[&key]), value));
+        let sections = beside.into_iter().flat_map(|(section, entries)| {
+            let entries = entries.as_table().cloned().unwrap_or_default();
+            entries.into_iter().map(move |(key, value)| (path(&[&section, &key]), value))
+        });
+        probe.context.splice(0..0, this.chain(sections));
+    }
 }
 
 impl Subject<'_> {
@@ -70,7 +117,15 @@ impl Subject<'_> {
 
     fn probe(&self, key: &[&str], values: impl IntoIterator<Item = Value>) -> Probe {
         let (name, at) = (key.join("."), self.below(key));
-        Probe { name, at, values: values.into_iter().collect(), context: vec![], marker: None, elsewhere: false }
+        Probe {
+            name,
+            at,
+            values: values.into_iter().collect(),
+            context: vec![],
+            marker: None,
+            elsewhere: false,
+            silences: None,
+        }
     }
 }
 
@@ -111,7 +166,7 @@ fn common_key(subject: &Subject<'_>, key: &str) -> Vec<Probe> {
             } else {
                 kind.push((below(&sibling, &["uses"]), text(&subject.definition.name)));
             }
-            kind.push((below(&sibling, &["namespace"]), text("probe-namespace")));
+            kind.push((below(&sibling, &["sync", "prune"]), false.into()));
             let probe = subject.probe(&[key], [text("probe-like")]);
             vec![Probe { context: kind, ..probe }]
         }
@@ -160,11 +215,15 @@ fn common_key(subject: &Subject<'_>, key: &str) -> Vec<Probe> {
         "manifests" => one(Value::from(vec!["extras/settings.yaml"])),
         "sync" => sync(subject),
         "unset" => {
-            let set = subject.probe(&[key], [Value::from(vec!["tier"])]);
-            vec![set.with(
-                &["defaults", "tier"],
-                if subject.definition.tier == lakegen::catalog::Tier::Engine { "app" } else { "engine" },
-            )]
+            let engine = subject.definition.tier == lakegen::catalog::Tier::Engine;
+            let all = ["tier", "sync"].map(|key| Value::from(vec![key]));
+            let tier = if engine { "app" } else { "engine" };
+            vec![
+                subject
+                    .probe(&[key], all)
+                    .with(&["defaults", "tier"], tier)
+                    .with(&["defaults", "sync", "prune"], false),
+            ]
         }
         new => panic!("`{new}` is a new common key: say here which value of it shows"),
     }
@@ -185,7 +244,10 @@ fn chart(subject: &Subject<'_>) -> Vec<Probe> {
         .map(|(key, value)| {
             let probe = subject.probe(&["chart", key], [value]);
             match key {
-                "open_values" => probe.beside(subject.below(&["values", "lakegenProbe", "a"]), "b"),
+                "open_values" => Probe {
+                    silences: Some("unknown-value"),
+                    ..probe.beside(subject.below(&["values", "lakegenProbe", "a"]), "b")
+                },
                 "fullname" => {
                     probe.beside(path(&["components", "probe-app", "maps", "probe", "a"]), subject.field("fullname"))
                 }
@@ -217,7 +279,12 @@ fn pods(subject: &Subject<'_>) -> Vec<Probe> {
 
 fn secrets(subject: &Subject<'_>) -> Vec<Probe> {
     let mut probes = Vec::new();
-    let store = |probe: Probe| store(probe, subject.example);
+    // What the store itself needs cannot come from it.
+    let kept = subject.definition.tier == lakegen::catalog::Tier::Secrets;
+    let store = |probe: Probe| match kept {
+        true => probe.with(&["secrets"], said("provider = 'sealed'")),
+        false => store(probe, subject.example),
+    };
     for secret in subject.definition.secrets.keys() {
         let of = |key: &str, value: Value| store(subject.probe(&["secrets", secret, key], [value]));
         probes.push(of("item", text("probe/item")));
@@ -333,7 +400,7 @@ fn options(
     example: &Document,
     probes: &mut Vec<Probe>,
 ) {
-    let values = values(def, example.get(at).or(None));
+    let known = values(def, example.get(at));
     let of = |values: Vec<Value>| Probe {
         name: name.to_string(),
         at: at.to_vec(),
@@ -341,6 +408,7 @@ fn options(
         context: context.to_vec(),
         marker: None,
         elsewhere: false,
+        silences: None,
     };
     let tables = def.keys.iter();
     match (def.kind.as_str(), def.items.as_deref()) {
@@ -355,7 +423,7 @@ fn options(
         ("list", Some("table")) if !def.keys.is_empty() => {
             probes.push(of(vec![Value::Array(vec![table(required(def))])]));
             for (key, inner) in tables {
-                let lists = self::values(inner, None).into_iter().map(|value| {
+                let lists = values(inner, None).into_iter().map(|value| {
                     let mut entry = required(def);
                     entry.insert(key.clone(), value);
                     Value::Array(vec![table(entry)])
@@ -365,7 +433,7 @@ fn options(
                 probes.push(Probe { name: format!("{name}[].{key}"), context, ..of(lists.collect()) });
             }
         }
-        _ => probes.push(of(values)),
+        _ => probes.push(of(known)),
     }
 }
 
@@ -389,94 +457,6 @@ fn inner(
     }
 }
 
-/// Returns the keys that a table of options must have.
-fn required(def: &OptionDef) -> Table {
-    let needed = def.keys.iter().filter(|(_, def)| def.required);
-    needed.filter_map(|(key, def)| Some((key.clone(), values(def, None).into_iter().next()?))).collect()
-}
-
-/// Returns values of an option's type that are neither its default nor what the example says.
-fn values(def: &OptionDef, said: Option<&Value>) -> Vec<Value> {
-    let pattern = def.pattern.as_deref().map(|p| regex::Regex::new(p).unwrap());
-    let words = def.values.iter().map(|word| text(word));
-    let default = def.default.as_ref().map(lakegen::parse::Node::to_value);
-    let default = default.map(|value| serde_yaml::from_str(&lakegen::manifest::yaml::write(&value)).unwrap());
-    let plain = match def.kind.as_str() {
-        "list" => vec![Value::Array(item(def).into_iter().take(1).collect())],
-        "map" => item(def)
-            .into_iter()
-            .take(1)
-            .flat_map(|value| {
-                ["probe", "probe.example.com/probe", "PROBE"]
-                    .map(|key| table(Table::from_iter([(key.to_string(), value.clone())])))
-            })
-            .collect(),
-        "table" if !def.keys.is_empty() => vec![table(required(def))],
-        kind => kind_values(kind, def),
-    };
-    words
-        .chain(plain)
-        .filter(|value| match (&pattern, value) {
-            (Some(pattern), Value::String(text)) => pattern.is_match(text),
-            _ => true,
-        })
-        .filter(|value| said != Some(value) && Some(json(value)) != default)
-        .collect()
-}
-
-fn json(value: &Value) -> serde_json::Value {
-    serde_json::to_value(value).unwrap()
-}
-
-fn item(def: &OptionDef) -> Vec<Value> {
-    match def.items.as_deref() {
-        Some("table") => vec![table(required(def))],
-        Some(kind) => kind_values(kind, def),
-        None => kind_values("string", def),
-    }
-}
-
-fn kind_values(kind: &str, def: &OptionDef) -> Vec<Value> {
-    let texts = |all: &[&str]| all.iter().map(|one| text(one)).collect::<Vec<_>>();
-    match kind {
-        "int" => [7, 9, 1, 3, 0, 77777]
-            .into_iter()
-            .filter(|n| def.min.is_none_or(|min| *n >= min) && def.max.is_none_or(|max| *n <= max))
-            .map(Value::from)
-            .collect(),
-        "number" => vec![Value::from(0.75)],
-        "bool" => vec![Value::from(true), Value::from(false)],
-        "size" => texts(&["777Gi"]),
-        "range" => texts(&["3Gi..3Gi"]),
-        "duration" => texts(&["77m"]),
-        "cron" => texts(&["7 7 * * *", "0 7 7 * * *"]),
-        "image" => texts(&["registry.example.com/probe/probe:7.7.7"]),
-        "item" => texts(&["probe/item#probe", "probe/item"]),
-        "host" => texts(&["probe-host"]),
-        "reference" => texts(&["probe-app"]),
-        "name" => texts(&["probe"]),
-        "url" => texts(&["https://probe.example.com/probe"]),
-        "version" => texts(&["7.7.7"]),
-        "path" => texts(&["probe/probe"]),
-        "glob" => texts(&["probe*"]),
-        "list" => vec![Value::from(vec!["probe"])],
-        "map" | "table" => vec![said(r#"probe = "probe""#)],
-        "any" => vec![text("probe"), said(r#"probe = "probe""#), Value::from(7)],
-        _ => texts(&[
-            "probe",
-            "/probe",
-            "probe.example.com",
-            "7.7.7",
-            "7",
-            "7.7",
-            "https://probe.example.com",
-            "10.7.7.0/24",
-            "PROBE",
-            "kustomize/probe",
-        ]),
-    }
-}
-
 /// Returns the probes of a slot: bound to something else, or to something at all.
 fn slot(subject: &Subject<'_>, name: &str, def: &Slot) -> Vec<Probe> {
     let at = subject.below(&[name]);
@@ -492,7 +472,7 @@ fn slot(subject: &Subject<'_>, name: &str, def: &Slot) -> Vec<Probe> {
         && subject.definition.keys.keys.contains_key("env")
         && def.shape == SlotShape::One
     {
-        let known = &subject.capabilities[capability].fields;
+        let known = &subject.catalogue.capabilities[capability].fields;
         let field = known.keys().next().expect("a capability has fields");
         probe = probe.beside(subject.below(&["env", "LAKEGEN_PROBE"]), format!("${{requires.{name}.{field}}}"));
     }
@@ -513,7 +493,7 @@ fn reads(definition: &Component, slot: &str) -> bool {
 
 /// Adds something outside that offers a capability.
 fn external(mut probe: Probe, subject: &Subject<'_>, capability: &str) -> Probe {
-    let known = &subject.capabilities[capability];
+    let known = &subject.catalogue.capabilities[capability];
     let mut offer = Table::from_iter([("provides".to_string(), text(capability))]);
     for (field, def) in &known.fields {
         if def.secret {
@@ -529,13 +509,33 @@ fn external(mut probe: Probe, subject: &Subject<'_>, capability: &str) -> Probe 
         }
     }
     if capability == "bucket" {
-        probe = probe
-            .with(&["external", "probe-store"], table(offer))
-            .with(&["buckets", "probe-external", "store"], "probe-store");
+        let known = known_store(subject);
+        let store = known.as_deref().unwrap_or("probe-store");
+        probe = probe.with(&["buckets", "probe-external", "store"], store);
+        if known.is_none() {
+            probe = probe.with(&["external", "probe-store"], table(offer));
+        }
     } else {
         probe = probe.with(&["external", "probe-external"], table(offer));
     }
     store(probe, subject.example)
+}
+
+/// Returns the object store of the example: with a second one, its own buckets would have to say where they lie.
+fn known_store(subject: &Subject<'_>) -> Option<String> {
+    let entries =
+        |section: &str| subject.example.get(&path(&[section])).and_then(Value::as_table).into_iter().flatten();
+    let inside = entries("components").find(|(name, said)| {
+        let uses = said.get("uses").and_then(Value::as_str).unwrap_or(name);
+        subject.catalogue.components.get(uses).is_some_and(|definition| definition.provides.contains_key("bucket"))
+    });
+    let outside = || {
+        entries("external").find(|(_, said)| match said.get("provides") {
+            Some(Value::Array(all)) => all.iter().any(|one| one.as_str() == Some("bucket")),
+            one => one.and_then(Value::as_str) == Some("bucket"),
+        })
+    };
+    inside.or_else(outside).map(|(name, _)| name.clone())
 }
 
 /// Returns the probes of where a slot's credential comes from.
@@ -544,7 +544,7 @@ fn credentials(subject: &Subject<'_>) -> Vec<Probe> {
     let mut probes = vec![store(nothing, subject.example)];
     for (name, def) in &subject.definition.requires {
         let capability = &def.capabilities[0];
-        if !subject.capabilities[capability].fields.values().any(|field| field.secret) {
+        if !subject.catalogue.capabilities[capability].fields.values().any(|field| field.secret) {
             continue;
         }
         let probe = subject.probe(&["credentials", name], [text("probe/other")]);
