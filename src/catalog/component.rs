@@ -319,6 +319,8 @@ pub struct Component {
     /// API group/version → the chart versions that serve it, and what older ones serve instead.
     pub served: IndexMap<String, Served>,
     pub writes_to: Vec<String>,
+    /// The service account under which it opens the platform's secret store, if it does.
+    pub store_account: Option<String>,
     pub notes: Vec<String>,
     /// Common keys without which an instance is empty.
     pub needs: Vec<String>,

@@ -4,11 +4,10 @@
 //! `edge.yaml.j2` (once for each edge and cluster, left out by kinds that need nothing but routes).
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use super::language::Closed;
-use super::{BAD_COMPONENT, Template};
-use crate::diag::{Diagnostic, SourceId, Span};
+use super::{BAD_COMPONENT, File, Template};
+use crate::diag::{Diagnostic, Span};
 use crate::parse::shape::{Shape, TEXT, check_table, list, texts, words};
 use crate::parse::text::Format;
 use crate::parse::{MISSING_KEY, toml};
@@ -123,7 +122,7 @@ impl Refusal {
 }
 
 /// Reads a kind of edges from its files.
-pub fn kind(name: &str, files: &[(String, SourceId, Arc<str>)], found: &mut Vec<Diagnostic>) -> Option<EdgeKind> {
+pub fn kind(name: &str, files: &[File], found: &mut Vec<Diagnostic>) -> Option<EdgeKind> {
     let (_, id, text) = files.iter().find(|(path, ..)| path == "edge.toml")?;
     let start = Span::new(*id, 0, 0);
     let table = toml::parse(*id, text, found);

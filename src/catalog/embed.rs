@@ -1,4 +1,4 @@
-//! Build script: embeds the catalogue (`templates/`, `edges/`, `clouds/`, `capabilities/`) as one table of paths and texts.
+//! Build script: embeds the catalogue (`templates/`, `edges/`, `stores/`, `clouds/`, `capabilities/`) as one table of paths and texts.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::{env, fs};
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut files = Vec::new();
-    for folder in ["templates", "edges", "clouds", "capabilities"] {
+    for folder in ["templates", "edges", "stores", "clouds", "capabilities"] {
         println!("cargo::rerun-if-changed={folder}");
         walk(&root.join(folder), &mut files);
     }

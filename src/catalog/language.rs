@@ -106,6 +106,11 @@ pub fn component_file() -> Keys {
         )
         .key("annotations", list(TEXT), "Beginnings of the annotations that it reads on an Ingress")
         .key("writes_to", list(TEXT), "Further namespaces that its chart writes to")
+        .key(
+            "store_account",
+            TEXT,
+            "It opens the platform's secret store, which is made in its stage `config`: the service account that logs in",
+        )
         .key("notes", list(TEXT), "Steps for people, shown in PLATFORM.md; late references allowed")
         .key(
             "needs",

@@ -1,13 +1,14 @@
-//! The catalogue: components, kinds of edges, clouds and capabilities, embedded or from the user's own repository.
+//! The catalogue: components, kinds of edges, secret stores, clouds and capabilities, embedded or from the user's own repository.
 //!
 //! Comes in: the names that a platform uses, and [`World`] for `lakegen/<name>/`, `lakegen/edges/`,
-//! `lakegen/clouds/` and `lakegen/capabilities/`. Goes out: a
+//! `lakegen/stores/`, `lakegen/clouds/` and `lakegen/capabilities/`. Goes out: a
 //! [`Catalogue`] of checked definitions. A folder of the user's replaces the embedded one of the same name, in the same
 //! format and with the same errors. Only what is used is read.
 
 pub mod component; //  what a component says of itself
 pub mod read; //      checked TOML → component
 pub mod edge; //       kinds of edges
+pub mod store; //      secret stores
 pub mod cloud; //      clouds
 pub mod language; //   the keys of component.toml and of capabilities
 pub mod example; //    what a component's example says of it
@@ -27,6 +28,7 @@ pub use component::{
 
 pub use cloud::{Cloud, CloudIdentity};
 pub use edge::EdgeKind;
+pub use store::StoreKind;
 
 use crate::code;
 use crate::diag::{Code, Diagnostic, SourceId, Sources, Warned, quoted_list};
@@ -53,7 +55,7 @@ code!(
 /// The folder of the user's own components, relative to the project.
 pub const USER_FOLDER: &str = "lakegen";
 
-/// A template of a component or of a kind of edges.
+/// A template of a component, a kind of edges or a secret store.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// `trino/release/rules.yaml.j2`
@@ -69,6 +71,8 @@ pub struct Catalogue {
     pub capabilities: IndexMap<String, Arc<Capability>>,
     /// Every kind of edges there is.
     pub edges: IndexMap<String, Arc<EdgeKind>>,
+    /// Every secret store there is.
+    pub stores: IndexMap<String, Arc<StoreKind>>,
     /// Every cloud there is.
     pub clouds: IndexMap<String, Arc<Cloud>>,
     /// Every component name there is, loaded or not.
@@ -98,6 +102,9 @@ impl Catalogue {
     }
 }
 
+/// A file of a folder: its path below that, its source, its text.
+pub type File = (String, SourceId, Arc<str>);
+
 /// Where the files of the catalogue are found.
 struct Shelf<'a> {
     world: &'a dyn World,
@@ -125,20 +132,27 @@ impl Shelf<'_> {
         embedded.chain(own).map(String::from).collect()
     }
 
-    /// Returns the kinds of edges, in order.
-    fn edges(&self) -> BTreeSet<String> {
-        let embedded = embedded::FILES.iter().map(|(path, _)| *path);
-        let kinds = embedded.chain(self.own.iter().map(String::as_str));
-        kinds.filter_map(|path| path.strip_prefix("edges/")?.strip_suffix("/edge.toml")).map(String::from).collect()
+    /// Returns what is a folder `<folder>/<name>/` with a file of this name, in order: name and files.
+    fn folders(
+        &self,
+        folder: &str,
+        file: &str,
+        sources: &mut Sources,
+        found: &mut Vec<Diagnostic>,
+    ) -> Vec<(String, Vec<File>)> {
+        let (before, after) = (format!("{folder}/"), format!("/{file}"));
+        let all = embedded::FILES.iter().map(|(path, _)| *path).chain(self.own.iter().map(String::as_str));
+        let names: BTreeSet<&str> = all.filter_map(|path| path.strip_prefix(&before)?.strip_suffix(&after)).collect();
+        let mut files = |name: &str| {
+            let inside = format!("{folder}/{name}");
+            let own = self.own.contains(&format!("{inside}/{file}"));
+            self.folder(own, &inside, &format!("{inside}/"), sources, found)
+        };
+        names.into_iter().map(|name| (name.to_string(), files(name))).collect()
     }
 
     /// Returns the files of a component as (path below its folder, shown path, text).
-    fn files(
-        &self,
-        component: &str,
-        sources: &mut Sources,
-        found: &mut Vec<Diagnostic>,
-    ) -> Vec<(String, SourceId, Arc<str>)> {
+    fn files(&self, component: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Vec<File> {
         self.folder(self.is_own(component), component, &format!("templates/{component}/"), sources, found)
     }
 
@@ -150,7 +164,7 @@ impl Shelf<'_> {
         inside: &str,
         sources: &mut Sources,
         found: &mut Vec<Diagnostic>,
-    ) -> Vec<(String, SourceId, Arc<str>)> {
+    ) -> Vec<File> {
         let prefix = format!("{name}/");
         if !own {
             return embedded::FILES
@@ -237,10 +251,12 @@ pub fn load<'a>(
         catalogue.clouds.insert(name.into(), Arc::new(cloud::cloud(name, id, text, found)));
     });
     catalogue.clouds.sort_keys();
-    for name in shelf.edges() {
-        let folder = format!("edges/{name}");
-        let own = shelf.own.contains(&format!("{folder}/edge.toml"));
-        let files = shelf.folder(own, &folder, &format!("{folder}/"), sources, &mut found);
+    for (name, files) in shelf.folders("stores", "store.toml", sources, &mut found) {
+        if let Some(kind) = store::kind(&name, &files, &catalogue.clouds, &mut found) {
+            catalogue.stores.insert(name, Arc::new(kind));
+        }
+    }
+    for (name, files) in shelf.folders("edges", "edge.toml", sources, &mut found) {
         if let Some(kind) = edge::kind(&name, &files, &mut found) {
             catalogue.edges.insert(name, Arc::new(kind));
         }

@@ -78,7 +78,8 @@ fn references(node: &Node, reads: &mut BTreeSet<Vec<Arc<str>>>) {
     }
 }
 
-fn defaults(options: &IndexMap<String, OptionDef>, found: &mut Vec<Diagnostic>) {
+/// Checks that defaults fit.
+pub(super) fn defaults(options: &IndexMap<String, OptionDef>, found: &mut Vec<Diagnostic>) {
     for (name, def) in options {
         defaults(&def.keys, found);
         let Some(default) = &def.default else { continue };

@@ -82,6 +82,7 @@ fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>
         apis: strings(table, "apis"),
         served: entries(table.table("served"), |_, t, _| read(t)),
         writes_to: strings(table, "writes_to"),
+        store_account: owned(table, "store_account"),
         notes: strings(table, "notes"),
         needs: strings(table, "needs"),
         lifecycle: table.table("lifecycle").map(|t| Lifecycle {
@@ -195,7 +196,8 @@ pub fn chart(table: &ChartTable) -> Chart {
     }
 }
 
-fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
+/// Returns the options that a table describes.
+pub(super) fn options(table: Option<&Table>) -> IndexMap<String, OptionDef> {
     entries(table, |_, t, span| OptionDef {
         span,
         default: t.node("default").cloned(),

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::project::{self, Project};
 use super::select::Selection;
-use super::{Code, DONE, Failure, Session};
+use super::{Code, DONE, FINDINGS, Failure, Session};
+use crate::diag::render;
 use crate::emit::secrets;
 use crate::lower;
 
@@ -13,9 +14,8 @@ use crate::lower;
 /// Lists every item that must be in the secret store: its properties, who reads them, whether losing it is losing data,
 /// and how to make a good value. What External Secrets or an operator makes in the cluster is listed apart.
 ///
-/// `--format commands` prints a shell script for the store in use (Vault, 1Password, AWS, Google, Azure, Kubernetes,
-/// Sealed Secrets, SOPS). It asks for each value when it runs; no value is ever in it, and what is there already stays
-/// as it is.
+/// `--format commands` prints a shell script for the program of the store in use. It asks for each value when it runs; no
+/// value is ever in it, and what is there already stays as it is.
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Examples:\n  lakegen secrets\n  lakegen secrets -e prod --format commands > make-secrets.sh; sh \
@@ -53,11 +53,17 @@ impl Secrets {
             .filter(|(target, _)| selection.has(&target.name))
             .map(|(target, lowered)| secrets::list(target, lowered))
             .collect();
+        let mut found = Vec::new();
         let text = match self.format {
             Format::Text => secrets::text(&lists),
             Format::Json => secrets::json(&lists),
-            Format::Commands => secrets::commands(&lists),
+            Format::Commands => secrets::commands(&lists, &mut found),
         };
+        if !found.is_empty() {
+            let format = session.global.output_format.into();
+            session.out.note(&render::render(&found, &compiled.sources, format, session.out.error_style()));
+            return Err(Failure::reported(FINDINGS));
+        }
         if text.is_empty() {
             session.out.summary("nothing has to be made");
         }

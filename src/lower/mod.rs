@@ -35,7 +35,7 @@ use objects::{
     unserved,
 };
 use said::{engines, heard, rollout, source, unheard};
-use secrets::{repositories, store_steps, stores};
+use secrets::{repositories, stores};
 use templates::files::Files;
 use templates::{Engine, context, memo};
 
@@ -271,8 +271,7 @@ impl<'a> Lowering<'a> {
         out.add(repositories::add(self, &mut secrets, found));
         out.add(certificates::wildcards(self, &mut secrets, found));
         // 3. Every reader is known: stores, copies, and what people keep.
-        stores::by_hand(self, &mut out);
-        store_steps::add(self, &mut out);
+        out.add(stores::open(self, &shared, found));
         secrets.finish(self, before, &mut out, found);
         // 4. Units of lakegen's own. Namespaces come last, when it is known what is in them.
         out.dns = features::dns(self);

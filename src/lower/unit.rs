@@ -146,8 +146,8 @@ pub struct TargetManifests {
     pub kept: BTreeMap<(String, String), kept::Kept>,
     /// API groups that the templates of a component asked for.
     pub asked: BTreeMap<String, BTreeSet<String>>,
-    /// `spec.provider` of the platform's store, when there is one per namespace.
-    pub store: Option<Value>,
+    /// The platform's store, when there is one per namespace: the model of theirs.
+    pub store: Option<Lowered>,
     /// Where Flux replaces variables in the cluster.
     pub substituted: BTreeSet<(String, Stage)>,
     /// What the charts make, as far as they could be looked into.

@@ -138,7 +138,7 @@ fn is_closed(shape: &Shape) -> bool {
 }
 
 /// Knows no components: their tables are filled one by one.
-struct Nothing;
+pub struct Nothing;
 
 impl Open for Nothing {
     fn component(&self, _: &str, _: &Table) -> Option<Arc<Keys>> {

@@ -56,6 +56,7 @@ pub fn layer(catalogue: &Catalogue) -> Keys {
             cloud.shape = Shape::Enum(catalogue.clouds.keys().cloned().collect());
         }
     });
+    keys.inside("secrets", |secrets| super::stores::describe(secrets, catalogue));
     if let Some(policy) = keys.keys.get_mut("policy") {
         policy.shape = Policy::keys(&crate::diag::codes::levelled()).shape();
     }
@@ -333,6 +334,9 @@ pub fn check(syntax: &Syntax, catalogue: &Catalogue, found: &mut Vec<Diagnostic>
     }
     crate::parse::misspelt::check(&syntax.root, &root, found);
     for layer in layers(&syntax.root) {
+        if let Some(secrets) = layer.table("secrets") {
+            super::stores::foreign(secrets, catalogue, found);
+        }
         defaults(layer.table("defaults"), catalogue, found);
     }
 }

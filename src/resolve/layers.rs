@@ -17,7 +17,6 @@ use crate::parse::node::{Lookup, merge, unset};
 use crate::parse::shape::Keys;
 use crate::parse::{Entry, INVALID_VALUE, Kind, MISSING_KEY, Node, Syntax, Table, UNREADABLE_FILE, string};
 use crate::settings::platform::Cluster;
-use crate::settings::secrets::StoreScope;
 use crate::settings::{Described, Settings, Text, read};
 use crate::world::World;
 
@@ -56,7 +55,7 @@ impl Frame {
 }
 
 /// The tables that templates see as users write them.
-pub const SEEN: &[&str] = &["argocd", "edges", "projects", "notify", "repositories", "images", "secrets"];
+pub const SEEN: &[&str] = &["argocd", "edges", "projects", "notify", "repositories", "images"];
 
 /// Their values, by name.
 pub type Seen = Arc<BTreeMap<&'static str, Value>>;
@@ -84,7 +83,7 @@ pub fn frames(
         }
     }
     let keys = super::language::layer(catalogue);
-    let layers = Layers { world, syntax, base: &base, keys: &keys, sources };
+    let layers = Layers { world, syntax, base: &base, keys: &keys, catalogue, sources };
     let mut frames: Vec<Frame> = Vec::new();
     let mut shared: IndexMap<String, usize> = IndexMap::new();
     for (name, table, on) in &environments {
@@ -105,6 +104,7 @@ pub fn frames(
         }
     }
     target_names(&frames, found);
+    super::stores::unheard(&frames, catalogue, found);
     frames
 }
 
@@ -170,6 +170,7 @@ struct Layers<'a> {
     syntax: &'a Syntax,
     base: &'a Table,
     keys: &'a Keys,
+    catalogue: &'a Catalogue,
     sources: &'a Sources,
 }
 
@@ -252,7 +253,8 @@ impl Layers<'_> {
         settings.git.path = Text::new(if path == "." { "" } else { path }, settings.git.path.at);
         frame.settings = Arc::new(settings);
         self.ground_rules(&frame, found);
-        frame.store = Arc::new(store(&frame));
+        let secrets = tables.table("secrets");
+        frame.store = Arc::new(super::stores::store(&frame, secrets, self.catalogue, found));
         frame
     }
 
@@ -490,28 +492,6 @@ fn var(
         let early = Early { vars: done, ..frame.early() };
         let filled = early.node(&entry.node, sources, found);
         done.insert(name.clone(), Value::from(filled));
-    }
-}
-
-fn store(frame: &Frame) -> Store {
-    let secrets = &frame.settings.secrets;
-    if !secrets.places.any() {
-        return Store::default();
-    }
-    // Names of these stores' items may hold no slash (GCP: Secret Manager, resource names; Azure: Key Vault, object names).
-    let convention = match secrets.provider.as_str() {
-        "gcp" | "azure" | "kubernetes" => "${component.name}-${secret.name}",
-        _ => "${component.name}/${secret.name}",
-    };
-    let known = |at: &&Text| frame.table.table("components").is_some_and(|c| c.contains_key(at.as_str()));
-    Store {
-        provider: secrets.provider.to_string(),
-        name: secrets.name.as_ref().unwrap_or(&secrets.provider).to_string(),
-        key: secrets.key.clone().unwrap_or_else(|| Text::new(convention, secrets.places.key)),
-        refresh: secrets.refresh.to_string(),
-        component: secrets.at.as_ref().filter(known).map(String::from),
-        namespaced: secrets.scope == StoreScope::Namespace,
-        span: secrets.places.key,
     }
 }
 

@@ -19,6 +19,7 @@ pub mod hosts; //    edges and published names
 pub mod early; //    `${…}` filled in with what is known before anything is bound
 pub mod reserved; // names that lakegen gives to units of its own
 pub mod flux; //   names of Flux's own objects
+mod stores; //       `[secrets]`: the store of each target
 mod fill; //         the same in whole tables
 pub mod scope; //    `${…}` filled in with everything
 pub mod rest; //     what mistakes leave whole
@@ -35,6 +36,7 @@ pub use externals::External;
 pub use hosts::{Edge, Published, Route};
 pub use instances::Instance;
 pub use providers::Provider;
+pub use stores::Store;
 pub use wire::{Binding, Claim, SlotBinding};
 
 use crate::catalog::{self, Catalogue};
@@ -203,34 +205,6 @@ pub struct Platform {
     pub catalogue: Catalogue,
     /// Whether it is what mistakes left of a platform; what is found in some of its targets may be so in others.
     pub is_part: bool,
-}
-
-/// The platform's secret store, as `[secrets]` says.
-#[derive(Clone, Debug, Default)]
-pub struct Store {
-    pub provider: String,
-    /// Name of the ClusterSecretStore.
-    pub name: String,
-    /// Convention for items; a string with references.
-    pub key: Text,
-    pub refresh: String,
-    /// Component that runs the store, when it is one of the platform.
-    pub component: Option<String>,
-    /// A store per namespace instead of one for the cluster.
-    pub namespaced: bool,
-    pub span: Span,
-}
-
-impl Store {
-    /// Says whether people keep the final Secrets in files (sealed, SOPS) or outside of lakegen.
-    pub fn kept_by_people(&self) -> bool {
-        matches!(self.provider.as_str(), "sealed" | "sops" | "none")
-    }
-
-    /// Says whether External Secrets can read it.
-    pub fn readable(&self) -> bool {
-        !self.provider.is_empty() && !self.kept_by_people()
-    }
 }
 
 /// A bucket.

@@ -53,33 +53,20 @@ impl Sops {
 table! {
     /// `[secrets]`.
     Secrets "`[secrets]`" {
-        provider: Text [words(&["vault", "onepassword", "aws", "gcp", "azure", "kubernetes", "sealed", "sops", "none"])],
-            "The secret store";
+        provider: Text [NAME], "The secret store: one of `lakegen catalog stores`";
         at: Option<Text> [TEXT], "Its address, or the component that runs it";
         name: Option<Text> [NAME], "Name of the ClusterSecretStore (default: the provider's)";
         @each key: Option<Text> [TEXT],
-            "Convention that gives the item of a secret (default `${component.name}/${secret.name}`; gcp, azure and kubernetes: with `-`)";
-        mount: Option<Text> [TEXT], "Mount of the KV engine (Vault)";
-        role: Option<Text> [TEXT], "Role of External Secrets at the provider";
-        region: Option<Text> [TEXT], "Region (AWS; GCP with `cluster`)";
-        project: Option<Text> [TEXT], "Project (GCP)";
-        vault: Option<Text> [TEXT],
-            "Vault name (1Password, Azure); namespace of the Secrets (Kubernetes; default `secrets`)";
-        tenant: Option<Text> [TEXT], "Tenant (Azure); namespace (Vault Enterprise)";
-        identity: Option<Text> [TEXT], "Cloud identity of External Secrets (role ARN, service account or client id)";
-        auth_mount: Option<Text> [TEXT], "Mount of the Kubernetes auth method (Vault; default `kubernetes`)";
-        version: Option<Text> [words(&["v1", "v2"])], "Version of the KV engine (Vault; default `v2`)";
-        service: Option<Text> [words(&["SecretsManager", "ParameterStore"])], "Service (AWS; default `SecretsManager`)";
-        cluster: Option<Text> [TEXT],
-            "Cluster whose identity is used (GCP; with its `region`; default: the one that asks)";
-        ca: Option<Text> [TEXT], "ConfigMap with the server's CA in External Secrets' namespace";
-        secret: Option<Text> [TEXT], "Secret with the token, made by hand in External Secrets' namespace";
+            "Convention that gives the item of a secret (default `${component.name}/${secret.name}`, or what the store's names allow)";
+        identity: Option<Text> [TEXT], "Cloud role of External Secrets";
+        ca: Option<Text> [TEXT], "ConfigMap with the server's CA in External Secrets' namespace, made by hand";
+        secret: Option<Text> [TEXT], "Secret with the token or the keys, made by hand in External Secrets' namespace";
         generate: bool [Shape::Bool] = false,
             "Passwords are made in the cluster and written to the store, unless they are there";
         scope: StoreScope [words(StoreScope::WORDS)] = "cluster", "Cluster-wide store, or one per namespace";
         refresh: Text [DURATION] = "1h", "How often secrets are read again";
         copy: CopyBy [words(CopyBy::WORDS)] = "external-secrets", "How Secrets made in one namespace reach another";
-        files: Option<Text> [PATH], "Folder of secrets kept by people (sealed, sops)";
+        files: Option<Text> [PATH], "Folder of Secrets that people keep";
         sops: Sops [Sops::shape()], "Who can read files that SOPS encrypted; each must name them all";
     }
 }

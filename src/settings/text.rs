@@ -141,6 +141,11 @@ impl Places {
         !self.given.is_empty()
     }
 
+    /// Returns the keys that were written, with their places.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.given.iter().map(|(key, at, _)| (&**key, *at))
+    }
+
     /// Says whether a key was written.
     pub fn has(&self, key: &str) -> bool {
         self.find(key).is_some()

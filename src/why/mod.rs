@@ -277,21 +277,23 @@ impl Question<'_> {
         }
         match instance {
             Some(instance) if lowered.origin.is_chart() => answer.note(self.of_chart(index, instance, lowered, path)),
-            _ if self.edge_template(&lowered.origin.file).is_some() => self.of_edge(answer, lowered, path),
+            _ if self.kind_template(&lowered.origin.file).is_some() => self.of_kind(answer, lowered, path),
             Some(instance) => made(answer, instance, stage, lowered, path),
             None => answer.note(feature(id)),
         }
     }
 
-    /// Returns the template of a kind of edges.
-    fn edge_template(&self, name: &str) -> Option<&Template> {
-        let kinds = self.asked.platform.catalogue.edges.values();
-        kinds.flat_map(|kind| kind.templates()).find(|template| template.name == name)
+    /// Returns the template of a kind of edges or of a secret store.
+    fn kind_template(&self, name: &str) -> Option<&Template> {
+        let catalogue = &self.asked.platform.catalogue;
+        let edges = catalogue.edges.values().flat_map(|kind| kind.templates());
+        let stores = catalogue.stores.values().flat_map(|kind| kind.templates());
+        edges.chain(stores).find(|template| template.name == name)
     }
 
-    /// Says which line of an edge's template made an object, or a field of it.
-    fn of_edge(&self, answer: Diagnostic, lowered: &Lowered, path: &[String]) -> Diagnostic {
-        match self.edge_template(&lowered.origin.file) {
+    /// Says which line of such a template made an object, or a field of it.
+    fn of_kind(&self, answer: Diagnostic, lowered: &Lowered, path: &[String]) -> Diagnostic {
+        match self.kind_template(&lowered.origin.file) {
             _ if is_our_label(path) => answer.note(OUR_LABEL),
             Some(template) => from_template(answer, template, lowered, path).0,
             None => answer,

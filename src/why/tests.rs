@@ -25,7 +25,11 @@ components.one.pods.main.replicas = 3
 "#;
 
 fn ask(words: &str) -> Result<Vec<String>, Stop> {
-    let world: MemoryWorld = [("platform.toml", PLATFORM.as_bytes())].into_iter().collect();
+    ask_of(PLATFORM, words)
+}
+
+fn ask_of(platform: &str, words: &str) -> Result<Vec<String>, Stop> {
+    let world: MemoryWorld = [("platform.toml", platform.as_bytes())].into_iter().collect();
     let compiled = compile(&world, &Request::default());
     assert!(compiled.is_ok(), "{:?}", compiled.diagnostics);
     let platform = compiled.platform.as_ref().expect("a platform");
@@ -62,6 +66,17 @@ fn an_object_names_the_key_that_asks_for_it() {
         ],
     );
     says("one/Deployment/one", &["stage `release` of `one` in `prod`", "templates/app/"]);
+}
+
+#[test]
+fn the_store_names_the_template_of_its_kind() {
+    for (scope, object) in [("cluster", "ClusterSecretStore/vault"), ("namespace", "two/SecretStore/vault")] {
+        let secrets = format!("[secrets]\nprovider = \"vault\"\nat = \"https://v.example.com\"\nscope = \"{scope}\"\n");
+        let more = "\n[components.external-secrets]\n[components.two]\nuses = \"app\"\nimage = \"registry.example.com/two:1.0\"\nsecrets.x.keys.k = \"${item.k}\"\n";
+        let answers = ask_of(&format!("{PLATFORM}{secrets}{more}"), object).expect("an answer").join("\n");
+        assert!(answers.contains("stores/vault/store.yaml.j2:"), "{answers}");
+        assert!(answers.contains("made by this template"), "{answers}");
+    }
 }
 
 #[test]

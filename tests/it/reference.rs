@@ -215,6 +215,37 @@ fn capabilities(catalogue: &Catalogue, out: &mut String) {
     }
 }
 
+/// Writes what each kind of edges, each secret store and each cloud is, with the keys that mean something to it.
+fn kinds(catalogue: &Catalogue, out: &mut String) {
+    let quoted = |keys: Vec<&str>| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    out.push_str("\n## Kinds of edges\n\nWhat `edges.<name>` may say beside `kind`; `lakegen catalog edges` shows types and a block to paste.\n\n| kind | | keys |\n|---|---|---|\n");
+    for kind in catalogue.edges.values() {
+        writeln!(out, "| `{}` | {} | {} |", kind.name, kind.summary, quoted(kind.keys().collect())).unwrap();
+    }
+    out.push_str("\n## Secret stores\n\nWhat `[secrets]` may say beside `provider`, needed keys in bold; `lakegen catalog stores` shows types, defaults and a block to paste.\n\n| provider | | keys | names |\n|---|---|---|---|\n");
+    for kind in catalogue.stores.values() {
+        let heeded = kind.heeded().filter(|key| *key != "provider");
+        let keys = heeded.map(|key| match kind.needs.contains_key(key) {
+            true => format!("**`{key}`**"),
+            false => format!("`{key}`"),
+        });
+        let names = kind.file.names.iter().map(|rule| {
+            let with: Vec<String> = rule.with.iter().map(|(key, text)| format!(" with `{key} = \"{text}\"`")).collect();
+            format!("{}{}: {}", rule.of.name(), with.concat(), rule.says)
+        });
+        let (keys, names): (Vec<String>, Vec<String>) = (keys.collect(), names.collect());
+        writeln!(out, "| `{}` | {} | {} | {} |", kind.name, kind.summary, keys.join(", "), names.join("<br>")).unwrap();
+    }
+    out.push_str("\n## Clouds\n\nWhat `platform.cloud` may be; `lakegen catalog clouds` shows more.\n\n| cloud | | role of a pod | label of the pod |\n|---|---|---|---|\n");
+    for cloud in catalogue.clouds.values() {
+        let identity = cloud.identity.as_ref();
+        let annotation = identity.map_or("none".into(), |identity| format!("annotation `{}`", identity.annotation));
+        let labels = identity.into_iter().flat_map(|identity| &identity.labels);
+        let labels: Vec<String> = labels.map(|(key, text)| format!("`{key}: \"{text}\"`")).collect();
+        writeln!(out, "| `{}` | {} | {annotation} | {} |", cloud.name, cloud.summary, labels.join(", ")).unwrap();
+    }
+}
+
 fn reference() -> String {
     let catalogue = catalog::load_all(&MemoryWorld::default(), &mut Sources::default()).output;
     let mut writer = Writer { out: HEAD.into(), done: BTreeMap::new() };
@@ -255,6 +286,7 @@ fn reference() -> String {
             writeln!(writer.out, "| `{key}` | {} | {} |", kind(&about.shape), about.doc).unwrap();
         }
     }
+    kinds(&catalogue, &mut writer.out);
     capabilities(&catalogue, &mut writer.out);
     let unlinked = writer.out;
     writer.done.iter().fold(unlinked, |text, (name, title)| {

@@ -27,7 +27,10 @@ fn compiled(document: &Document) -> Compiled {
 /// Says whether a finding blames the catalogue for what the user wrote.
 fn is_misplaced(compiled: &Compiled, finding: &Diagnostic) -> bool {
     let file = finding.labels.first().map_or("", |label| compiled.sources.path(label.span.source));
-    OF_TEMPLATES.contains(&finding.code.slug) || file.starts_with("templates/") || file.starts_with("edges/")
+    OF_TEMPLATES.contains(&finding.code.slug)
+        || file.starts_with("templates/")
+        || file.starts_with("edges/")
+        || file.starts_with("stores/")
 }
 
 /// Says whether a key is tried: what all examples say alike, some of them try for all.

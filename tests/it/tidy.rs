@@ -356,3 +356,64 @@ fn no_component_is_known_by_its_name() {
     let unknown: Vec<_> = WORDS_THAT_ARE_NAMES.iter().filter(|(word, _)| !names.iter().any(|n| n == word)).collect();
     assert!(unknown.is_empty(), "no components any more: {unknown:?}");
 }
+
+/// Words of the language, of file formats and of other programs that a store or a cloud has for a name too: where, and what they are.
+const OTHER_WORDS: &[(&str, &str, &str)] = &[
+    ("src/catalog/cloud.rs", "aws azure gcp kubernetes openshift", "the Flux Operator's types of clusters"),
+    ("src/catalog/nested.rs", "none", "that there are no fields"),
+    ("src/emit/flux/bootstrap.rs", "kubernetes", "the type of a cluster that no cloud says"),
+    ("src/emit/flux/mod.rs", "sops", "Flux's word for how it decrypts"),
+    ("src/lower/templates/context.rs", "kubernetes", "a key of `[platform]`"),
+    ("src/lower/secrets/copies.rs", "kubernetes", "a field of the store that reads Secrets of a namespace"),
+    ("src/lower/secrets/kept_files.rs", "sops vault", "members of a file that SOPS encrypted"),
+    ("src/lower/secrets/stores.rs", "sops", "a key of `[secrets]`"),
+    ("src/catalog/store.rs", "sops", "a key of `[secrets]`"),
+    ("src/resolve/early.rs", "kubernetes", "a key of `[platform]`"),
+    ("src/resolve/layers.rs", "kubernetes", "a key of `[platform]`"),
+    ("src/settings/platform.rs", "none", "the cloud of a platform that says none"),
+    ("src/settings/publish.rs", "azure", "a kind of object stores"),
+    ("src/settings/secrets.rs", "vault", "a kind of recipients of SOPS"),
+];
+
+/// A store and a cloud say in their data what they are, so that one of a team's own is as good as ours.
+#[test]
+fn no_store_and_no_cloud_is_known_by_its_name() {
+    let names = |folder: &str| {
+        let entries = fs::read_dir(root().join(folder)).unwrap().flatten();
+        entries.map(|entry| entry.path().file_stem().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    let names: BTreeSet<String> = names("stores").into_iter().chain(names("clouds")).collect();
+    assert!(names.len() >= 10, "{names:?}");
+    let mut wrong = Vec::new();
+    let mut unused: BTreeSet<(&str, &str)> =
+        OTHER_WORDS.iter().flat_map(|(path, words, _)| words.split(' ').map(|word| (*path, word))).collect();
+    for file in files().iter().filter(|file| file.path.starts_with("src/") && file.path.ends_with(".rs")) {
+        // A list of words of charts, texts for tests of YAML, words that no secret is, and a template engine's own.
+        let other = [
+            "src/chart/",
+            "src/manifest/yaml/",
+            "src/check/secret_words.rs",
+            "src/lower/templates/undefined.rs",
+            "src/helm/",
+        ];
+        if other.iter().any(|path| file.path.starts_with(path)) || file.path.ends_with("tests.rs") {
+            continue;
+        }
+        let code = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for name in names.iter().filter(|name| line.contains(&format!("\"{name}\""))) {
+                let known = OTHER_WORDS
+                    .iter()
+                    .find(|(path, words, _)| *path == file.path && words.split(' ').any(|word| word == name));
+                match known {
+                    Some((path, words, _)) => {
+                        unused.retain(|(at, word)| at != path || *word != name || !words.contains(name.as_str()));
+                    }
+                    None => wrong.push(format!("{}:{}: `{name}`", file.path, number + 1)),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "say it in store.toml, or in the cloud's file: {wrong:#?}");
+    assert!(unused.is_empty(), "not there any more: {unused:?}");
+}

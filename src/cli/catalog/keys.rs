@@ -9,6 +9,7 @@ use crate::parse::shape::{Key, Keys, Shape};
 
 /// What is shown of a key.
 pub struct Row {
+    needed: bool,
     name: String,
     kind: String,
     default: String,
@@ -19,7 +20,12 @@ impl Row {
     /// Returns what is shown of a key.
     pub fn of(name: &str, key: &Key) -> Self {
         let default = key.default.as_ref().filter(|value| !value.is_empty()).map(toml).unwrap_or_default();
-        Self { name: name.into(), kind: kind(&key.shape), default, doc: key.doc.clone() }
+        Self { needed: false, name: name.into(), kind: kind(&key.shape), default, doc: key.doc.clone() }
+    }
+
+    /// Says whether nothing works without the key.
+    pub fn needed(self, needed: bool) -> Self {
+        Self { needed, ..self }
     }
 }
 
@@ -50,7 +56,11 @@ fn within<'a>(shape: &'a Shape, key: &str) -> Option<&'a Key> {
 
 /// Adds a titled table of keys, and a table to paste.
 pub fn section(page: &mut Page, title: &str, rows: &[Row], paste: &str) {
-    let default = |row: &Row| if row.default.is_empty() { String::new() } else { format!("default {}", row.default) };
+    let default = |row: &Row| match (row.needed, row.default.is_empty()) {
+        (true, _) => "needed".to_string(),
+        (false, true) => String::new(),
+        (false, false) => format!("default {}", row.default),
+    };
     page.section(title, rows.iter().map(|row| [row.name.clone(), row.kind.clone(), default(row), row.doc.clone()]));
     page.line("");
     paste.lines().for_each(|line| page.line(format!("  {line}")));
@@ -60,6 +70,6 @@ pub fn section(page: &mut Page, title: &str, rows: &[Row], paste: &str) {
 pub fn json(rows: &[Row]) -> Json {
     let default = |row: &Row| Some(&row.default).filter(|text| !text.is_empty()).cloned();
     rows.iter()
-        .map(|row| json!({"name": row.name, "type": row.kind, "default": default(row), "doc": row.doc}))
+        .map(|row| json!({"name": row.name, "type": row.kind, "default": default(row), "needed": row.needed, "doc": row.doc}))
         .collect()
 }

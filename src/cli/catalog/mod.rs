@@ -121,7 +121,7 @@ impl Catalog {
             }
             Command::Edges { .. } => (edges::text(&catalogue), edges::json(&catalogue)),
             Command::Clouds { .. } => (clouds::text(&catalogue), clouds::json(&catalogue)),
-            Command::Stores { .. } => (stores::text(), stores::json()),
+            Command::Stores { .. } => (stores::text(&catalogue), stores::json(&catalogue)),
             Command::Check { .. } => return Ok(DONE), // Done above.
         };
         let text = if self.wants_json(session) {

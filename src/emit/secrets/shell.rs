@@ -4,11 +4,7 @@
 //! person names), stay in the shell's memory for one item (or until each Secret with a copy of it is made) and go to the provider's program through a pipe. An item
 //! that is there already is never changed. Everything from the platform is quoted for the shell and for jq.
 //!
-//! Facts: `vault kv put` (developer.hashicorp.com/vault/docs/commands/kv/put: `-cas=0` only writes what is not there,
-//! `-` reads JSON); `op item create -` (developer.1password.com/docs/cli/item-create, JSON template on stdin);
-//! `aws secretsmanager create-secret`, `aws ssm put-parameter` (`file:///dev/stdin`, AWS CLI parameter files);
-//! `gcloud secrets create --data-file=-`; `az keyvault secret set --file`; `kubectl create -f -`;
-//! `kubeseal --format yaml` (bitnami-labs/sealed-secrets); `sops encrypt --filename-override` (getsops.io).
+//! What a store's program is told stands in the `commands.yaml.j2` of its kind (`stores/`).
 
 use std::fmt::Write as _;
 
@@ -16,11 +12,16 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{Item, List};
+use crate::catalog::StoreKind;
+use crate::diag::Diagnostic;
 use crate::lower::secrets::kept::Kept;
-use crate::settings::Text;
+use crate::lower::secrets::stores::settings;
+use crate::lower::templates::{Engine, to_jinja};
+use crate::manifest::value::{Value, object};
+use crate::parse::string::shell as quote;
 
 /// Returns the script for some targets; empty when there is nothing to make.
-pub fn commands(lists: &[List<'_>]) -> String {
+pub fn commands(lists: &[List<'_>], found: &mut Vec<Diagnostic>) -> String {
     let lists: Vec<&List<'_>> = lists.iter().filter(|l| !l.items.is_empty() || !l.kept.is_empty()).collect();
     if lists.is_empty() {
         return String::new();
@@ -29,15 +30,16 @@ pub fn commands(lists: &[List<'_>]) -> String {
     for list in lists {
         let title = format!("\n# --- {} ---\n", list.target.name);
         out.push_str(&comment(&title));
-        out.push_str(&setting(list));
+        let mut program = Program::of(list, found);
+        out.push_str(&program.words("", "").begin);
         for item in &list.items {
-            one(&mut out, list, item);
+            one(&mut out, list, item, &mut program);
         }
         // A Secret that others hold a copy of comes first, so that its value is asked for once.
         let (first, later): (Vec<_>, Vec<_>) =
             list.kept.iter().partition(|(_, _, kept)| kept.keys.values().all(|f| copied(list, f).is_none()));
         for (namespace, name, kept) in first.into_iter().chain(later) {
-            keep(&mut out, list, namespace, name, kept);
+            keep(&mut out, list, namespace, name, kept, &mut program);
         }
     }
     out
@@ -70,125 +72,65 @@ ask() { # variable, what to ask, how an empty answer becomes random: form, bytes
 }
 "#;
 
-/// Quotes a text for the shell: in single quotes nothing is special but the quote itself.
-pub fn quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.into();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Keeps text of the platform inside of comment lines.
 fn comment(text: &str) -> String {
     crate::diag::escape::lines(text).into_owned()
 }
 
-fn store_setting<'a>(list: &'a List<'_>, key: &str) -> Option<&'a str> {
-    list.target.seen.get("secrets")?.get(key)?.as_str()
+/// The words of a store's program, as the template of its kind says them.
+struct Program<'a> {
+    list: &'a List<'a>,
+    kind: Option<&'a StoreKind>,
+    engine: Option<Engine>,
+    found: &'a mut Vec<Diagnostic>,
 }
 
-/// Returns what a provider's program wants to know first.
-fn setting(list: &List<'_>) -> String {
-    let at = store_setting(list, "at").filter(|at| at.contains("://"));
-    match (list.provider, at) {
-        ("vault", at) => {
-            let address = at.map(|at| format!("VAULT_ADDR={}\nexport VAULT_ADDR\n", quote(at)));
-            let tenant = store_setting(list, "tenant")
-                .map(|t| format!("VAULT_NAMESPACE={}\nexport VAULT_NAMESPACE\n", quote(t)));
-            let unknown =
-                || ": \"${VAULT_ADDR:?say where Vault is, for example behind kubectl port-forward}\"\n".to_string();
-            format!("{}{}", address.unwrap_or_else(unknown), tenant.unwrap_or_default())
-        }
-        _ => String::new(),
-    }
-}
-
-/// The words of one provider for one item.
+/// What the program is told for one item, or one Secret that people keep.
+#[derive(Default)]
 struct Words {
+    /// What comes before all.
+    begin: String,
     /// Says whether the item is there.
     there: String,
     /// Takes the content from its standard input.
     create: String,
     /// What makes the content from the JSON object with all properties.
     filter: Option<String>,
-    /// Characters that a name may have beside letters and digits; `None` for any.
-    name: Option<&'static str>,
 }
 
-fn words(list: &List<'_>, item: &str) -> Option<Words> {
-    let setting = |key: &str| store_setting(list, key);
-    let flag = |name: &str, key: &str| setting(key).map_or_else(String::new, |v| format!(" --{name}={}", quote(v)));
-    let q = quote(item);
-    let plain = |there: String, create: String| Words { there, create, filter: None, name: None };
-    Some(match list.provider {
-        "vault" => {
-            let mount = quote(setting("mount").unwrap_or("kv"));
-            let once = if setting("version") == Some("v1") { "" } else { " -cas=0" };
-            plain(format!("vault kv get -mount={mount} {q}"), format!("vault kv put{once} -mount={mount} {q} -"))
+impl<'a> Program<'a> {
+    fn of(list: &'a List<'a>, found: &'a mut Vec<Diagnostic>) -> Self {
+        let kind = list.target.store.definition.as_deref();
+        let template = kind.and_then(|kind| kind.commands.as_ref());
+        Self { list, kind, engine: template.map(|template| Engine::of(std::iter::once(template))), found }
+    }
+
+    /// Returns what is said for an item, or for a file with a Secret.
+    fn words(&mut self, item: &str, file: &str) -> Words {
+        let template = self.kind.and_then(|kind| kind.commands.as_ref());
+        let (Some(engine), Some(template)) = (&self.engine, template) else { return Words::default() };
+        let target = self.list.target;
+        let store = Value::Map(settings(&target.store, &target.settings.secrets));
+        let context = object([("store", store), ("item", Value::from(item)), ("file", Value::from(file))]);
+        match engine.documents(template, &to_jinja(&context), &|_| target.store.span) {
+            Ok(documents) => {
+                let said = documents.first().map(|document| &document.value);
+                let text = |key: &str| said.and_then(|value| value.get(key)).and_then(Value::as_str).map(String::from);
+                let word = |key: &str| text(key).unwrap_or_default();
+                Words { begin: word("begin"), there: word("there"), create: word("create"), filter: text("filter") }
+            }
+            Err(diagnostic) => {
+                if !self.found.contains(&diagnostic) {
+                    self.found.push(*diagnostic);
+                }
+                Words::default()
+            }
         }
-        "onepassword" => {
-            let vault = flag("vault", "vault");
-            // A secure note has no field of its own that could carry a property's name a second time.
-            let filter = format!(
-                "{{title: {}, category: \"SECURE_NOTE\", fields: [to_entries[] | {{label: .key, type: \"CONCEALED\", value: .value}}]}}",
-                json!(item)
-            );
-            let words = plain(format!("op item get{vault} {q}"), format!("op item create{vault} -"));
-            Words { filter: Some(filter), ..words }
-        }
-        "aws" if setting("service") == Some("ParameterStore") => {
-            let region = flag("region", "region");
-            plain(
-                format!("aws ssm get-parameter{region} --name={q}"),
-                format!("aws ssm put-parameter{region} --name={q} --type=SecureString --value=file:///dev/stdin"),
-            )
-        }
-        "aws" => {
-            let region = flag("region", "region");
-            plain(
-                format!("aws secretsmanager describe-secret{region} --secret-id={q}"),
-                format!("aws secretsmanager create-secret{region} --name={q} --secret-string=file:///dev/stdin"),
-            )
-        }
-        "gcp" => {
-            let project = flag("project", "project");
-            let words = plain(
-                format!("gcloud secrets describe{project} {q}"),
-                format!("gcloud secrets create{project} {q} --replication-policy=automatic --data-file=-"),
-            );
-            Words { name: Some("-_"), ..words }
-        }
-        "azure" => {
-            let host = setting("at").and_then(|at| at.split("://").nth(1)).and_then(|host| host.split('.').next());
-            let vault = quote(setting("vault").or(host).unwrap_or("VAULT"));
-            let words = plain(
-                format!("az keyvault secret show --vault-name={vault} --name={q}"),
-                format!(
-                    "az keyvault secret set --vault-name={vault} --name={q} --file=/dev/stdin --encoding=utf-8 --output=none"
-                ),
-            );
-            Words { name: Some("-"), ..words }
-        }
-        "kubernetes" => {
-            let namespace = setting("vault").unwrap_or("secrets");
-            let filter = format!(
-                "{{apiVersion: \"v1\", kind: \"Secret\", metadata: {{name: {}, namespace: {}}}, stringData: .}}",
-                json!(item),
-                json!(namespace)
-            );
-            let words = plain(
-                format!("kubectl --namespace={} get secret {q}", quote(namespace)),
-                "kubectl create -f -".to_string(),
-            );
-            Words { filter: Some(filter), name: Some("-."), ..words }
-        }
-        _ => return None,
-    })
+    }
 }
 
-fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
-    let Some(words) = words(list, item.name) else { return };
+fn one(out: &mut String, list: &List<'_>, item: &Item<'_>, program: &mut Program<'_>) {
+    let words = program.words(item.name, "");
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
     let readers: Vec<&str> = item.readers().into_iter().collect();
     line(&comment(&format!("\n# {}: read by {}", one_line(item.name), readers.join(", "))));
@@ -198,19 +140,17 @@ fn one(out: &mut String, list: &List<'_>, item: &Item<'_>) {
     if item.precious {
         line("# precious: losing it is losing data, so keep a copy apart");
     }
-    if let Some(allowed) = words.name
-        && !item.name.chars().all(|c| c.is_ascii_alphanumeric() || allowed.contains(c))
-    {
-        line(&comment(&format!(
-            "# this store takes only letters, digits and `{allowed}` in names: change `key` under [secrets], for example to \
-             \"${{component.name}}-${{secret.name}}\""
-        )));
-    }
     if let Some((_, written, _)) = list.written.iter().find(|(name, ..)| *name == item.name) {
         let written = one_line(&written.join(", "));
         line(&comment(&format!(
             "# the cluster adds {written} by itself: where it did so already, add the rest by hand"
         )));
+    }
+    if words.create.is_empty() {
+        let names: Vec<&str> = item.properties.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()).collect();
+        let with = if names.is_empty() { "as a whole".into() } else { format!("with {}", names.join(", ")) };
+        let text = format!("# make it by hand {}: nothing is known of this store's program", one_line(&with));
+        return line(&comment(&text));
     }
     line(&format!("if {} >/dev/null 2>&1; then", words.there));
     line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{} is there already", item.name))));
@@ -268,30 +208,6 @@ fn jq(program: &str) -> String {
     format!("jq --null-input {}", quote(program))
 }
 
-/// Returns the call of SOPS with the recipients that the platform names; without any, `.sops.yaml` says who.
-fn sops(list: &List<'_>, file: &str) -> String {
-    let flags = [
-        ("age", "age"),
-        ("pgp", "pgp"),
-        ("kms", "kms"),
-        ("gcp_kms", "gcp-kms"),
-        ("azure_kv", "azure-kv"),
-        ("vault", "hc-vault-transit"),
-    ]
-    .into_iter()
-    .filter_map(|(key, flag)| {
-        let recipients = list.target.settings.secrets.sops.recipients();
-        let of = recipients.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, all)| all);
-        let all = of.iter().map(Text::as_str).collect::<Vec<_>>().join(",");
-        (!all.is_empty()).then(|| format!(" --{flag}={}", quote(&all)))
-    });
-    format!(
-        "sops encrypt{} --encrypted-regex='^(data|stringData)$' --input-type=json --output-type=yaml \
-         --filename-override={file} /dev/stdin",
-        flags.collect::<String>()
-    )
-}
-
 /// Returns the variable that holds the value which a form copies from another Secret of the list.
 fn copied(list: &List<'_>, form: &str) -> Option<String> {
     let whole = form.strip_prefix('<')?.strip_suffix('>')?;
@@ -303,7 +219,7 @@ fn copied(list: &List<'_>, form: &str) -> Option<String> {
     Some(format!("K{}_{}", index + 1, kept.keys.get_index_of(key)? + 1))
 }
 
-fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &Kept) {
+fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &Kept, program: &mut Program<'_>) {
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
     let readers: Vec<&str> = kept.readers.iter().map(String::as_str).collect();
     line(&comment(&format!("\n# Secret {namespace}/{name}: read by {}", readers.join(", "))));
@@ -313,19 +229,18 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
     if kept.precious {
         line("# precious: losing it is losing data, so keep a copy apart");
     }
-    let folder = store_setting(list, "files").unwrap_or(".").trim_end_matches('/');
+    let files = list.target.settings.secrets.files.as_deref();
+    let folder = files.unwrap_or(".").trim_end_matches('/');
     let path = format!("{folder}/{}.{namespace}.{name}.yaml", list.target.name);
     let (file, half) = (quote(&path), quote(&format!("{path}.tmp")));
     let in_file = format!("mkdir -p -- {}", quote(folder));
-    let (there, create) = match list.provider {
-        "sealed" => (format!("test -e {file}"), format!("kubeseal --format=yaml >{half}")),
-        "sops" => (format!("test -e {file}"), format!("{} >{half}", sops(list, &file))),
-        _ => (
-            format!("kubectl --namespace={} get secret {}", quote(namespace), quote(name)),
-            "kubectl create -f -".to_string(),
-        ),
+    let is_file = program.kind.is_some_and(StoreKind::in_files);
+    let (there, create) = if is_file {
+        (format!("test -e {file}"), format!("{} >{half}", program.words("", &path).create))
+    } else {
+        let there = format!("kubectl --namespace={} get secret {}", quote(namespace), quote(name));
+        (there, "kubectl create -f -".to_string())
     };
-    let is_file = matches!(list.provider, "sealed" | "sops");
     let own = list.kept.iter().position(|(ns, n, _)| (*ns, *n) == (namespace, name)).unwrap_or_default();
     let variable = |index: usize| format!("K{}_{}", own + 1, index + 1);
     line(&format!("if {there} >/dev/null 2>&1; then"));
@@ -435,7 +350,9 @@ mod tests {
                 kept: if by_people { vec![("one", "x", &kept)] } else { vec![] },
                 made: vec![],
             };
-            let text = commands(&[list]);
+            let mut found = Vec::new();
+            let text = commands(&[list], &mut found);
+            assert!(found.is_empty(), "{found:?}");
             assert!(text.contains(create), "no `{create}` in:\n{text}");
             assert!(!text.contains("\nsecond"), "{text}");
             parses(&text);

@@ -99,7 +99,8 @@ fn run(
     made
 }
 
-fn note(document: &Value) -> Option<String> {
+/// Returns the step for people that a document is.
+pub fn note(document: &Value) -> Option<String> {
     let map = document.as_map().filter(|map| map.len() == 1)?;
     map.get("note").and_then(Value::as_str).map(String::from)
 }

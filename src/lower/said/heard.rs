@@ -163,14 +163,13 @@ fn options(instance: &Instance) -> impl Iterator<Item = (&str, &Entry)> {
 
 /// Returns the slots that users bound to something.
 fn slots(instance: &Instance) -> impl Iterator<Item = (&str, &Entry, &SlotBinding)> {
-    let said = instance.definition.requires.keys().filter_map(|name| {
+    instance.definition.requires.keys().filter_map(|name| {
         Some((
             name.as_str(),
             instance.entry(name)?,
             instance.bindings.get(name).filter(|bound| !bound.all().is_empty())?,
         ))
-    });
-    said
+    })
 }
 
 /// Returns the words of pods that templates take, as users wrote them: the pod, the word, its place.

@@ -4,19 +4,20 @@
 //! platform's store are made in the cluster too and pushed into the store, where everybody reads them: nothing that is there
 //! is ever overwritten, so a rebuilt cluster finds its old passwords.
 //!
-//! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1). The 1Password Connect
-//! provider can tell whether an item exists since July 2026 (external-secrets/external-secrets#6646), which 2.9 of August follows.
+//! Facts: external-secrets.io v2.9 (api/generator/password, api/pushsecret; CRD pushsecrets v1alpha1). How each store takes what is
+//! pushed stands in `stores/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::external_secret::{external_secrets_api, store_reference};
 use crate::catalog::Stage;
+use crate::catalog::store::PushBy;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::{Lowered, Lowering, Unit, made};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
-use crate::parse::INVALID_VALUE;
+use crate::parse::{INVALID_VALUE, Node};
 use crate::resolve::{Credential, Instance};
 
 const GENERATORS: &str = "generators.external-secrets.io/v1alpha1";
@@ -105,44 +106,6 @@ pub fn credential(lowering: &Lowering<'_>, instance: &Instance, credential: &Cre
     unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering));
 }
 
-/// How a provider takes what is pushed, so that it is read again as `key` and `property`:
-///
-/// | provider | `property` of a push | what `IfNotExists` asks for | `property` of a read |
-/// |---|---|---|---|
-/// | `vault` | merged into the item, unless people made that | the property | a member |
-/// | `onepassword` | the field of that label | the field | the field |
-/// | `kubernetes` | the key of the Secret | the key | the key |
-/// | `aws` (Secrets Manager) | merged into the JSON | the item | a member of the JSON |
-/// | `aws` (Parameter Store) | passed over: the bare text | the parameter | a member of the JSON |
-/// | `gcp` | merged into the JSON | a version of the secret | a member of the JSON |
-/// | `azure` | passed over: the bare text | the secret | a member of the JSON |
-///
-/// Where the item is all that is asked for, it is written in one go. Read in external-secrets v2.9.0, providers/v1:
-/// vault/client_push.go and client_get.go, onepassword/onepassword.go, kubernetes/client.go, aws/secretsmanager/secretsmanager.go,
-/// aws/parameterstore/parameterstore.go, gcp/secretmanager/client.go and push_secret.go, azure/keyvault/keyvault.go
-/// (`PushSecret`, `SecretExists`, `GetSecret` of each).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Push {
-    /// Property by property.
-    Property,
-    /// All properties at once, as JSON.
-    Whole,
-    /// The same, and it must be said that the JSON holds texts, and that it is secret (`PushSecretMetadata`, which would
-    /// otherwise make it a plain `String` with values in base64).
-    Parameter,
-}
-
-impl Push {
-    fn of(lowering: &Lowering<'_>) -> Self {
-        let service = lowering.target.settings.secrets.service.as_deref();
-        match lowering.target.store.provider.as_str() {
-            "aws" if service == Some("ParameterStore") => Self::Parameter,
-            "aws" | "gcp" | "azure" => Self::Whole,
-            _ => Self::Property,
-        }
-    }
-}
-
 /// Reports an item that people and the cluster would make together: where it is asked for as a whole, whoever comes first locks
 /// the other out, and Vault lets nobody write into what somebody else made.
 pub fn half_made(
@@ -165,7 +128,7 @@ pub fn half_made(
 
 /// Reports an item of which a second secret would make further properties, where only the first is ever written.
 pub fn made_twice(lowering: &Lowering<'_>, item: &str, new: &[String], at: Span, found: &mut Vec<Diagnostic>) {
-    if Push::of(lowering) != Push::Property {
+    if lowering.target.store.push().is_some_and(|push| push.by == PushBy::Item) {
         let properties = quoted_list(new.iter().map(String::as_str), "and");
         let message = format!("item `{item}` is made already, so {properties} would never be added to it");
         let help = "name an item for each secret: this store only tells whether an item is there";
@@ -177,6 +140,7 @@ pub fn made_twice(lowering: &Lowering<'_>, item: &str, new: &[String], at: Span,
 pub fn is_on(lowering: &Lowering<'_>) -> bool {
     lowering.target.settings.secrets.generate
         && lowering.target.store.readable()
+        && lowering.target.store.push().is_some()
         && lowering.apis.contains_key("external-secrets.io")
 }
 
@@ -208,19 +172,15 @@ pub fn pushed(
         found.extend(property.map(|p| ("secretKey", Value::from(p.as_str()))));
         object(found)
     };
-    let data = match Push::of(lowering) {
-        Push::Property => properties.iter().map(|p| object([("match", remote(Some(p)))])).collect(),
-        Push::Whole => vec![object([("match", remote(None))])],
-        Push::Parameter => {
-            let spec = object([("secretType", Value::from("SecureString")), ("encodeAsDecoded", Value::Bool(true))]);
-            let metadata = object([
-                ("apiVersion", Value::from("kubernetes.external-secrets.io/v1alpha1")),
-                ("kind", Value::from("PushSecretMetadata")),
-                ("spec", spec),
-            ]);
-            vec![object([("match", remote(None)), ("metadata", metadata)])]
-        }
-    };
+    let Some(push) = store.push() else { return };
+    let whole = (push.by == PushBy::Item).then_some(None);
+    let each = properties.iter().map(Some).filter(|_| push.by == PushBy::Property);
+    let metadata = push.metadata.as_ref().map(Node::to_value);
+    let data = each.chain(whole).map(|property| {
+        let metadata = metadata.clone().map(|metadata| ("metadata", metadata));
+        object(std::iter::once(("match", remote(property))).chain(metadata))
+    });
+    let data = data.collect();
     let spec = object([
         ("updatePolicy", Value::from("IfNotExists")),
         ("deletionPolicy", Value::from("None")),

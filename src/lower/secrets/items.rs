@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use crate::catalog::store::Named;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::{Lowering, SHARED_ITEM};
-use crate::parse::string::{Part, split};
+use crate::parse::INVALID_VALUE;
+use crate::parse::string::{Part, slug, split};
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::scope::{Filled, Piece};
 use crate::resolve::{Instance, Origin};
@@ -101,6 +103,44 @@ impl Items {
         }
     }
 
+    /// Reports names that the store cannot have: items of the convention once, at the convention.
+    pub fn misnamed(&self, lowering: &Lowering<'_>, asked: &BTreeMap<String, Span>, found: &mut Vec<Diagnostic>) {
+        let target = lowering.target;
+        let mut by_convention: Option<(Vec<&str>, &str)> = None;
+        for (item, at) in asked {
+            let meanings = || self.places.get(item).into_iter().flat_map(BTreeMap::values).flatten();
+            if let Some(says) = target.misnamed(Named::Item, item) {
+                let named = meanings().find(|(meaning, _)| meaning.by_user).map(|(_, at)| *at);
+                match named.or_else(|| meanings().next().is_none().then_some(*at)) {
+                    Some(at) => found.push(
+                        misnamed(lowering, "an item", item, says)
+                            .at(at, "")
+                            .help(format!("name another, for example `{}`", slug(item))),
+                    ),
+                    None => by_convention.get_or_insert((vec![], says)).0.push(item),
+                }
+            }
+            for (property, meanings) in self.places.get(item).into_iter().flatten() {
+                let Some(property) = property else { continue };
+                let says = target.misnamed(Named::Property, property);
+                if let Some((says, (_, at))) = says.zip(meanings.iter().next()) {
+                    let found_here = misnamed(lowering, &format!("a property of item `{item}`"), property, says);
+                    found.push(found_here.at(*at, "").help("name another where it is read"));
+                }
+            }
+        }
+        let Some((items, says)) = by_convention else { return };
+        let diagnostic = misnamed(lowering, "an item", items[0], says).at(target.store.key.at, "gives that name");
+        let more = items.len() - 1;
+        let diagnostic =
+            if more > 0 { diagnostic.note(format!("it names {more} more that cannot be")) } else { diagnostic };
+        let convention = target.store.definition.as_ref().map(|kind| kind.convention(&target.store.said));
+        found.push(match convention.filter(|_| target.store.own_key) {
+            Some(convention) => diagnostic.help(format!("write `key = \"{convention}\"` under `[secrets]`")),
+            None => diagnostic.help("name the item: `item = \"…\"`"),
+        });
+    }
+
     /// Reports items with two different secrets in one place: one finding for an item.
     pub fn report(&self, lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) {
         for (item, properties) in &self.places {
@@ -137,6 +177,12 @@ impl Items {
             found.push(finding.help(help));
         }
     }
+}
+
+fn misnamed(lowering: &Lowering<'_>, what: &str, name: &str, says: &str) -> Diagnostic {
+    let store = &lowering.target.store;
+    let message = format!("`{name}` cannot be {what} of the store `{}`", store.name);
+    Diagnostic::error(&INVALID_VALUE, message).note(format!("its names hold {says}"))
 }
 
 /// A meaning and the place that asks for it.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::kept::Kept;
 use crate::catalog::Stage;
+use crate::catalog::store::Keeper;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::{KEPT_SECRET, Lowered, Lowering, TargetManifests, Unit, take};
 use crate::manifest::object::Object;
@@ -22,14 +23,9 @@ use crate::settings::secrets::Secrets as SecretSettings;
 pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<Diagnostic>) {
     let settings = &lowering.target.settings.secrets;
     let Some(files) = &settings.files else { return };
-    let provider = lowering.target.store.provider.as_str();
-    if !matches!(provider, "sealed" | "sops") {
-        let message = format!("`files` is for Secrets that people keep, and they come from `{provider}` here");
-        let help = "remove it, or write `provider = \"sealed\"` or `provider = \"sops\"`";
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(files.at, "").help(help));
-        return;
-    }
-    if provider == "sops" {
+    // A folder that the store of this target does not heed was reported, or is another target's.
+    let Some(kind) = lowering.target.store.definition.as_ref().filter(|kind| kind.in_files()) else { return };
+    if kind.kept == Keeper::Encrypted {
         decryption(lowering, settings, files.at, found);
     }
     let mut there: BTreeSet<(String, String)> = BTreeSet::new();
@@ -87,11 +83,14 @@ fn of_another(lowering: &Lowering<'_>, folder: &str, path: &str) -> bool {
 fn decryption(lowering: &Lowering<'_>, secrets: &SecretSettings, at: Span, found: &mut Vec<Diagnostic>) {
     let flux = lowering.platform.engine == Engine::Flux;
     let set = lowering.target.settings.flux.decrypt.is_some();
+    let stores = lowering.platform.catalogue.stores.values();
+    let plain: Vec<String> = stores
+        .filter(|kind| kind.kept == Keeper::Files)
+        .map(|kind| format!("`provider = \"{}\"`, ", kind.name))
+        .collect();
+    let other = format!("use {}a secret store, or `engine = \"flux\"`", plain.concat());
     let (message, help) = match (flux, set) {
-        (false, _) => (
-            "Argo CD cannot decrypt what SOPS encrypted",
-            "use `provider = \"sealed\"`, a secret store, or `engine = \"flux\"`",
-        ),
+        (false, _) => ("Argo CD cannot decrypt what SOPS encrypted", other.as_str()),
         (true, false) => (
             "Flux is not told how to decrypt what SOPS encrypted",
             "add `decrypt = { secret = \"sops-keys\" }` under `[flux]`",

@@ -16,8 +16,7 @@ pub mod kept_files; //   the same, in files of the repository
 mod pod_secrets; //      what is secret in pods' variables and files
 pub mod repositories; // credentials of private repositories for Argo CD
 pub mod secret_keys; //  what a Secret's keys hold
-pub mod store_steps; //  what the store must allow
-pub mod stores; //       the platform's store, once per namespace
+pub mod stores; // the platform's store, and the same once per namespace
 pub mod wired; //        Secrets that raw values must not take away
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +102,8 @@ pub struct Secrets {
     /// Namespaces that read the platform's store.
     readers: BTreeSet<String>,
     items: Items,
+    /// Item → who asks for it first.
+    asked: BTreeMap<String, Span>,
     found: Vec<Diagnostic>,
 }
 
@@ -345,8 +346,8 @@ impl Secrets {
     }
 
     /// Remembers values of the platform's store that an object other than a wanted Secret reads.
-    pub fn read(&mut self, namespace: &str, reader: &str, how: &str, values: &[SecretValue]) {
-        let nameless = Wanted::of(String::new(), namespace, reader, Span::default());
+    pub fn read(&mut self, namespace: &str, reader: &str, how: &str, values: &[SecretValue], span: Span) {
+        let nameless = Wanted::of(String::new(), namespace, reader, span);
         let wanted = Wanted { hint: Some(how.into()), ..nameless };
         for value in values {
             self.note(value, &wanted);
@@ -390,6 +391,7 @@ impl Secrets {
         match value {
             SecretValue::Item { item, property } => {
                 self.readers.insert(wanted.namespace.into());
+                self.asked.entry(item.clone()).or_insert(wanted.span);
                 let needed = self.needed.entry(item.clone()).or_insert_with(|| Needed {
                     generated: BTreeSet::new(),
                     item: item.clone(),
@@ -426,6 +428,7 @@ impl Secrets {
         found.append(&mut self.found);
         if lowering.target.store.readable() {
             self.items.report(lowering, found);
+            self.items.misnamed(lowering, &self.asked, found);
         }
         self.templated(lowering, out);
         for (item, properties) in &self.pushed {

@@ -152,7 +152,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagn
                 continue;
             }
             let object = external_secret(lowering, namespace, &secret, private, &text);
-            secrets.read(namespace, UNIT, HOW, &private.values());
+            secrets.read(namespace, UNIT, HOW, &private.values(), private.span);
             added.objects.push((unit.to_string(), Stage::Prepare, object));
         }
     }

@@ -14,9 +14,8 @@ use crate::catalog::keys::option_shape;
 use crate::diag::Diagnostic;
 use crate::lower::Lowering;
 use crate::lower::charts::values;
-use crate::lower::secrets::Own;
-use crate::manifest::value::object;
-use crate::manifest::value::{Map, Value};
+use crate::lower::secrets::{Own, stores};
+use crate::manifest::value::{Map, Value, object};
 use crate::parse::node::Lookup;
 use crate::parse::shape::Shape;
 use crate::parse::{INVALID_VALUE, Kind, MISSING_KEY, Node, string};
@@ -24,7 +23,7 @@ use crate::resolve::buckets::BUCKET;
 use crate::resolve::charts::version_key;
 use crate::resolve::offers::offered;
 use crate::resolve::scope::{Known, Late};
-use crate::resolve::{Binding, Instance, Route, SlotBinding, Store};
+use crate::resolve::{Binding, Instance, Route, SlotBinding};
 
 /// The part of the context that all components of a target share.
 pub struct Shared {
@@ -141,7 +140,7 @@ impl Shared {
             ("repositories", table("repositories")),
             ("images", table("images")),
             ("monitoring", Value::Bool(lowering.apis.contains_key("monitoring.coreos.com"))),
-            ("store", store(lowering, found)),
+            ("store", stores::seen(lowering, found)),
             ("health_checks", health_checks(lowering)),
             ("ignore", ignore(lowering)),
         ];
@@ -184,60 +183,6 @@ fn cloud(lowering: &Lowering<'_>) -> Value {
         ("managed", Value::Bool(cloud.is_some_and(|cloud| cloud.managed))),
         ("dns", cloud.and_then(|cloud| cloud.dns.as_ref()).map_or(Value::Null, Value::from)),
     ])
-}
-
-fn store(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Value {
-    let store = &lowering.target.store;
-    if store.provider.is_empty() {
-        return Value::Null;
-    }
-    let late = Late::new(&lowering.platform.targets, lowering.index, None, lowering.known);
-    // The convention for items is filled in once per secret, not here.
-    let Some(Value::Map(settings)) = lowering.target.seen.get("secrets") else { return Value::Null };
-    let mut map = settings.clone();
-    map.shift_remove("key");
-    let server = match &store.component {
-        None => map.get("at").cloned().unwrap_or_default(),
-        Some(component) => {
-            let provides = lowering.visible(component).map(|i| i.definition.provides.clone()).unwrap_or_default();
-            let url =
-                provides.iter().find(|(_, offer)| offer.fields.contains_key("url")).and_then(|(capability, _)| {
-                    offered(&late, &Binding::bare(capability, component), "url").ok().and_then(|filled| filled.plain())
-                });
-            url.map_or(Value::Null, Value::from)
-        }
-    };
-    require_settings(store, &mut map, found);
-    map.insert("name".into(), Value::from(store.name.as_str()));
-    map.insert("refresh".into(), Value::from(store.refresh.as_str()));
-    map.insert("server".into(), server);
-    Value::Map(map)
-}
-
-/// Reports settings without which External Secrets cannot reach the store (its CRD ClusterSecretStore, `spec.provider.*`).
-fn require_settings(store: &Store, map: &mut Map, found: &mut Vec<Diagnostic>) {
-    const NEEDS: &[(&str, &str, &str)] = &[
-        ("vault", "at", "https://vault.example.com"),
-        ("onepassword", "at", "http://onepassword-connect.onepassword.svc:8080"),
-        ("onepassword", "vault", "platform"),
-        ("aws", "region", "eu-central-1"),
-        ("gcp", "project", "acme-platform"),
-        ("azure", "vault", "acme-platform"),
-    ];
-    for (_, key, example) in NEEDS.iter().filter(|(provider, ..)| *provider == store.provider) {
-        let instead = *key == "vault" && store.provider == "azure" && map.contains_key("at");
-        if map.contains_key(*key) || instead {
-            continue;
-        }
-        // One finding says it; the templates need not stumble over it too.
-        map.insert((*key).into(), Value::from(""));
-        let message = format!("the secret store `{}` cannot be reached without `{key}`", store.provider);
-        found.push(
-            Diagnostic::error(&MISSING_KEY, message)
-                .at(store.span, format!("lacks `{key}`"))
-                .help(format!("add `{key} = \"{example}\"` to `[secrets]`")),
-        );
-    }
 }
 
 fn health_checks(lowering: &Lowering<'_>) -> Value {

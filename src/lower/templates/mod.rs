@@ -19,7 +19,7 @@ use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::{EdgeKind, Template};
+use crate::catalog::{EdgeKind, StoreKind, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::lower::TEMPLATE_ERROR;
 use crate::manifest::value::Value;
@@ -44,12 +44,21 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles every template of the components and kinds of edges that are used.
+    /// Compiles every template of the components, kinds of edges and stores that are used.
     pub fn new(platform: &Platform) -> Self {
-        let catalogue = &platform.catalogue;
+        let stores = platform.targets.iter().filter_map(|target| target.store.definition.as_ref());
+        let stores: BTreeMap<&str, &StoreKind> = stores.map(|kind| (kind.name.as_str(), &**kind)).collect();
         let edges = platform.targets.iter().flat_map(|target| target.edges.values());
         let kinds: BTreeMap<&str, &EdgeKind> =
             edges.filter_map(|edge| Some((edge.kind.as_str(), &**edge.definition.as_ref()?))).collect();
+        let components = platform.catalogue.components.values();
+        let components = components.flat_map(|c| c.values.iter().chain(c.templates.values().flatten()));
+        let kinds = kinds.into_values().flat_map(EdgeKind::templates);
+        Self::of(components.chain(kinds).chain(stores.into_values().flat_map(StoreKind::templates)))
+    }
+
+    /// Compiles templates.
+    pub fn of<'a>(templates: impl Iterator<Item = &'a Template>) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -62,9 +71,7 @@ impl Engine {
         functions(&mut environment);
         let mut broken = IndexMap::new();
         let mut reads = BTreeMap::new();
-        let components = catalogue.components.values();
-        let components = components.flat_map(|c| c.values.iter().chain(c.templates.values().flatten()));
-        for template in components.chain(kinds.into_values().flat_map(EdgeKind::templates)) {
+        for template in templates {
             let source = marks::marked(&raw_in_set_blocks(&template.text));
             if let Err(error) = environment.add_template_owned(template.name.clone(), source) {
                 broken.insert(template.name.clone(), diagnostic(&error, template, &Jinja::default()));
@@ -327,6 +334,8 @@ fn functions(environment: &mut Environment<'static>) {
     environment.add_filter("digest", |value: &Jinja| string::digest(value.to_string().as_bytes()));
     environment.add_filter("slug", |name: &str| string::slug(name));
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
+    environment.add_filter("sh", |text: &Jinja| string::shell(&scalar(text)));
+    environment.add_filter("json", |value: &Jinja| serde_json::to_string(value).unwrap_or_default());
     environment.add_filter("properties", |map: &Jinja| properties(map));
     environment.add_filter("ini", |map: &Jinja| ini(map));
     environment.add_filter("digest", |value: &Jinja| digest(value));

@@ -1,10 +1,12 @@
-//! What a table may hold depends on a word in it: the kind of an edge.
+//! What a table may hold depends on a word in it: the kind of an edge, the secret store.
 
-use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
 
 use super::refer;
-use super::shapes::described;
-use crate::catalog::{Catalogue, EdgeKind};
+use super::shapes::{described, property};
+use crate::catalog::{Catalogue, EdgeKind, StoreKind};
 
 /// Says which kinds of edges there are, and which keys each takes. A table that does not say its kind may be any: another layer says
 /// it.
@@ -13,6 +15,20 @@ pub fn edges(properties: &mut Json, catalogue: &Catalogue) {
     let kinds: Vec<&str> = catalogue.edges.keys().map(String::as_str).collect();
     choose(&mut edge["properties"]["kind"], &kinds);
     edge["allOf"] = catalogue.edges.values().map(|kind| kind_of_edge(kind)).collect();
+}
+
+/// Says which keys each secret store takes. A table that does not say its store may be of any: another layer says it.
+pub fn stores(properties: &mut Json, catalogue: &Catalogue) {
+    let Some(secrets) = properties.get_mut("secrets") else { return };
+    let kind = |kind: &Arc<StoreKind>| {
+        let keys = kind.described();
+        let own: Map<String, Json> = keys.keys.iter().map(|(name, key)| (name.clone(), property(key))).collect();
+        json!({
+            "if": {"required": ["provider"], "properties": {"provider": {"const": kind.name}}},
+            "then": {"propertyNames": {"enum": keys.keys.keys().collect::<Vec<_>>()}, "properties": own},
+        })
+    };
+    secrets["allOf"] = catalogue.stores.values().map(kind).collect();
 }
 
 /// Makes a text a choice of words.

@@ -41,10 +41,12 @@ pub fn json_schema(catalogue: &Catalogue, version: &str) -> Json {
     let mut root = table(&root(catalogue));
     tables(&mut root["properties"], &components, true);
     kinds::edges(&mut root["properties"], catalogue);
+    kinds::stores(&mut root["properties"], catalogue);
     for layer in LAYERS {
         if let Some(inside) = root.pointer_mut(&format!("/properties/{layer}/additionalProperties/properties")) {
             tables(inside, &components, false);
             kinds::edges(inside, catalogue);
+            kinds::stores(inside, catalogue);
         }
     }
     root["allOf"] = components.iter().map(|component| layered(component)).collect();

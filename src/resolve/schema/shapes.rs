@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::parse::pattern::{pattern, reference};
-use crate::parse::shape::{Keys, Shape};
+use crate::parse::shape::{Key, Keys, Shape};
 use crate::parse::text::Format;
 
 /// All formats, which are written once.
@@ -93,18 +93,18 @@ pub fn any_of(schemas: impl IntoIterator<Item = Json>) -> Json {
 
 /// Returns the schema of a table with fixed keys.
 pub fn table(keys: &Keys) -> Json {
-    let properties: serde_json::Map<String, Json> = keys
-        .keys
-        .iter()
-        .map(|(name, key)| {
-            let mut schema = described(shape(&key.shape), &key.doc);
-            if let (Some(default), Some(object)) = (&key.default, schema.as_object_mut()) {
-                object.insert("default".into(), json!(default));
-            }
-            (name.clone(), schema)
-        })
-        .collect();
+    let properties: serde_json::Map<String, Json> =
+        keys.keys.iter().map(|(name, key)| (name.clone(), property(key))).collect();
     json!({"type": "object", "additionalProperties": false, "properties": properties})
+}
+
+/// Returns the schema of a key.
+pub fn property(key: &Key) -> Json {
+    let mut schema = described(shape(&key.shape), &key.doc);
+    if let (Some(default), Some(object)) = (&key.default, schema.as_object_mut()) {
+        object.insert("default".into(), json!(default));
+    }
+    schema
 }
 
 /// Adds a description. Draft-07 readers ignore everything beside a `$ref`, so a reference is wrapped.

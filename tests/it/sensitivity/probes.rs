@@ -65,7 +65,7 @@ pub fn all(subject: &Subject<'_>) -> Vec<Probe> {
 const VALUES: &[(&str, &str, &str)] = &[
     ("bootstrap-phases", "phases", r#""7.7".objective = "probe""#),
     ("lakekeeper", "rights", r#"probe = ["select"]"#),
-    ("openfga", "model", r#"user = {}"#),
+    ("openfga", "model", "user = {}"),
 ];
 
 /// What a key needs beside it, laid over the platform; `this` is the component: component, key, text.
