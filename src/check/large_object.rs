@@ -1,7 +1,7 @@
 //! `large-object`: an object too large for the way in which it is applied.
 
 use super::{Context, Findings, Made, at_object};
-use crate::catalog::Portion;
+use crate::catalog::{Portion, Stage};
 use crate::code;
 use crate::diag::Diagnostic;
 use crate::lower::charts::Sight;
@@ -27,8 +27,9 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
         return;
     }
     for made in context.made() {
-        for (stage, objects) in &made.unit.stages {
-            if sync::is_server_side(made.target, made.instance, Portion::of(*stage)) {
+        let stages = made.unit.stages.iter().map(|(stage, objects)| (*stage, objects.as_slice()));
+        for (stage, objects) in stages.chain([(Stage::Release, made.unit.read.whole())]) {
+            if sync::is_server_side(made.target, made.instance, Portion::of(stage)) {
                 continue;
             }
             for lowered in objects {

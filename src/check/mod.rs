@@ -164,9 +164,14 @@ struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    /// Returns the objects of all stages.
+    /// Returns the objects of all stages, and those of a folder that the engine reads by itself, when they will be just so.
     fn objects(&self) -> impl Iterator<Item = &'a Lowered> + use<'a> {
-        self.unit.stages.values().flatten()
+        self.unit.stages.values().flatten().chain(self.unit.read.whole())
+    }
+
+    /// Returns the objects as somebody wrote them, also where Kustomize changes them on the way.
+    fn written(&self) -> impl Iterator<Item = &'a Lowered> + use<'a> {
+        self.unit.stages.values().flatten().chain(&self.unit.read.objects)
     }
 }
 

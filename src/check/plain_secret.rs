@@ -51,7 +51,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     for made in context.made() {
         // What a chart writes into a Secret comes from the chart and from values, and neither holds a secret; what it draws
         // is refused before (`unstable-manifest`).
-        for lowered in made.objects().filter(|lowered| !lowered.origin.is_chart()) {
+        for lowered in made.written().filter(|lowered| !lowered.origin.is_chart()) {
             clean.unless_clean(lowered.object.value(), findings, |findings| {
                 object(context, &made, lowered, &reported, findings);
             });

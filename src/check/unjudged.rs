@@ -2,7 +2,7 @@
 //!
 //! No findings: `lakegen check` names them in one line, so that silence is not taken for approval.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::quoted_list;
 use crate::lower::Manifests;
@@ -17,6 +17,7 @@ const SHOWN: usize = 4;
 pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
     let mut charts: [BTreeSet<&str>; 3] = Default::default();
     let mut folders = BTreeSet::new();
+    let mut beyond: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut unknown = BTreeSet::new();
     for (target, made) in platform.targets.iter().zip(&manifests.targets) {
         for inflation in &made.charts {
@@ -28,12 +29,15 @@ pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
             };
             charts[sort].insert(inflation.chart.name.as_str());
         }
-        for instance in target.instances.values() {
-            if instance.definition.source.is_some() {
-                folders.insert(instance.name.as_str());
+        for instance in target.instances.values().filter(|instance| instance.definition.source.is_some()) {
+            match made.units.get(&instance.name).map(|unit| &unit.read) {
+                Some(read) if read.at_hand => {
+                    beyond.entry(instance.name.as_str()).or_default().extend(read.beyond.iter().map(String::as_str));
+                }
+                _ => drop(folders.insert(instance.name.as_str())),
             }
         }
-        for lowered in made.units.values().flat_map(|unit| unit.stages.values().flatten()) {
+        for lowered in made.units.values().flat_map(|unit| unit.stages.values().flatten().chain(&unit.read.objects)) {
             let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
             if !kinds::is_builtin(api) && kinds::versions(api, kind).is_empty() && !lowered.origin.is_chart() {
                 unknown.insert(kind);
@@ -54,7 +58,11 @@ pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
         let words = [before.to_owned(), noun.to_owned(), listed(names), behind];
         words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     };
-    parts.into_iter().filter(|(names, ..)| !names.is_empty()).map(sentence).collect()
+    let read = beyond.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, fields)| {
+        let makes = if fields.len() == 1 { "makes" } else { "make" };
+        format!("what {} {makes} in the folder of `{name}`", listed(fields))
+    });
+    parts.into_iter().filter(|(names, ..)| !names.is_empty()).map(sentence).chain(read).collect()
 }
 
 fn listed(names: &BTreeSet<&str>) -> String {

@@ -31,8 +31,8 @@ pub use unit::{
 use charts::{images, rendered, values};
 use objects::scopes::Scopes;
 use objects::{
-    certificates, demand, edges, externals, features, namespaces, patched, repeat, scopes, share, substituted, sync,
-    unserved,
+    certificates, demand, edges, externals, features, folder, namespaces, patched, repeat, scopes, share, substituted,
+    sync, unserved,
 };
 use said::{engines, heard, rollout, source, unheard};
 use secrets::{repositories, stores};
@@ -333,6 +333,7 @@ impl<'a> Lowering<'a> {
         demand::set_apart(self, instance, &mut unit);
         repeat::add(instance, &mut unit);
         self.manifests(instance, &mut unit, found);
+        unit.read = folder::read(self, instance, found);
         self.patches(instance, &mut unit, found);
         let late = Late { secrets: Some(&own.names), ..self.late(instance) };
         for note in &instance.definition.notes {

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use crate::catalog::{Chart, Portion, Stage};
 use crate::diag::Span;
 use crate::lower::charts;
+use crate::lower::objects::folder::Read;
 use crate::lower::objects::scopes::Scopes;
 use crate::lower::secrets::kept;
 use crate::manifest::object::Object;
@@ -96,6 +97,8 @@ pub struct Unit {
     pub delivery: Delivery,
     /// Objects by stage.
     pub stages: BTreeMap<Stage, Vec<Lowered>>,
+    /// What the engine reads by itself, as far as it could be read too: judged, and never written.
+    pub read: Read,
     /// Helm values of the release.
     pub values: Option<Arc<Value>>,
     /// Kustomize patches of the user's, by stage.

@@ -9,7 +9,7 @@ use super::unknown_kind::{is_misplaced, unknown_kind};
 use crate::catalog::component::Tier;
 use crate::catalog::{Portion, Stage};
 use crate::diag::Diagnostic;
-use crate::lower::{Lowered, Order, Place, TargetManifests, UnitId};
+use crate::lower::{Lowered, Order, Place, TargetManifests, Unit, UnitId};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Origin, Platform, Target, reserved};
@@ -56,15 +56,21 @@ fn has_service(target: &Target, name: &str) -> bool {
     target.external.get(name).is_some_and(|external| external.words.service.is_some())
 }
 
+/// Returns the objects of a unit by stage, with those that the engine reads by itself.
+fn applied(unit: &Unit) -> impl Iterator<Item = (Stage, &[Lowered])> {
+    let read = (Stage::Release, unit.read.objects.as_slice());
+    unit.stages.iter().map(|(stage, objects)| (*stage, objects.as_slice())).chain([read])
+}
+
 /// Returns who defines each kind in the tree itself, by group and kind.
 fn defined(out: &TargetManifests) -> BTreeMap<(&str, &str), (&str, Stage)> {
     let mut defined = BTreeMap::new();
     for (name, unit) in &out.units {
-        for (stage, objects) in &unit.stages {
+        for (stage, objects) in applied(unit) {
             for lowered in objects.iter().filter(|l| l.object.kind() == "CustomResourceDefinition") {
                 let text = |path: &[&str]| lowered.object.value().at(path).and_then(Value::as_str);
                 if let (Some(group), Some(kind)) = (text(&["spec", "group"]), text(&["spec", "names", "kind"])) {
-                    defined.entry((group, kind)).or_insert((name.as_str(), *stage));
+                    defined.entry((group, kind)).or_insert((name.as_str(), stage));
                 }
             }
         }
@@ -253,7 +259,7 @@ impl Graph<'_> {
         let out = self.out;
         let defined = defined(out);
         for (name, unit) in &out.units {
-            for (stage, objects) in &unit.stages {
+            for (stage, objects) in applied(unit) {
                 for lowered in objects {
                     let api = lowered.object.api_version();
                     let group = lowered.object.group();
@@ -262,12 +268,12 @@ impl Graph<'_> {
                     }
                     let kind = lowered.object.kind();
                     let there = self.target.ground().apis.iter().any(|a| kinds::brings(a, group, kind));
-                    let mut brought = self.brings(name, *stage, group, Some(kind)) || there;
+                    let mut brought = self.brings(name, stage, group, Some(kind)) || there;
                     if let (false, Some((owner, at))) = (brought, defined.get(&(group, kind))) {
                         // Within one sync both engines apply definitions first (argo-cd v3.4 docs/user-guide/sync-options.md,
                         // "Skip Dry Run for new custom resources types"; Flux's kustomize-controller applies them as a stage).
-                        if (*owner, *at) != (name.as_str(), *stage) {
-                            self.dependency((name, *stage), (owner, *at), format!("the kinds of `{group}`"));
+                        if (*owner, *at) != (name.as_str(), stage) {
+                            self.dependency((name, stage), (owner, *at), format!("the kinds of `{group}`"));
                         }
                         brought = true;
                     }
@@ -277,7 +283,7 @@ impl Graph<'_> {
                         let key = if misplaced { format!("{group}/{kind}") } else { group.to_string() };
                         missing.entry(key).or_default().push(lowered);
                     }
-                    self.store(name, *stage, lowered);
+                    self.store(name, stage, lowered);
                 }
             }
         }

@@ -300,7 +300,7 @@ impl<'a> Applications<'a> {
 
     /// Returns the source of a component that is a folder of somebody's repository.
     fn own_source(&self, instance: &Instance) -> Option<Value> {
-        let source = source::of(self.platform, self.target, instance)?;
+        let source = source::of(self.target, instance)?;
         Some(object([
             ("repoURL", Value::from(source.url)),
             ("targetRevision", Value::from(source.revision)),

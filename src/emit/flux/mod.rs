@@ -181,7 +181,7 @@ impl<'a> Flux<'a> {
             Portion::Config => Stage::Config,
         };
         let source = self.instance(unit).filter(|_| stage == Stage::Release && self.chart_of(unit).is_none());
-        let source = source.and_then(|i| source::of(self.platform, self.target, i));
+        let source = source.and_then(|i| source::of(self.target, i));
         let mut objects = folders.get(&stage);
         let mut objects_name = unit.name();
         if self.chart_of(unit).is_some() {
@@ -230,7 +230,7 @@ impl<'a> Flux<'a> {
         for (what, step_name, path) in self.plan(unit) {
             let source = match (what, self.instance(unit)) {
                 (What::Source, Some(instance)) => {
-                    source::of(self.platform, self.target, instance).map(|source| self.folder_source(&source, sources))
+                    source::of(self.target, instance).map(|source| self.folder_source(&source, sources))
                 }
                 _ => None,
             };

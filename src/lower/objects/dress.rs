@@ -22,6 +22,9 @@ impl Lowering<'_> {
             }
         }
         unit.sort();
+        for lowered in &mut unit.read.objects {
+            place(scopes, instance, lowered);
+        }
         // What a chart makes is not seen here, so its word counts; without one, data lives only in objects that are there.
         unit.stays = instance.is_some_and(|i| {
             let there = || unit.stages.values().flatten().any(|lowered| is_data(instance, lowered));

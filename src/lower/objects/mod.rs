@@ -11,6 +11,7 @@ pub mod own; //        the user's own manifests and patches
 pub mod patched; //    what patches are for
 pub mod pointer; //    jq paths as JSON pointers
 pub mod repeat; //     Jobs that are done again on a schedule
+pub mod folder; //     folders that the engine reads by itself
 pub mod scopes; //     which kinds live in namespaces
 pub mod share; //      what targets have in common, once in memory
 pub mod substituted; // what Flux replaces in the cluster, and `$` protected

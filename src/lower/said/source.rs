@@ -31,7 +31,7 @@ impl Source {
 }
 
 /// Returns the source of a component that is a folder of somebody's repository.
-pub fn of(_platform: &Platform, target: &Target, instance: &Instance) -> Option<Source> {
+pub fn of(target: &Target, instance: &Instance) -> Option<Source> {
     let source = instance.definition.source.as_ref()?;
     let fill = |text: &str| option_text(instance, text);
     let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
@@ -57,12 +57,10 @@ pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic
     let files = || files.get_or_init(|| world.list("").unwrap_or_default()).as_slice();
     let mut said = BTreeSet::new();
     for (target, instance) in platform.targets.iter().flat_map(|t| t.instances.values().map(move |i| (t, i))) {
-        let Some(source) = of(platform, target, instance) else { continue };
+        let Some(source) = of(target, instance) else { continue };
         if !source.is_oci() {
-            // Another branch holds other files, and another repository is not at hand.
-            let here = target.settings.git.url == source.url.as_str()
-                && target.settings.git.branch == source.revision.as_str();
-            if here && !source.path.is_empty() && !is_there(&source.path, files()) && said.insert(instance.span) {
+            let here = is_here(target, &source) && !source.path.is_empty();
+            if here && place(&source.path, files()).is_none() && said.insert(instance.span) {
                 found.push(not_there(instance, &source.path, files()));
             }
             continue;
@@ -83,16 +81,24 @@ pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic
     }
 }
 
-/// Says whether a folder of the repository has a file in it. The platform may lie in a folder of its repository itself,
-/// so what is there from some folder of the path on counts too.
-fn is_there(path: &str, files: &[String]) -> bool {
+/// Says whether a source lies in this very repository and branch: another branch holds other files, and another repository is
+/// not at hand.
+pub fn is_here(target: &Target, source: &Source) -> bool {
+    let git = &target.settings.git;
+    !source.is_oci() && git.url == source.url.as_str() && git.branch == source.revision.as_str()
+}
+
+/// Returns a folder of the repository that has a file in it, as the platform's files lie. The platform may lie in a folder of
+/// its repository itself, so what is there from some folder of the path on counts too.
+pub fn place(path: &str, files: &[String]) -> Option<String> {
     let path = path.trim_start_matches("./").trim_end_matches('/');
+    if path.is_empty() || path == "." {
+        return Some(String::new());
+    }
     let ends = path.match_indices('/').map(|(slash, _)| &path[slash + 1..]);
-    path.is_empty()
-        || path == "."
-        || std::iter::once(path)
-            .chain(ends)
-            .any(|folder| files.iter().any(|file| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))))
+    let is_folder =
+        |folder: &&str| files.iter().any(|file| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+    std::iter::once(path).chain(ends).find(is_folder).map(String::from)
 }
 
 fn not_there(instance: &Instance, path: &str, files: &[String]) -> Diagnostic {
@@ -110,16 +116,16 @@ fn not_there(instance: &Instance, path: &str, files: &[String]) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::is_there;
+    use super::place;
 
     #[test]
     fn folders_are_told_from_files_and_other_folders() {
         let files = ["apps/demo/kustomization.yaml".to_string(), "README.md".to_string()];
         for there in ["apps/demo", "./apps/demo/", "apps", "platform/apps", "."] {
-            assert!(is_there(there, &files), "{there}");
+            assert!(place(there, &files).is_some(), "{there}");
         }
         for absent in ["does/not/exist", "app", "apps/demos", "README.md", "demo"] {
-            assert!(!is_there(absent, &files), "{absent}");
+            assert!(place(absent, &files).is_none(), "{absent}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The user's own files that components name: values files, manifests, dashboards. Read once, before anything is lowered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Sources, Span};
+use crate::lower::said::source;
 use crate::resolve::Platform;
 use crate::world::World;
 
@@ -11,17 +12,20 @@ use crate::world::World;
 pub struct Files<'a> {
     world: &'a dyn World,
     read: BTreeMap<String, (crate::diag::SourceId, Arc<str>)>,
+    /// Every path of the repository, once there is a reason to ask.
+    all: Vec<String>,
 }
 
 impl<'a> Files<'a> {
     /// Knows no file yet.
     pub fn new(world: &'a dyn World) -> Self {
-        Self { world, read: BTreeMap::new() }
+        Self { world, read: BTreeMap::new(), all: Vec::new() }
     }
 
     /// Reads every file that a component's table names, so that later stages only look up.
     pub fn preload(&mut self, platform: &Platform, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
         let all = self.world.list("").unwrap_or_default();
+        self.preload_folders(platform, &all, sources);
         for target in &platform.targets {
             if let Some(folder) = &target.settings.secrets.files {
                 for path in matching(&all, folder) {
@@ -42,6 +46,44 @@ impl<'a> Files<'a> {
                 }
             }
         }
+    }
+
+    /// Reads the YAML files of the folders that engines read by themselves. Which of them count is decided later.
+    fn preload_folders(&mut self, platform: &Platform, all: &[String], sources: &mut Sources) {
+        let sources_of = platform.targets.iter().flat_map(|target| {
+            target
+                .instances
+                .values()
+                .filter_map(move |instance| source::of(target, instance).map(|source| (target, source)))
+        });
+        let mut here = sources_of.filter(|(target, source)| source::is_here(target, source)).peekable();
+        if here.peek().is_none() {
+            return;
+        }
+        self.all = all.to_vec();
+        // A folder may name others beside it, so the first step of its path decides.
+        let tops: BTreeSet<String> = here
+            .filter_map(|(_, source)| source::place(&source.path, all))
+            .map(|folder| folder.split('/').next().unwrap_or_default().to_string())
+            .collect();
+        let within = |path: &&String| {
+            tops.iter().any(|top| top.is_empty() || path.starts_with(&format!("{top}/")))
+                && (is_yaml(path) || path.ends_with("/Kustomization"))
+        };
+        let paths: Vec<String> = all.iter().filter(within).cloned().collect();
+        for path in paths {
+            self.load(&path, Span::default(), sources, &mut Vec::new());
+        }
+    }
+
+    /// Returns a file that was read.
+    pub fn at(&self, path: &str) -> Option<(crate::diag::SourceId, Arc<str>)> {
+        self.read.get(path).cloned()
+    }
+
+    /// Returns every path of the repository, where a folder of it is read by the engine.
+    pub fn all(&self) -> &[String] {
+        &self.all
     }
 
     fn load(&mut self, path: &str, at: Span, sources: &mut Sources, found: &mut Vec<Diagnostic>) {
