@@ -30,6 +30,9 @@ const READ: &[&str] = &["name", "scope", "refresh", "generate"];
 /// Keys that a store has to name before they may be said.
 const TAKEN: &[&str] = &["at", "ca", "secret", "identity", "files", "sops"];
 
+/// What templates see of every store beside its keys (`lower/secrets/stores.rs`).
+pub const SEEN: &[&str] = &["server", "namespaced", "outside", "writes", "account", "annotations"];
+
 /// What a store has when nothing else is said of its items.
 const CONVENTION: &str = "${component.name}/${secret.name}";
 
@@ -279,6 +282,12 @@ fn check(kind: &StoreKind, start: Span, found: &mut Vec<Diagnostic>) {
         let read = texts.iter().any(|text| text.contains(&format!("store.{key}")));
         if TAKEN.contains(&key.as_str()) {
             say(def.span, format!("`{key}` is a key that stores share"), &format!("name it: `takes = [\"{key}\"]`"));
+        } else if SEEN.contains(&key.as_str()) {
+            say(
+                def.span,
+                format!("`store.{key}` is something that templates see of every store"),
+                "call it something else",
+            );
         } else if shared.keys.contains_key(key) {
             say(def.span, format!("`{key}` is a key of every store"), "call it something else");
         } else if !read && !named.contains(key.as_str()) && !chosen.into_iter().any(|with| with.contains_key(key)) {

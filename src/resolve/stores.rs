@@ -14,7 +14,7 @@ use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::manifest::value::{Map, Value};
 use crate::parse::node::Lookup;
 use crate::parse::shape::{Key, Keys, Shape, check_filled};
-use crate::parse::{INVALID_VALUE, Node, Table};
+use crate::parse::{INVALID_VALUE, MISSING_KEY, Node, Table};
 use crate::settings::Text;
 use crate::settings::secrets::StoreScope;
 
@@ -178,8 +178,16 @@ fn deaf(key: &str, at: Span, kind: &StoreKind, catalogue: &Catalogue, found: &mu
     }
 }
 
-/// Reports keys of layers that the store of no target heeds.
+/// Reports keys of layers that the store of no target heeds, and `[secrets]` without any store.
 pub fn unheard(frames: &[Frame], catalogue: &Catalogue, found: &mut Vec<Diagnostic>) {
+    let tables = || frames.iter().map(|frame| &frame.settings.secrets);
+    if let Some(nameless) = tables().find(|secrets| secrets.places.any())
+        && !tables().any(|secrets| secrets.places.has("provider"))
+    {
+        let help = "add `provider = \"vault\"`, or another of `lakegen catalog stores`";
+        let diagnostic = Diagnostic::error(&MISSING_KEY, "`[secrets]` does not say which store it is");
+        say(diagnostic.at(nameless.places.key, "lacks `provider`").help(help), found);
+    }
     let mut heard: BTreeSet<Span> = BTreeSet::new();
     let mut unheard: IndexMap<Span, (&str, &StoreKind)> = IndexMap::new();
     for frame in frames {

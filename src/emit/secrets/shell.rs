@@ -12,11 +12,12 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{Item, List};
-use crate::catalog::StoreKind;
-use crate::diag::Diagnostic;
+use crate::catalog::{StoreKind, Template};
+use crate::diag::{Diagnostic, quoted_list};
+use crate::lower::TEMPLATE_ERROR;
 use crate::lower::secrets::kept::Kept;
 use crate::lower::secrets::stores::settings;
-use crate::lower::templates::{Engine, to_jinja};
+use crate::lower::templates::{Engine, line_span, to_jinja};
 use crate::manifest::value::{Value, object};
 use crate::parse::string::shell as quote;
 
@@ -114,6 +115,7 @@ impl<'a> Program<'a> {
         let context = object([("store", store), ("item", Value::from(item)), ("file", Value::from(file))]);
         match engine.documents(template, &to_jinja(&context), &|_| target.store.span) {
             Ok(documents) => {
+                self.complete(template, documents.first().map(|document| &document.value), item);
                 let said = documents.first().map(|document| &document.value);
                 let text = |key: &str| said.and_then(|value| value.get(key)).and_then(Value::as_str).map(String::from);
                 let word = |key: &str| text(key).unwrap_or_default();
@@ -125,6 +127,29 @@ impl<'a> Program<'a> {
                 }
                 Words::default()
             }
+        }
+    }
+}
+
+impl Program<'_> {
+    /// Reports a template that does not say all that is asked.
+    fn complete(&mut self, template: &Template, said: Option<&Value>, item: &str) {
+        const KNOWN: [&str; 4] = ["begin", "there", "create", "filter"];
+        let has = |key: &&str| said.and_then(|said| said.get(key)).and_then(Value::as_str).is_some();
+        let wanted = if item.is_empty() { &KNOWN[2..3] } else { &KNOWN[1..3] };
+        let missing: Vec<&str> = wanted.iter().copied().filter(|key| !has(key)).collect();
+        let keys = said.and_then(Value::as_map).into_iter().flatten().map(|(key, _)| &**key);
+        let unknown: Vec<&str> = keys.filter(|key| !KNOWN.contains(key)).collect();
+        let message = match (missing.is_empty(), unknown.is_empty()) {
+            (false, _) => format!("this template does not print {}", quoted_list(missing, "and")),
+            (true, false) => format!("this template prints {}, which nothing takes", quoted_list(unknown, "and")),
+            (true, true) => return,
+        };
+        let at = line_span(template, 1);
+        let note = format!("it prints texts under {}", quoted_list(KNOWN, "and"));
+        let diagnostic = Diagnostic::error(&TEMPLATE_ERROR, message).at(at, "").note(note);
+        if !self.found.contains(&diagnostic) {
+            self.found.push(diagnostic);
         }
     }
 }
@@ -359,11 +384,54 @@ mod tests {
         }
     }
 
+    /// A store of one's own: without commands people make the item by hand, and with half of them it is a finding.
+    #[test]
+    fn a_store_of_ones_own_has_all_its_commands_or_none() {
+        let store = "summary = \"x\"\nexample = \"x\"\n";
+        for (commands, said, wrong) in [
+            (None, "# make it by hand with token: nothing is known of this store's program", ""),
+            (Some("there: {{ \"x \" ~ item | sh }}\ncreate: x"), "if x 'a b' >/dev/null", ""),
+            (
+                Some("there: {{ \"x \" ~ itm | sh }}\ncreate: x"),
+                "",
+                "invalid operation: what stands before `sh` is not there",
+            ),
+            (Some("create: x"), "", "this template does not print `there`"),
+            (Some("there: x\ncreate: x\nfilters: y"), "", "this template prints `filters`, which nothing takes"),
+        ] {
+            let mut files =
+                vec![("lakegen/stores/own/store.toml", store), ("lakegen/stores/own/store.yaml.j2", "apiVersion: v1")];
+            files.extend(commands.map(|text| ("lakegen/stores/own/commands.yaml.j2", text)));
+            let target = target_with("provider = \"own\"", &files);
+            let readers = ["one".to_string()];
+            let properties = vec![("token", &readers[..])];
+            let item = Item { name: "a b", properties, precious: false, how: String::new(), free: false };
+            let (written, kept, made) = (vec![], vec![], vec![]);
+            let list = List { target: &target, store: "s", provider: "own", written, items: vec![item], kept, made };
+            let mut found = Vec::new();
+            let text = commands_of(&list, &mut found);
+            assert!(text.contains(said), "no `{said}` in:\n{text}");
+            assert_eq!(found.iter().map(|d: &Diagnostic| d.message.clone()).collect::<String>(), wrong);
+        }
+    }
+
+    fn commands_of(list: &List<'_>, found: &mut Vec<Diagnostic>) -> String {
+        let mut out = String::new();
+        let mut program = Program::of(list, found);
+        list.items.iter().for_each(|item| one(&mut out, list, item, &mut program));
+        out
+    }
+
     fn target(settings: &str) -> crate::resolve::Target {
+        target_with(settings, &[])
+    }
+
+    fn target_with(settings: &str, files: &[(&str, &str)]) -> crate::resolve::Target {
         let mut out = crate::diag::Sources::default();
         let text =
             format!("[platform]\nname = \"t\"\n[git]\nurl = \"https://g.example.com/a.git\"\n[secrets]\n{settings}\n");
-        let world: crate::world::memory::MemoryWorld = [("p", text.as_bytes())].into_iter().collect();
+        let all = files.iter().copied().chain([("p", text.as_str())]);
+        let world: crate::world::memory::MemoryWorld = all.map(|(path, text)| (path, text.as_bytes())).collect();
         let syntax = crate::parse::parse(&world, "p", &mut out);
         let platform = crate::resolve::resolve(&world, &syntax.output, &mut out).output.expect("a platform");
         platform.targets[0].clone()

@@ -334,14 +334,34 @@ fn functions(environment: &mut Environment<'static>) {
     environment.add_filter("digest", |value: &Jinja| string::digest(value.to_string().as_bytes()));
     environment.add_filter("slug", |name: &str| string::slug(name));
     environment.add_filter("urlquery", |value: &str| string::url_query(value));
-    environment.add_filter("sh", |text: &Jinja| string::shell(&scalar(text)));
-    environment.add_filter("json", |value: &Jinja| serde_json::to_string(value).unwrap_or_default());
+    environment.add_filter("sh", shell);
+    environment.add_filter("json", json);
     environment.add_filter("properties", |map: &Jinja| properties(map));
     environment.add_filter("ini", |map: &Jinja| ini(map));
     environment.add_filter("digest", |value: &Jinja| digest(value));
     environment.add_filter("replace", replace);
     environment.add_function("range", range);
     environment.add_function("fail", fail);
+}
+
+/// Quotes a text for the shell; what is not there would be an empty word.
+fn shell(text: &Jinja) -> Result<String, Error> {
+    match text.kind() {
+        ValueKind::Undefined | ValueKind::None => Err(absent("sh")),
+        _ => Ok(string::shell(&scalar(text))),
+    }
+}
+
+/// Writes a value as JSON, for jq.
+fn json(value: &Jinja) -> Result<String, Error> {
+    if value.is_undefined() {
+        return Err(absent("json"));
+    }
+    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+}
+
+fn absent(filter: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("what stands before `{filter}` is not there"))
 }
 
 fn refuse(filter: &str, value: &str, what: &str) -> Error {
