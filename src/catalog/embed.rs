@@ -7,7 +7,7 @@ use std::{env, fs};
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut files = Vec::new();
-    for folder in ["templates", "edges", "stores", "clouds", "capabilities"] {
+    for folder in ["templates", "edges", "stores", "clouds", "objects", "capabilities"] {
         println!("cargo::rerun-if-changed={folder}");
         walk(&root.join(folder), &mut files);
     }

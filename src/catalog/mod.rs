@@ -75,6 +75,8 @@ pub struct Catalogue {
     pub stores: IndexMap<String, Arc<StoreKind>>,
     /// Every cloud there is.
     pub clouds: IndexMap<String, Arc<Cloud>>,
+    /// lakegen's own templates of objects, by name (`objects/namespace.yaml.j2` is `namespace`).
+    pub objects: IndexMap<&'static str, Template>,
     /// Every component name there is, loaded or not.
     pub names: BTreeSet<String>,
 }
@@ -261,6 +263,7 @@ pub fn load<'a>(
             catalogue.edges.insert(name, Arc::new(kind));
         }
     }
+    catalogue.objects = objects(sources);
     for name in wanted {
         if catalogue.components.contains_key(name) || !catalogue.names.contains(name) {
             continue;
@@ -277,6 +280,15 @@ pub fn load<'a>(
 pub fn load_all(world: &dyn World, sources: &mut Sources) -> Warned<Catalogue> {
     let names = names(world);
     load(world, names.iter().map(String::as_str), sources)
+}
+
+/// Returns the templates of the objects that lakegen makes whatever the components are.
+fn objects(sources: &mut Sources) -> IndexMap<&'static str, Template> {
+    let all = embedded::FILES.iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix("objects/")?.strip_suffix(".yaml.j2")?;
+        Some((name, Template { name: (*path).to_string(), source: sources.add(*path, *text), text: Arc::from(*text) }))
+    });
+    all.collect()
 }
 
 fn capabilities(

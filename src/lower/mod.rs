@@ -11,6 +11,7 @@ pub mod said; //      what is said and cannot be honoured
 mod unit; //          what comes out
 mod folded; //        what follows from mistakes that were said before
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::diag::several::Several;
 use crate::diag::{Code, Diagnostic, Sources, Span, Warned};
 use crate::lock::Lock;
 use crate::manifest::object::Object;
-use crate::manifest::value::Value;
+use crate::manifest::value::{Value, object};
 use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
@@ -167,6 +168,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
             memo: &memo,
             heard: &heard,
             images: images::Images::of(target),
+            stumbled: RefCell::default(),
             scopes: Scopes::said(target),
         };
         let mut here = Vec::new();
@@ -213,6 +215,7 @@ pub fn value_steps(
         memo,
         heard,
         images: images::Images::of(target),
+        stumbled: RefCell::default(),
         scopes: Scopes::said(target),
     };
     let Some(instance) = target.instances.get(name) else { return vec![] };
@@ -242,6 +245,8 @@ pub struct Lowering<'a> {
     pub images: Option<images::Images<'a>>,
     /// Which unknown kinds live in namespaces, as far as that is said.
     pub scopes: Scopes,
+    /// What lakegen's own templates could not do.
+    stumbled: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Lowering<'a> {
@@ -298,7 +303,35 @@ impl<'a> Lowering<'a> {
         unheard::secrets(self, &out, found);
         // 9. Last, because nothing may read a text that is protected.
         substituted::protect(self, &mut out);
+        found.append(&mut self.stumbled.borrow_mut());
         out
+    }
+
+    /// Makes objects of one of lakegen's own templates, `objects/<name>.yaml.j2`, which sees just the inputs.
+    ///
+    /// What such a template stumbles over is a fault of lakegen's, and is reported with the target.
+    pub fn make(
+        &self,
+        name: &str,
+        inputs: impl IntoIterator<Item = (&'static str, Value)>,
+        span: Span,
+    ) -> Vec<Lowered> {
+        let Some(template) = self.platform.catalogue.objects.get(name) else {
+            let message = format!("lakegen has no template `objects/{name}.yaml.j2`");
+            self.stumbled.borrow_mut().push(Diagnostic::error(&TEMPLATE_ERROR, message).at(span, ""));
+            return vec![];
+        };
+        let mut lowered = Vec::new();
+        match self.engine.documents(template, &templates::to_jinja(&object(inputs)), &|_| span) {
+            Ok(documents) => {
+                for document in documents {
+                    let origin = Origin { file: template.name.clone(), line: document.line, span, template: None };
+                    take(document.value, &origin, &mut lowered, &mut self.stumbled.borrow_mut());
+                }
+            }
+            Err(diagnostic) => self.stumbled.borrow_mut().push(*diagnostic),
+        }
+        lowered
     }
 
     /// Makes everything of one component.
@@ -331,7 +364,7 @@ impl<'a> Lowering<'a> {
         edges::routes(self, instance, shared, &own, &mut unit, found);
         features::add(self, instance, &own, &mut unit, found);
         demand::set_apart(self, instance, &mut unit);
-        repeat::add(instance, &mut unit);
+        repeat::add(self, instance, &mut unit);
         self.manifests(instance, &mut unit, found);
         unit.read = folder::read(self, instance, found);
         self.patches(instance, &mut unit, found);

@@ -31,7 +31,12 @@ pub struct Origin {
 impl Origin {
     /// Says whether a template of a chart made it.
     pub fn is_chart(&self) -> bool {
-        self.template.is_none() && !self.file.is_empty()
+        self.template.is_none() && !self.file.is_empty() && !self.is_own()
+    }
+
+    /// Says whether one of lakegen's own templates made it, whatever the component.
+    pub fn is_own(&self) -> bool {
+        self.file.starts_with("objects/") && self.file.ends_with(".yaml.j2")
     }
 }
 

@@ -283,19 +283,22 @@ impl Question<'_> {
         }
     }
 
-    /// Returns the template of a kind of edges or of a secret store.
+    /// Returns the template of a kind of edges, of a secret store, or of lakegen's own.
     fn kind_template(&self, name: &str) -> Option<&Template> {
         let catalogue = &self.asked.platform.catalogue;
         let edges = catalogue.edges.values().flat_map(|kind| kind.templates());
         let stores = catalogue.stores.values().flat_map(|kind| kind.templates());
-        edges.chain(stores).find(|template| template.name == name)
+        edges.chain(stores).chain(catalogue.objects.values()).find(|template| template.name == name)
     }
 
     /// Says which line of such a template made an object, or a field of it.
     fn of_kind(&self, answer: Diagnostic, lowered: &Lowered, path: &[String]) -> Diagnostic {
         match self.kind_template(&lowered.origin.file) {
             _ if is_our_label(path) => answer.note(OUR_LABEL),
-            Some(template) => from_template(answer, template, lowered, path).0,
+            Some(template) => {
+                let answer = from_template(answer, template, lowered, path).0;
+                if lowered.origin.is_own() { answer.note(feature(&lowered.object.id())) } else { answer }
+            }
             None => answer,
         }
     }

@@ -417,3 +417,18 @@ fn no_store_and_no_cloud_is_known_by_its_name() {
     assert!(wrong.is_empty(), "say it in store.toml, or in the cloud's file: {wrong:#?}");
     assert!(unused.is_empty(), "not there any more: {unused:?}");
 }
+
+/// Every template in `objects/` is made somewhere, and every one that is made is there.
+#[test]
+fn own_templates_are_there_and_used() {
+    let mut made = BTreeSet::new();
+    for file in files().iter().filter(|file| file.path.starts_with("src/")) {
+        for call in file.text.split(".make(").skip(1) {
+            let name = call.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+            made.extend(name.map(String::from));
+        }
+    }
+    let folder = fs::read_dir(root().join("objects")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().replace(".yaml.j2", ""));
+    assert_eq!(names.collect::<BTreeSet<_>>(), made);
+}

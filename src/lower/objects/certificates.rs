@@ -10,9 +10,8 @@ use crate::catalog::edge::Certificates;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::secrets::Secrets;
 use crate::lower::secrets::copies;
-use crate::lower::{Added, Lowered, Lowering, UNSUPPORTED, Unit, made};
+use crate::lower::{Added, Lowered, Lowering, UNSUPPORTED, Unit};
 use crate::manifest::value::Value;
-use crate::manifest::value::object;
 use crate::parse::INVALID_VALUE;
 use crate::parse::string::slug;
 use crate::resolve::credentials::SecretValue;
@@ -57,16 +56,16 @@ fn made_by(
     secret: &str,
     names: &[&str],
     span: Span,
-) -> Lowered {
-    let reference = object([
-        ("group", Value::from("cert-manager.io")),
-        ("kind", Value::from("ClusterIssuer")),
-        ("name", Value::from(issuer)),
-    ]);
-    let names = Value::from(names.to_vec());
-    let spec = object([("secretName", Value::from(secret)), ("dnsNames", names), ("issuerRef", reference)]);
+) -> Vec<Lowered> {
     let api = lowering.apis.get("cert-manager.io").cloned().unwrap_or_else(|| "cert-manager.io/v1".into());
-    made(&api, "Certificate", namespace, secret, [("spec", spec)], span)
+    let inputs = [
+        ("api", api.into()),
+        ("name", secret.into()),
+        ("namespace", namespace.into()),
+        ("names", Value::from(names.to_vec())),
+        ("issuer", issuer.into()),
+    ];
+    lowering.make("certificate", inputs, span)
 }
 
 /// Adds the wildcard certificates of edges whose routes read Secrets of their own namespaces: one for each edge, in a
@@ -91,7 +90,7 @@ pub fn wildcards(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec
             }
             for (namespace, (owner, span)) in &readers {
                 let certificate = made_by(lowering, issuer, namespace, &secret, &names, *span);
-                all.push((owner.clone(), Stage::Release, certificate));
+                all.extend(certificate.into_iter().map(|one| (owner.clone(), Stage::Release, one)));
             }
             continue;
         }
@@ -105,7 +104,9 @@ pub fn wildcards(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec
             let spaces: Vec<&str> = others.iter().map(|(namespace, _)| namespace.as_str()).collect();
             for (key, text) in copies::annotations(&spaces.join(",")) {
                 let path = ["spec", "secretTemplate", "annotations", key.as_str()];
-                certificate.object.value_mut().set(&path, Value::from(text));
+                for one in &mut certificate {
+                    one.object.value_mut().set(&path, Value::from(text));
+                }
             }
         } else {
             for (namespace, (owner, span)) in others {
@@ -116,7 +117,7 @@ pub fn wildcards(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec
                 all.extend(unit.stages.into_values().flatten().map(|one| (owner.clone(), Stage::Release, one)));
             }
         }
-        all.push((edges::UNIT.to_string(), Stage::Release, certificate));
+        all.extend(certificate.into_iter().map(|one| (edges::UNIT.to_string(), Stage::Release, one)));
     }
     Added { objects: all, ..Added::default() }
 }

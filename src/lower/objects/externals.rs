@@ -9,9 +9,8 @@ use std::net::IpAddr;
 
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Added, Lowered, Lowering, Unit, made};
+use crate::lower::{Added, Lowered, Lowering, Unit};
 use crate::manifest::value::Value;
-use crate::manifest::value::object;
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::scope::Late;
 use crate::resolve::{External, Instance, Target};
@@ -65,14 +64,11 @@ pub fn add(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Added {
         let host = late.fill(node.as_str().unwrap_or_default(), node.span, found).plain().unwrap_or_default();
         let objects = match host.parse::<IpAddr>() {
             Ok(address) => address_service(lowering, name, namespace, address, external, span, found),
-            Err(_) => vec![made(
-                "v1",
-                "Service",
-                namespace,
-                name,
-                [("spec", object([("type", Value::from("ExternalName")), ("externalName", Value::from(host))]))],
+            Err(_) => lowering.make(
+                "external",
+                [("name", name.into()), ("namespace", namespace.into()), ("host", host.into())],
                 span,
-            )],
+            ),
         };
         unit.stages.entry(Stage::Release).or_default().extend(objects);
     }
@@ -107,22 +103,14 @@ fn address_service(
         found.push(diagnostic);
         return vec![];
     };
-    let port = object([("name", Value::from("main")), ("port", Value::from(port)), ("protocol", Value::from("TCP"))]);
-    let ports = Value::List(vec![port]);
-    let service = made("v1", "Service", namespace, name, [("spec", object([("ports", ports.clone())]))], span);
     let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-    let mut slice = made(
-        "discovery.k8s.io/v1",
-        "EndpointSlice",
-        namespace,
-        name,
-        [
-            ("addressType", Value::from(family)),
-            ("ports", ports),
-            ("endpoints", Value::List(vec![object([("addresses", Value::from(vec![address.to_string()]))])])),
-        ],
-        span,
-    );
-    slice.object.value_mut().set(&["metadata", "labels", "kubernetes.io/service-name"], Value::from(name));
-    vec![service, slice]
+    let inputs = [
+        ("name", name.into()),
+        ("namespace", namespace.into()),
+        ("host", Value::Null),
+        ("port", port.into()),
+        ("family", family.into()),
+        ("address", Value::from(address.to_string())),
+    ];
+    lowering.make("external", inputs, span)
 }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::catalog::Stage;
 use crate::diag::Diagnostic;
 use crate::lower::secrets::Own;
-use crate::lower::{Added, Dns, Lowered, Lowering, TargetManifests, Unit, made};
+use crate::lower::{Added, Dns, Lowered, Lowering, TargetManifests, Unit};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
@@ -53,28 +53,22 @@ fn monitors(
                 labels.insert(label.as_str().into(), Value::from(text));
             }
         }
-        let port = if matches!(scrape.port, Value::Int(_)) { "targetPort" } else { "port" };
-        let endpoint = object([
-            (port, scrape.port.clone()),
-            ("path", Value::from(path)),
-            ("interval", Value::from(scrape.interval.as_str())),
-        ]);
-        let spec = object([
-            ("selector", object([("matchLabels", Value::Map(labels))])),
-            ("endpoints", Value::List(vec![endpoint])),
-        ]);
-        objects.push(made(&api, "ServiceMonitor", &instance.namespace, &name, [("spec", spec)], instance.span));
+        let inputs = [
+            ("api", api.as_str().into()),
+            ("name", name.into()),
+            ("namespace", instance.namespace.as_str().into()),
+            ("labels", Value::Map(labels)),
+            ("path", path.into()),
+            ("interval", scrape.interval.as_str().into()),
+            ("port", scrape.port.clone()),
+        ];
+        objects.extend(lowering.make("service-monitor", inputs, instance.span));
     }
     objects
 }
 
 /// Makes one PrometheusRule of the catalogue's alerts and the user's; an alert of the same name is replaced.
-fn rules(
-    lowering: &Lowering<'_>,
-    instance: &Instance,
-    late: &Late<'_>,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Lowered> {
+fn rules(lowering: &Lowering<'_>, instance: &Instance, late: &Late<'_>, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
     let mut alerts: IndexMap<String, (AlertTable, crate::diag::Span)> = instance
         .definition
         .alerts
@@ -97,35 +91,27 @@ fn rules(
         alerts.insert(name.clone(), (own, at));
     }
     if alerts.is_empty() {
-        return None;
+        return vec![];
     }
-    let rules = alerts.iter().map(|(name, (alert, span))| {
+    let alerts = alerts.iter().map(|(name, (alert, span))| {
         let mut fill = |text: &str| Value::from(late.fill(text, *span, found).plain().unwrap_or_default());
-        let mut rule = Map::from_iter([
-            (Arc::from("alert"), Value::from(name.as_str())),
-            (Arc::from("expr"), fill(&alert.expr)),
-            (Arc::from("for"), Value::from(&alert.r#for)),
-        ]);
-        rule.insert(
-            "labels".into(),
-            object([
-                ("severity", Value::from(alert.severity.name())),
-                ("component", Value::from(instance.name.as_str())),
-            ]),
-        );
-        rule.insert("annotations".into(), object([("summary", fill(&alert.summary))]));
-        Value::Map(rule)
+        object([
+            ("name", name.as_str().into()),
+            ("expr", fill(&alert.expr)),
+            ("for", Value::from(&alert.r#for)),
+            ("severity", alert.severity.name().into()),
+            ("summary", fill(&alert.summary)),
+        ])
     });
-    let group = object([("name", Value::from(instance.name.as_str())), ("rules", Value::List(rules.collect()))]);
+    let alerts = Value::List(alerts.collect());
     let api = lowering.apis.get("monitoring.coreos.com").cloned().unwrap_or_else(|| "monitoring.coreos.com/v1".into());
-    Some(made(
-        &api,
-        "PrometheusRule",
-        &instance.namespace,
-        &instance.name,
-        [("spec", object([("groups", Value::List(vec![group]))]))],
-        instance.span,
-    ))
+    let inputs = [
+        ("api", api.into()),
+        ("name", instance.name.as_str().into()),
+        ("namespace", instance.namespace.as_str().into()),
+        ("alerts", alerts),
+    ];
+    lowering.make("prometheus-rule", inputs, instance.span)
 }
 
 fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) -> Vec<Lowered> {
@@ -141,11 +127,13 @@ fn dashboards(lowering: &Lowering<'_>, instance: &Instance, found: &mut Vec<Diag
             let file = path.rsplit('/').next().unwrap_or(path);
             let name =
                 format!("{}-dashboard-{}", instance.name, crate::parse::string::slug(file.trim_end_matches(".json")));
-            let data = Map::from_iter([(Arc::from(file), Value::Str((*text).clone()))]);
-            let mut map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(data))], written.at);
-            // The label that Grafana's sidecar looks for (kube-prometheus-stack 88.5.3, grafana.sidecar.dashboards.label).
-            map.object.value_mut().set(&["metadata", "labels", "grafana_dashboard"], Value::from("1"));
-            objects.push(map);
+            let inputs = [
+                ("name", name.into()),
+                ("namespace", instance.namespace.as_str().into()),
+                ("file", file.into()),
+                ("text", Value::Str((*text).clone())),
+            ];
+            objects.extend(lowering.make("dashboard", inputs, written.at));
         }
     }
     objects
@@ -290,19 +278,9 @@ fn policies(
             }
             other => other.clone(),
         };
-        Some(object([("protocol", Value::from("TCP")), ("port", port)]))
+        Some(port)
     });
     let ports: Vec<Value> = ports.collect();
-    let peers = namespaces.iter().map(|namespace| {
-        let labels = Map::from_iter([(Arc::from("kubernetes.io/metadata.name"), Value::from(*namespace))]);
-        object([("namespaceSelector", object([("matchLabels", Value::Map(labels))]))])
-    });
-    let networks =
-        outside.iter().map(|network| object([("ipBlock", object([("cidr", Value::from(network.as_str()))]))]));
-    let mut rule = Map::from_iter([(Arc::from("from"), Value::List(peers.chain(networks).collect()))]);
-    if !ports.is_empty() {
-        rule.insert("ports".into(), Value::List(ports));
-    }
     let mut policies = Vec::new();
     for (pod, def) in instance.definition.pods.iter().filter(|(_, def)| !def.selector.is_empty()) {
         let labels = def.selector.iter().filter_map(|(key, text)| {
@@ -311,20 +289,15 @@ fn policies(
                 Value::from(late.fill(text, instance.definition.span, &mut Vec::new()).plain()?),
             ))
         });
-        let selector = object([("matchLabels", Value::Map(labels.collect()))]);
-        let spec = object([
-            ("podSelector", selector),
-            ("policyTypes", Value::from(vec!["Ingress"])),
-            ("ingress", Value::List(vec![Value::Map(rule.clone())])),
-        ]);
-        policies.push(made(
-            "networking.k8s.io/v1",
-            "NetworkPolicy",
-            &instance.namespace,
-            &format!("{}-{pod}", instance.name),
-            [("spec", spec)],
-            instance.span,
-        ));
+        let inputs = [
+            ("name", Value::from(format!("{}-{pod}", instance.name))),
+            ("namespace", instance.namespace.as_str().into()),
+            ("labels", Value::Map(labels.collect())),
+            ("namespaces", Value::from(namespaces.iter().copied().collect::<Vec<_>>())),
+            ("networks", Value::from(outside.iter().map(String::as_str).collect::<Vec<_>>())),
+            ("ports", Value::List(ports.clone())),
+        ];
+        policies.extend(lowering.make("network-policy", inputs, instance.span));
     }
     policies
 }

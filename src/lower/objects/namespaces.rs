@@ -6,9 +6,9 @@ use super::edges;
 use super::externals;
 use crate::catalog::Stage;
 use crate::diag::Span;
-use crate::lower::{Added, Lowering, TargetManifests, Unit, made};
-use crate::manifest::value::object;
+use crate::lower::{Added, Lowering, TargetManifests, Unit};
 use crate::manifest::value::{Map, Value};
+use crate::settings::Text;
 use crate::settings::group::Namespace;
 
 /// Name of the unit.
@@ -44,29 +44,18 @@ pub fn add(lowering: &Lowering<'_>, out: &TargetManifests) -> Added {
         if own.existing || BUILT_IN.contains(&name) || theirs(name) {
             continue;
         }
-        let mut lowered = made("v1", "Namespace", "", name, [], span);
-        let value = lowered.object.value_mut();
         // kubernetes.io/docs/concepts/security/pod-security-admission
         let level = own.pod_security.map_or(level, |level| level.name());
-        value.set(&["metadata", "labels", "pod-security.kubernetes.io/enforce"], Value::from(level));
-        for (kind, texts) in [("labels", &own.labels), ("annotations", &own.annotations)] {
-            for (label, text) in texts {
-                value.set(&["metadata", kind, label], Value::from(text));
-            }
-        }
-        unit.stages.entry(Stage::Release).or_default().push(lowered);
-        if let Some(quota) = &own.quota {
-            let hard: Map =
-                quota.iter().map(|(key, limit)| (key.as_str().into(), Value::from(limit.0.as_str()))).collect();
-            unit.stages.entry(Stage::Release).or_default().push(made(
-                "v1",
-                "ResourceQuota",
-                name,
-                "quota",
-                [("spec", object([("hard", Value::Map(hard))]))],
-                span,
-            ));
-        }
+        let mut labels = Map::from_iter([("pod-security.kubernetes.io/enforce".into(), Value::from(level))]);
+        labels.extend(texts(&own.labels));
+        let quota = own.quota.iter().flatten().map(|(key, limit)| (key.as_str().into(), Value::from(limit.0.as_str())));
+        let inputs = [
+            ("name", name.into()),
+            ("labels", Value::Map(labels)),
+            ("annotations", Value::Map(texts(&own.annotations).collect())),
+            ("quota", Value::Map(quota.collect())),
+        ];
+        unit.stages.entry(Stage::Release).or_default().extend(lowering.make("namespace", inputs, span));
     }
     Added::unit(UNIT, unit)
 }
@@ -77,4 +66,8 @@ fn openness(level: &str) -> u8 {
         "baseline" => 1,
         _ => 2,
     }
+}
+
+fn texts(all: &indexmap::IndexMap<String, Text>) -> impl Iterator<Item = (std::sync::Arc<str>, Value)> {
+    all.iter().map(|(key, text)| (key.as_str().into(), Value::from(text)))
 }

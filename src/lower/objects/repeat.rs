@@ -5,9 +5,8 @@
 //!
 //! Facts: kubernetes.io/docs/concepts/workloads/controllers/cron-jobs (names of at most 52 characters; `timeZone` since 1.27).
 
-use crate::lower::{Instance, Lowered, Unit, made};
+use crate::lower::{Instance, Lowered, Lowering, Unit};
 use crate::manifest::value::Value;
-use crate::manifest::value::object;
 
 /// The annotation with the schedule; without text the Job is not repeated.
 const REPEAT: &str = "lakegen.dev/repeat";
@@ -16,14 +15,15 @@ const REPEAT: &str = "lakegen.dev/repeat";
 const LONGEST: usize = 52;
 
 /// Adds a CronJob for every Job that asks to be repeated.
-pub fn add(instance: &Instance, unit: &mut Unit) {
+pub fn add(lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit) {
     for objects in unit.stages.values_mut() {
-        let repeated: Vec<Lowered> = objects.iter_mut().filter_map(|job| repeat(instance, job)).collect();
+        let repeated: Vec<Lowered> =
+            objects.iter_mut().filter_map(|job| repeat(lowering, instance, job)).flatten().collect();
         objects.extend(repeated);
     }
 }
 
-fn repeat(instance: &Instance, job: &mut Lowered) -> Option<Lowered> {
+fn repeat(lowering: &Lowering<'_>, instance: &Instance, job: &mut Lowered) -> Option<Vec<Lowered>> {
     if (job.object.group(), job.object.kind()) != ("batch", "Job") {
         return None;
     }
@@ -38,20 +38,18 @@ fn repeat(instance: &Instance, job: &mut Lowered) -> Option<Lowered> {
     // The Job beside it keeps trying for a day; a run of the CronJob leaves that to the next one.
     spec.set(&["backoffLimit"], Value::from(3));
     spec.set(&["activeDeadlineSeconds"], Value::from(1800));
-    let spec = object([
-        ("schedule", Value::from(schedule)),
-        ("timeZone", Value::from("Etc/UTC")),
-        ("concurrencyPolicy", Value::from("Forbid")),
-        ("startingDeadlineSeconds", Value::from(300)),
-        ("successfulJobsHistoryLimit", Value::from(1)),
-        ("failedJobsHistoryLimit", Value::from(1)),
-        ("jobTemplate", object([("spec", spec)])),
-    ]);
     let namespace = if job.object.namespace().is_empty() { &instance.namespace } else { job.object.namespace() };
-    let name = shortened(job.object.name());
-    let mut cron = made("batch/v1", "CronJob", namespace, &name, [("spec", spec)], job.origin.span);
-    cron.origin = job.origin.clone();
-    Some(cron)
+    let inputs = [
+        ("name", Value::from(shortened(job.object.name()))),
+        ("namespace", namespace.into()),
+        ("schedule", schedule.into()),
+        ("spec", spec),
+    ];
+    let mut crons = lowering.make("cron-job", inputs, job.origin.span);
+    for cron in &mut crons {
+        cron.origin = job.origin.clone();
+    }
+    Some(crons)
 }
 
 /// Returns a name that a CronJob may have; one that is too long ends in what tells it from others.

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::external_secret::{copy_store, external_secrets_api};
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Lowering, TargetManifests, made};
+use crate::lower::{Lowering, TargetManifests};
 use crate::manifest::value::Value;
-use crate::manifest::value::object;
 use crate::parse::INVALID_VALUE;
 use crate::settings::secrets::CopyBy;
 
@@ -25,52 +24,15 @@ pub fn copies(
     let name = if target.shared.is_some() { format!("{reader}-{}", target.name) } else { reader.to_string() };
     let name = name.as_str();
     let texts = |list: &BTreeSet<String>| Value::from(list.iter().map(String::as_str).collect::<Vec<_>>());
-    let rule = object([
-        ("apiGroups", Value::from(vec![""])),
-        ("resources", Value::from(vec!["secrets"])),
-        ("resourceNames", texts(secrets)),
-        ("verbs", Value::from(vec!["get"])),
-    ]);
-    let subject = object([
-        ("kind", Value::from("ServiceAccount")),
-        ("name", Value::from(name)),
-        ("namespace", Value::from(namespace)),
-    ]);
-    let role = object([
-        ("apiGroup", Value::from("rbac.authorization.k8s.io")),
-        ("kind", Value::from("Role")),
-        ("name", Value::from(name)),
-    ]);
-    let ca = object([
-        ("type", Value::from("ConfigMap")),
-        ("name", Value::from("kube-root-ca.crt")),
-        ("namespace", Value::from(namespace)),
-        ("key", Value::from("ca.crt")),
-    ]);
-    let account = object([("name", Value::from(name)), ("namespace", Value::from(namespace))]);
-    let kubernetes = object([
-        ("remoteNamespace", Value::from(namespace)),
-        ("server", object([("caProvider", ca)])),
-        ("auth", object([("serviceAccount", account)])),
-    ]);
-    let spec = object([
-        ("conditions", Value::List(vec![object([("namespaces", texts(readers))])])),
-        ("provider", object([("kubernetes", kubernetes)])),
-    ]);
-    let rbac = "rbac.authorization.k8s.io/v1";
-    vec![
-        made("v1", "ServiceAccount", namespace, name, [("automountServiceAccountToken", Value::Bool(false))], span),
-        made(rbac, "Role", namespace, name, [("rules", Value::List(vec![rule]))], span),
-        made(rbac, "RoleBinding", namespace, name, [("roleRef", role), ("subjects", Value::List(vec![subject]))], span),
-        made(
-            &external_secrets_api(lowering),
-            "ClusterSecretStore",
-            "",
-            &copy_store(lowering.target, namespace),
-            [("spec", spec)],
-            span,
-        ),
-    ]
+    let inputs = [
+        ("api", external_secrets_api(lowering).into()),
+        ("name", name.into()),
+        ("namespace", namespace.into()),
+        ("store", Value::from(copy_store(lowering.target, namespace))),
+        ("secrets", texts(secrets)),
+        ("readers", texts(readers)),
+    ];
+    lowering.make("copy-store", inputs, span)
 }
 
 /// Says whether reflector copies Secrets instead of External Secrets.

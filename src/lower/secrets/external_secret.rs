@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use crate::catalog::Stage;
 use crate::diag::Span;
-use crate::lower::{Lowered, Lowering, made};
+use crate::lower::{Lowered, Lowering};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::Target;
@@ -67,8 +67,8 @@ impl Wanted<'_> {
         self.item.as_deref().is_none_or(|own| own.split('#').next() == Some(item))
     }
 
-    /// Returns its ExternalSecret, and the values that it reads.
-    pub fn external_secret(&self, lowering: &Lowering<'_>) -> (Lowered, Vec<SecretValue>) {
+    /// Returns its ExternalSecret, one object, and the values that it reads.
+    pub fn external_secret(&self, lowering: &Lowering<'_>) -> (Vec<Lowered>, Vec<SecretValue>) {
         let target = lowering.target;
         let mut made_from = Sources::default();
         let templates: Vec<(String, String)> =
@@ -82,27 +82,17 @@ impl Wanted<'_> {
         } else {
             made_from.values.iter().map(|(value, variable)| data_entry(variable, value, &store, target)).collect()
         };
-        let mut to = Map::from_iter([
-            (Arc::from("name"), Value::from(self.name.as_str())),
-            (Arc::from("creationPolicy"), Value::from("Owner")),
-            (Arc::from("deletionPolicy"), Value::from("Retain")),
-        ]);
-        if !template.is_empty() {
-            to.insert("template".into(), Value::Map(template));
-        }
-        let mut spec = Map::from_iter([
-            (
-                Arc::from("refreshInterval"),
-                Value::from(if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh }),
-            ),
-            (Arc::from("secretStoreRef"), store_of_name(&store, target)),
-            (Arc::from("target"), Value::Map(to)),
-        ]);
-        if !data.is_empty() {
-            spec.insert("data".into(), Value::List(data));
-        }
-        let api = external_secrets_api(lowering);
-        let made = made(&api, "ExternalSecret", self.namespace, &self.name, [("spec", Value::Map(spec))], self.span);
+        let refresh = if target.store.refresh.is_empty() { "1h" } else { &target.store.refresh };
+        let inputs = [
+            ("api", external_secrets_api(lowering).into()),
+            ("name", self.name.as_str().into()),
+            ("namespace", self.namespace.into()),
+            ("refresh", refresh.into()),
+            ("store", store_of_name(&store, target)),
+            ("template", Value::Map(template)),
+            ("data", Value::List(data)),
+        ];
+        let made = lowering.make("external-secret", inputs, self.span);
         (made, made_from.values.into_iter().map(|(value, _)| value).collect())
     }
 

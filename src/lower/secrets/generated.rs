@@ -14,7 +14,7 @@ use super::external_secret::{external_secrets_api, store_reference};
 use crate::catalog::Stage;
 use crate::catalog::store::PushBy;
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::lower::{Lowered, Lowering, Unit, made};
+use crate::lower::{Lowered, Lowering, Unit};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::{INVALID_VALUE, Node};
@@ -42,50 +42,20 @@ fn text_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Map {
 
 impl Once<'_> {
     /// Returns the generator, and the ExternalSecret that asks it a single time.
-    fn objects(&self, lowering: &Lowering<'_>) -> [Lowered; 2] {
-        let spec = object([
-            ("length", Value::from(32)),
-            ("digits", Value::from(8)),
-            ("symbols", Value::from(0)),
-            ("noUpper", Value::Bool(false)),
-            ("allowRepeat", Value::Bool(true)),
-        ]);
-        let generator = made(GENERATORS, "Password", self.namespace, self.name, [("spec", spec)], self.span);
-        let reference = object([
-            ("apiVersion", Value::from(GENERATORS)),
-            ("kind", Value::from("Password")),
-            ("name", Value::from(self.name)),
-        ]);
-        let from = self.keys.iter().map(|key| {
-            let regexp = object([("source", Value::from("password")), ("target", Value::from(*key))]);
-            object([
-                ("sourceRef", object([("generatorRef", reference.clone())])),
-                ("rewrite", Value::List(vec![object([("regexp", regexp)])])),
-            ])
-        });
+    fn objects(&self, lowering: &Lowering<'_>) -> Vec<Lowered> {
         let mut data = text_map(self.text.iter().copied());
         data.extend(self.keys.iter().map(|key| (Arc::from(*key), Value::from(format!("{{{{ index . {key:?} }}}}")))));
-        let mut template = Map::from_iter([
-            (Arc::from("engineVersion"), Value::from("v2")),
-            (Arc::from("type"), Value::from(self.kind)),
-        ]);
-        if !self.labels.is_empty() {
-            template.insert("metadata".into(), object([("labels", Value::Map(text_map(self.labels.iter().copied())))]));
-        }
-        template.insert("data".into(), Value::Map(data));
-        let target = object([
-            ("name", Value::from(self.name)),
-            ("creationPolicy", Value::from("Orphan")),
-            ("deletionPolicy", Value::from("Retain")),
-            ("template", Value::Map(template)),
-        ]);
-        let spec = object([
-            ("refreshPolicy", Value::from("CreatedOnce")),
-            ("target", target),
-            ("dataFrom", Value::List(from.collect())),
-        ]);
-        let api = external_secrets_api(lowering);
-        [generator, made(&api, "ExternalSecret", self.namespace, self.name, [("spec", spec)], self.span)]
+        let inputs = [
+            ("api", external_secrets_api(lowering).into()),
+            ("generators", GENERATORS.into()),
+            ("name", self.name.into()),
+            ("namespace", self.namespace.into()),
+            ("keys", Value::from(self.keys.clone())),
+            ("type", self.kind.into()),
+            ("labels", Value::Map(text_map(self.labels.iter().copied()))),
+            ("data", Value::Map(data)),
+        ];
+        lowering.make("generated-secret", inputs, self.span)
     }
 }
 
@@ -180,15 +150,13 @@ pub fn pushed(
         let metadata = metadata.clone().map(|metadata| ("metadata", metadata));
         object(std::iter::once(("match", remote(property))).chain(metadata))
     });
-    let data = data.collect();
-    let spec = object([
-        ("updatePolicy", Value::from("IfNotExists")),
-        ("deletionPolicy", Value::from("None")),
-        ("refreshInterval", Value::from("1h")),
-        ("secretStoreRefs", Value::List(vec![store_reference(&store.name, store.namespaced)])),
-        ("selector", object([("secret", object([("name", Value::from(name.as_str()))]))])),
-        ("data", Value::List(data)),
-    ]);
-    let push = made(PUSH, "PushSecret", &instance.namespace, &name, [("spec", spec)], instance.span);
-    unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering).into_iter().chain([push]));
+    let inputs = [
+        ("api", PUSH.into()),
+        ("name", name.as_str().into()),
+        ("namespace", instance.namespace.as_str().into()),
+        ("store", store_reference(&store.name, store.namespaced)),
+        ("data", Value::List(data.collect())),
+    ];
+    let push = lowering.make("push-secret", inputs, instance.span);
+    unit.stages.entry(Stage::Prepare).or_default().extend(once.objects(lowering).into_iter().chain(push));
 }

@@ -379,11 +379,11 @@ impl Secrets {
         if copies::by_reflector(lowering) && self.cannot_reshape(lowering, &wanted) {
             return;
         }
-        let (object, values) = wanted.external_secret(lowering);
+        let (objects, values) = wanted.external_secret(lowering);
         for value in &values {
             self.note(value, &wanted);
         }
-        unit.stages.entry(wanted.stage).or_default().push(object);
+        unit.stages.entry(wanted.stage).or_default().extend(objects);
     }
 
     /// Remembers that a value must be there.
@@ -493,7 +493,10 @@ impl Secrets {
                 let value = lowered.object.value();
                 let text = |path: &[&str]| value.at(path).and_then(Value::as_str);
                 let list = |key: &str| value.at(&["spec", key]).and_then(Value::as_list).unwrap_or(&[]);
-                if lowered.origin.file.is_empty() || text(&["spec", "secretStoreRef", "name"]) != Some(store) {
+                if lowered.origin.file.is_empty()
+                    || lowered.origin.is_own()
+                    || text(&["spec", "secretStoreRef", "name"]) != Some(store)
+                {
                     continue;
                 }
                 let namespace = match lowered.object.namespace() {

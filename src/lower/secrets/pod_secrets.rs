@@ -8,7 +8,7 @@ use super::external_secret::Wanted;
 use super::{Own, Secrets};
 use crate::catalog::Stage;
 use crate::diag::Diagnostic;
-use crate::lower::{Lowering, Unit, made};
+use crate::lower::{Lowering, Unit};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::{Node, string};
@@ -97,8 +97,12 @@ impl Secrets {
                 ("name", Value::from("lakegen-files")),
                 ("configMap", object([("name", Value::from(name.as_str()))])),
             ]));
-            let map = made("v1", "ConfigMap", &instance.namespace, &name, [("data", Value::Map(texts))], instance.span);
-            unit.stages.entry(Stage::Prepare).or_default().push(map);
+            let inputs = [
+                ("name", name.as_str().into()),
+                ("namespace", instance.namespace.as_str().into()),
+                ("data", Value::Map(texts)),
+            ];
+            unit.stages.entry(Stage::Prepare).or_default().extend(lowering.make("files", inputs, instance.span));
         }
         if !secret.is_empty() {
             own.volumes.push(object([

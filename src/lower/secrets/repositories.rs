@@ -14,7 +14,7 @@ use super::Secrets;
 use super::external_secret::{external_secrets_api, store_reference};
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Added, Lowered, Lowering, made};
+use crate::lower::{Added, Lowered, Lowering};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::resolve::credentials::SecretValue;
@@ -151,9 +151,9 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagn
                 keep(secrets, namespace, &secret, private, &text);
                 continue;
             }
-            let object = external_secret(lowering, namespace, &secret, private, &text);
+            let objects = external_secret(lowering, namespace, &secret, private, &text);
             secrets.read(namespace, UNIT, HOW, &private.values(), private.span);
-            added.objects.push((unit.to_string(), Stage::Prepare, object));
+            added.objects.extend(objects.into_iter().map(|one| (unit.to_string(), Stage::Prepare, one)));
         }
     }
     added
@@ -189,40 +189,28 @@ fn external_secret(
     secret: &str,
     private: &Private<'_>,
     text: &[(&str, &str)],
-) -> Lowered {
+) -> Vec<Lowered> {
     let store = &lowering.target.store;
     let data: Map =
         text.iter().copied().chain(private.user()).map(|(key, value)| (Arc::from(key), Value::from(value))).collect();
-    let template = object([
-        ("engineVersion", Value::from("v2")),
-        ("mergePolicy", Value::from("Merge")),
-        ("metadata", object([("labels", object([(LABEL.0, Value::from(LABEL.1))]))])),
-        ("data", Value::Map(data)),
-    ]);
-    let from = match private.field() {
-        Some((field, SecretValue::Item { item, property })) => {
-            let remote = object([("key", Value::from(item)), ("property", Value::from(property.unwrap_or_default()))]);
-            ("data", Value::List(vec![object([("secretKey", Value::from(field)), ("remoteRef", remote)])]))
-        }
-        _ => ("dataFrom", Value::List(vec![object([("extract", object([("key", Value::from(private.item))]))])])),
+    let (key, item, property) = match private.field() {
+        Some((field, SecretValue::Item { item, property })) => (Value::from(field), item, property.unwrap_or_default()),
+        _ => (Value::Null, private.item.to_string(), String::new()),
     };
-    let spec = object([
-        ("refreshInterval", Value::from(store.refresh.as_str())),
-        ("secretStoreRef", store_reference(&store.name, store.namespaced)),
-        (
-            "target",
-            object([
-                ("creationPolicy", Value::from("Owner")),
-                ("deletionPolicy", Value::from("Retain")),
-                ("template", template),
-            ]),
-        ),
-        from,
-    ]);
-    let api = external_secrets_api(lowering);
-    let mut made = made(&api, "ExternalSecret", namespace, secret, [("spec", spec)], private.span);
-    made.object.value_mut().set(&["metadata", "annotations", "lakegen.dev/how"], Value::from(HOW));
-    made
+    let inputs = [
+        ("api", external_secrets_api(lowering).into()),
+        ("name", secret.into()),
+        ("namespace", namespace.into()),
+        ("how", HOW.into()),
+        ("refresh", store.refresh.as_str().into()),
+        ("store", store_reference(&store.name, store.namespaced)),
+        ("labels", object([(LABEL.0, Value::from(LABEL.1))])),
+        ("data", Value::Map(data)),
+        ("key", key),
+        ("item", item.into()),
+        ("property", property.into()),
+    ];
+    lowering.make("repository", inputs, private.span)
 }
 
 /// Asks people for the Secret.

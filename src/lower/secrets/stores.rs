@@ -183,11 +183,13 @@ pub fn add(
     let mut unit = Unit::default();
     let objects = unit.stages.entry(Stage::Release).or_default();
     for namespace in namespaces {
-        let mut account = made("v1", "ServiceAccount", namespace, ACCOUNT, [], store.span);
-        for (key, text) in annotations(lowering) {
-            account.object.value_mut().set(&["metadata", "annotations", &key], Value::from(text));
-        }
-        objects.push(account);
+        let annotations = annotations(lowering).into_iter().map(|(key, text)| (Arc::from(key), Value::from(text)));
+        let inputs = [
+            ("name", ACCOUNT.into()),
+            ("namespace", namespace.as_str().into()),
+            ("annotations", Value::Map(annotations.collect())),
+        ];
+        objects.extend(lowering.make("store-account", inputs, store.span));
         let api = external_secrets_api(lowering);
         let one = made(&api, "SecretStore", namespace, &store.name, [("spec", spec.clone())], store.span);
         objects.push(Lowered { origin: model.origin.clone(), ..one });

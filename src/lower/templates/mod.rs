@@ -44,7 +44,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles every template of the components, kinds of edges and stores that are used.
+    /// Compiles every template of the components, kinds of edges and stores that are used, and lakegen's own.
     pub fn new(platform: &Platform) -> Self {
         let stores = platform.targets.iter().filter_map(|target| target.store.definition.as_ref());
         let stores: BTreeMap<&str, &StoreKind> = stores.map(|kind| (kind.name.as_str(), &**kind)).collect();
@@ -54,7 +54,8 @@ impl Engine {
         let components = platform.catalogue.components.values();
         let components = components.flat_map(|c| c.values.iter().chain(c.templates.values().flatten()));
         let kinds = kinds.into_values().flat_map(EdgeKind::templates);
-        Self::of(components.chain(kinds).chain(stores.into_values().flat_map(StoreKind::templates)))
+        let stores = stores.into_values().flat_map(StoreKind::templates);
+        Self::of(components.chain(kinds).chain(stores).chain(platform.catalogue.objects.values()))
     }
 
     /// Compiles templates.
