@@ -142,7 +142,7 @@ code!(
 pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
     let mut found = Vec::new();
     rollout::report(platform, &mut found);
-    source::report(world, platform, &mut found);
+    source::report(world, platform, sources, &mut found);
     let engine = Engine::new(platform);
     let mut files = Files::new(world);
     files.preload(platform, sources, &mut found);

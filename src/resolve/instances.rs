@@ -170,7 +170,7 @@ pub fn target(frame: Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) 
     check_notify(&frame, found);
     let declared = components.keys().chain(jobs.keys()).map(ToString::to_string);
     let off = declared.filter(|name| !instances.contains_key(name)).collect();
-    let external = externals(&frame, found);
+    let external = externals(&frame, context, found);
     let edges = hosts::edges(&frame, &context.catalogue.edges);
     let mut target = Target {
         name: frame.name,
@@ -253,7 +253,7 @@ fn layered(
 }
 
 /// Returns the externals, each laid over the one that it is like.
-fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, External> {
+fn externals(frame: &Frame, context: &Context<'_>, found: &mut Vec<Diagnostic>) -> IndexMap<String, External> {
     let empty = Table::new();
     let all = frame.table.table("external").unwrap_or(&empty);
     let mut externals = IndexMap::new();
@@ -262,6 +262,9 @@ fn externals(frame: &Frame, found: &mut Vec<Diagnostic>) -> IndexMap<String, Ext
         let mut table = Table::new();
         like("external", own, all, &mut table, &mut vec![name], found);
         table.shift_remove("like");
+        // Fields wait until they are asked for; its own words do not.
+        Filler { early: frame.early(), sources: context.sources, found }
+            .fill(&mut table, &super::externals::Words::keys());
         externals.insert(name.to_string(), External::new(&table, entry.key));
     }
     externals
@@ -516,8 +519,15 @@ fn references(table: &Table, named: &mut BTreeSet<String>) {
     table.values().for_each(|entry| node(&entry.node, named));
 }
 
-/// Fills `${options.…}` of a component into a text: for sources, which need nothing else.
-pub fn option_text(instance: &Instance, text: &str) -> String {
+/// Fills `${options.…}` of a component into a text, and what options refer to early: for sources, which need nothing else.
+pub fn option_text(
+    target: &Target,
+    instance: &Instance,
+    text: &str,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> String {
+    let early = target.early().of(instance.early_name());
     let mut out = String::new();
     for part in string::split(text) {
         match part {
@@ -526,7 +536,9 @@ pub fn option_text(instance: &Instance, text: &str) -> String {
                 if let [root, name] = &reference.path[..]
                     && root == "options"
                 {
-                    out.push_str(instance.option(name).and_then(Node::as_str).unwrap_or(""));
+                    out.push_str(
+                        &instance.option(name).map_or_else(String::new, |node| early.node(node, sources, found)),
+                    );
                 }
             }
         }

@@ -459,10 +459,18 @@ impl<'a> Binder<'a> {
             return None;
         }
         let at = node.map_or(self.consumer.span, |n| n.span);
+        // What the environments of a cluster share has the buckets that it names itself.
+        let mut of_shared: Vec<Bucket> = Vec::new();
+        for node in nodes.iter().filter(|_| target.is_shared) {
+            let Some((name, settings)) = target.settings.buckets.get_key_value(node.as_str()?) else { continue };
+            let store = buckets::store_of(self.index, self.targets, settings.store.as_ref(), node.span, name, found)?;
+            of_shared.push(buckets::bucket(target, name, settings.clone(), store, node.span, self.context, found));
+        }
+        own.extend(of_shared.iter().cloned());
         let mut buckets: Vec<&Bucket> = Vec::new();
         for node in nodes {
             let name = node.as_str()?;
-            match target.buckets.get(name) {
+            match target.buckets.get(name).or_else(|| of_shared.iter().find(|bucket| bucket.name == name)) {
                 Some(bucket) => buckets.push(bucket),
                 None if target.settings.buckets.contains_key(name) => return None, // Its store was not found: reported there.
                 None => {

@@ -6,7 +6,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, near, quoted_list};
+use crate::diag::{Diagnostic, Sources, near, quoted_list};
 use crate::parse::{INVALID_VALUE, MISSING_KEY, UNREADABLE_FILE};
 use crate::resolve::instances::option_text;
 use crate::resolve::{Instance, Platform, Target};
@@ -33,7 +33,8 @@ impl Source {
 /// Returns the source of a component that is a folder of somebody's repository.
 pub fn of(target: &Target, instance: &Instance) -> Option<Source> {
     let source = instance.definition.source.as_ref()?;
-    let fill = |text: &str| option_text(instance, text);
+    // What cannot be filled in is said once, by `report`.
+    let fill = |text: &str| option_text(target, instance, text, &Sources::default(), &mut Vec::new());
     let repository = source.repository.as_deref().map(fill).filter(|t| !t.is_empty());
     let repositories = &target.settings.repositories;
     let entry = repository.as_deref().filter(|name| repositories.contains_key(*name));
@@ -52,12 +53,21 @@ pub fn of(target: &Target, instance: &Instance) -> Option<Source> {
 }
 
 /// Reports folders that are not there, artifacts without a version, or with one that only git knows.
-pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic>) {
+pub fn report(world: &dyn World, platform: &Platform, sources: &Sources, found: &mut Vec<Diagnostic>) {
     let files = OnceCell::new();
     let files = || files.get_or_init(|| world.list("").unwrap_or_default()).as_slice();
     let mut said = BTreeSet::new();
     for (target, instance) in platform.targets.iter().flat_map(|t| t.instances.values().map(move |i| (t, i))) {
         let Some(source) = of(target, instance) else { continue };
+        let texts =
+            instance.definition.source.iter().flat_map(|s| [Some(&s.path), s.repository.as_ref(), s.revision.as_ref()]);
+        let before = found.len();
+        for text in texts.flatten() {
+            option_text(target, instance, text, sources, found);
+        }
+        if found.len() > before {
+            continue;
+        }
         if !source.is_oci() {
             let here = is_here(target, &source) && !source.path.is_empty();
             if here && place(&source.path, files()).is_none() && said.insert(instance.span) {
@@ -66,7 +76,7 @@ pub fn report(world: &dyn World, platform: &Platform, found: &mut Vec<Diagnostic
             continue;
         }
         let own = instance.definition.source.as_ref().and_then(|s| s.revision.as_deref());
-        let own = own.map(|text| option_text(instance, text)).unwrap_or_default();
+        let own = own.map(|text| option_text(target, instance, text, sources, &mut Vec::new())).unwrap_or_default();
         let known = source.entry.as_deref().and_then(|name| target.settings.repositories.get(name));
         let given = !own.is_empty() || known.is_some_and(|known| known.branch.is_some());
         if !given && said.insert(instance.span) {
