@@ -19,20 +19,22 @@ const FLUX_TYPES: &[&str] = &["kubernetes", "openshift", "aws", "azure", "gcp"];
 table! {
     /// `clouds/<cloud>.toml`.
     CloudFile "a cloud" {
-        summary: Text [TEXT], "What it is, in a line";
-        managed: bool [Shape::Bool] = false, "Whether the cloud runs the control plane, so that nothing in the cluster can watch it";
-        dns: Option<Text> [TEXT], "Its DNS service, as external-dns calls the provider";
-        flux: Text [words(FLUX_TYPES)] = "kubernetes", "Type of its clusters, as the Flux Operator calls it";
-        identity: Option<CloudIdentity> [CloudIdentity::shape()], "How a pod gets a role; left out: pods get none";
+        summary: Text [TEXT], "One-line description";
+        managed: bool [Shape::Bool] = false, "Whether the cloud runs the control plane, so that it cannot be \
+        monitored from the cluster";
+        dns: Option<Text> [TEXT], "Its DNS service, by external-dns's name of the provider";
+        flux: Text [words(FLUX_TYPES)] = "kubernetes", "Type of its clusters for the Flux Operator";
+        identity: Option<CloudIdentity> [CloudIdentity::shape()], "How a pod gets a role; without it, pods have no \
+        roles";
     }
 }
 
 table! {
     /// `identity` of a cloud.
     CloudIdentity "`[identity]`" {
-        annotation: Text [TEXT], "Annotation of the service account that names the role";
-        labels: IndexMap<String, Text> [free_map(TEXT)], "Labels without which a pod gets no role";
-        example: Text [TEXT], "A role, for messages; early references are allowed";
+        annotation: Text [TEXT], "Annotation of the ServiceAccount with the role";
+        labels: IndexMap<String, Text> [free_map(TEXT)], "Labels that a pod needs to get a role";
+        example: Text [TEXT], "An example role, for messages; can use early references";
     }
 }
 
@@ -61,13 +63,13 @@ pub fn cloud(name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>) 
     let file: CloudFile = read(&table);
     if !table.contains_key("summary") {
         found.push(
-            Diagnostic::error(&MISSING_KEY, format!("cloud `{name}` lacks `summary`")).at(Span::new(id, 0, 0), ""),
+            Diagnostic::error(&MISSING_KEY, format!("cloud `{name}` has no `summary`")).at(Span::new(id, 0, 0), ""),
         );
     }
     if let Some(identity) = &file.identity {
         for (key, example) in [("annotation", "\"eks.amazonaws.com/role-arn\""), ("example", "\"a role\"")] {
             if !identity.places.has(key) {
-                let message = format!("`identity` of cloud `{name}` lacks `{key}`");
+                let message = format!("`identity` of cloud `{name}` has no `{key}`");
                 let help = format!("add `{key}`, for example `{key} = {example}`");
                 found.push(Diagnostic::error(&MISSING_KEY, message).at(identity.places.key, "").help(help));
             }
@@ -76,9 +78,9 @@ pub fn cloud(name: &str, id: SourceId, text: &str, found: &mut Vec<Diagnostic>) 
         let keys = annotation.map(|text| (text.as_str(), text.at));
         let labels = identity.labels.iter().map(|(key, text)| (key.as_str(), text.key));
         for (key, at) in keys.chain(labels).filter(|(key, _)| !is_key(key)) {
-            let message = format!("`{key}` is not the key of a label or annotation");
-            let help =
-                "it is a name, or `<domain>/<name>`: letters, digits, `-`, `_` and `.`, at most 63 after the `/`";
+            let message = format!("`{key}` is not a valid label or annotation key");
+            let help = "use a name or `<domain>/<name>` of letters, digits, `-`, `_` and `.`, with at most 63 characters \
+                after the `/`";
             found.push(Diagnostic::error(&BAD_COMPONENT, message).at(at, "").help(help));
         }
     }

@@ -50,26 +50,29 @@ words! {
 table! {
     /// `edge.toml`.
     EdgeFile "edge.toml" {
-        summary: Text [TEXT], "What it makes, in a line";
-        takes: Vec<Text> [list(words(TAKEN))], "Keys of `[edges.x]` that mean something here";
-        single: bool [Shape::Bool] = false, "A route has one host; several hosts are several routes";
-        certificate: Certificates [words(Certificates::WORDS)] = "never", "Whether a route reads its certificate from a Secret beside it, and what makes that";
-        keeps_certificates: Vec<Text> [texts(Format::Any)], "Classes whose load balancers keep certificates by themselves: their routes read no Secret";
-        example: Text [TEXT], "Such an edge as TOML, whole: `lakegen catalog edges` shows it";
-        refuse: Vec<Refusal> [list(Refusal::shape())], "What cannot be said of such an edge";
+        summary: Text [TEXT], "One-line description";
+        takes: Vec<Text> [list(words(TAKEN))], "Keys of `[edges.x]` that this kind uses";
+        single: bool [Shape::Bool] = false, "Whether each route has only one host";
+        certificate: Certificates [words(Certificates::WORDS)] = "never", "Whether a route reads its certificate from \
+        a Secret in its namespace, and what creates it";
+        keeps_certificates: Vec<Text> [texts(Format::Any)], "Classes whose load balancers hold certificates \
+        themselves: their routes read no Secret";
+        example: Text [TEXT], "A complete example of such an edge as TOML, shown by `lakegen catalog edges`";
+        refuse: Vec<Refusal> [list(Refusal::shape())], "Invalid combinations of keys";
     }
 }
 
 table! {
     /// An entry of `refuse`: a finding at each of `keys` that was said, where the rest holds.
     Refusal "`refuse`" {
-        keys: Vec<Text> [list(words(ASKED))], "Keys that are refused";
-        with: Vec<Text> [list(words(ASKED))], "All of these were said";
-        any: Vec<Text> [list(words(ASKED))], "One of these was said";
-        without: Vec<Text> [list(words(ASKED))], "None of these was said";
+        keys: Vec<Text> [list(words(ASKED))], "Keys that are invalid";
+        with: Vec<Text> [list(words(ASKED))], "All of these are set";
+        any: Vec<Text> [list(words(ASKED))], "One of these is set";
+        without: Vec<Text> [list(words(ASKED))], "None of these is set";
         class: Vec<Text> [texts(Format::Any)], "The class is one of these";
         other_class: Vec<Text> [texts(Format::Any)], "The class is none of these";
-        message: Text [TEXT], "What is wrong: `${edge.key}`, `${edge.name}`, `${edge.gateway}` and `${edge.class}` are known";
+        message: Text [TEXT], "The message; can use `${edge.key}`, `${edge.name}`, `${edge.gateway}` and \
+        `${edge.class}`";
         help: Option<Text> [TEXT], "The remedy";
     }
 }
@@ -132,7 +135,7 @@ pub fn kind(name: &str, files: &[File], found: &mut Vec<Diagnostic>) -> Option<E
     let file: EdgeFile = read(&table);
     for (key, text) in [("summary", &file.summary), ("example", &file.example)] {
         if text.is_empty() {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("edge kind `{name}` lacks `{key}`")).at(start, ""));
+            found.push(Diagnostic::error(&MISSING_KEY, format!("edge kind `{name}` has no `{key}`")).at(start, ""));
         }
     }
     let (mut route, mut edge) = (None, None);
@@ -142,15 +145,15 @@ pub fn kind(name: &str, files: &[File], found: &mut Vec<Diagnostic>) -> Option<E
             "route.yaml.j2" => route = Some(template),
             "edge.yaml.j2" => edge = Some(template),
             _ => found.push(
-                Diagnostic::error(&BAD_COMPONENT, format!("edge kind `{name}` has no use for `{path}`"))
+                Diagnostic::error(&BAD_COMPONENT, format!("edge kind `{name}` does not use `{path}`"))
                     .at(Span::new(*source, 0, 0), "")
-                    .help("its templates are `route.yaml.j2` and `edge.yaml.j2`"),
+                    .help("rename it to `route.yaml.j2` or `edge.yaml.j2`, or remove it"),
             ),
         }
     }
     if route.is_none() {
         found.push(
-            Diagnostic::error(&BAD_COMPONENT, format!("edge kind `{name}` has no template of its routes"))
+            Diagnostic::error(&BAD_COMPONENT, format!("edge kind `{name}` has no template for its routes"))
                 .at(start, "")
                 .help("add `route.yaml.j2` beside it"),
         );

@@ -33,13 +33,16 @@ pub fn component_keys(component: &Component) -> Keys {
     });
     set(&mut keys, "hosts", hosts.shape());
     let credentials = component.requires.keys().fold(Keys::new(format!("`credentials` of `{name}`")), |all, slot| {
-        all.key(slot, Given::shape(), "Where this slot's credential comes from: an item of the store, or a table")
+        all.key(slot, Given::shape(), "Source of this slot's credential: an item in the store, or a table")
     });
     set(&mut keys, "credentials", credentials.shape());
     // What the templates know of a chart's versions is the catalogue's word.
     let mut chart = ChartTable::keys();
     chart.keys.shift_remove("supports");
-    let why = ("it says which versions the catalogue's templates know".into(), "name one with `version`".into());
+    let why = (
+        "the catalogue defines it, for the versions that its templates support".into(),
+        "set a version with `version`".into(),
+    );
     chart.refused.insert("supports".into(), why);
     set(&mut keys, "chart", chart.shape());
     for (key, reason, instead) in absent(component) {
@@ -85,7 +88,7 @@ fn absent(component: &Component) -> Vec<(&'static str, &'static str, String)> {
     }
     if component.pods.is_empty() {
         let seen = !is_charted(component) && component.source.is_none();
-        let why = if seen { "it makes no pods" } else { "its pods are not known here" };
+        let why = if seen { "it creates no pods" } else { "lakegen does not know its pods" };
         absent.extend(["pods", "placement", "env", "files", "identity"].map(|key| (key, why, instead.clone())));
     } else {
         let takes = |word: &str| component.pods.values().any(|pod| pod.takes(word));
@@ -94,13 +97,13 @@ fn absent(component: &Component) -> Vec<(&'static str, &'static str, String)> {
         }
     }
     if !component.released {
-        absent.push(("release", "nothing of it is named after a release", String::new()));
+        absent.push(("release", "its objects are not named after a release", String::new()));
     }
     if !component.endpoints.contains_key("main") {
-        absent.push(("host", "it has nothing to publish at a host", String::new()));
+        absent.push(("host", "it has no endpoint to publish", String::new()));
     }
     if !component.endpoints.keys().any(|endpoint| endpoint != "main") {
-        absent.push(("hosts", "it has no further endpoint to publish", String::new()));
+        absent.push(("hosts", "it has no other endpoint to publish", String::new()));
     }
     if component.requires.is_empty() {
         absent.push(("credentials", "it has no slots", String::new()));
@@ -110,13 +113,13 @@ fn absent(component: &Component) -> Vec<(&'static str, &'static str, String)> {
 
 /// Why pods do not take a word.
 const POD_REASONS: &[(&str, &str)] = &[
-    ("replicas", "how many there are follows from its options"),
-    ("cpu", "its requests and limits are not set from here"),
-    ("memory", "its requests and limits are not set from here"),
-    ("placement", "where they run is not set from here"),
-    ("env", "nothing passes environment variables on to them"),
-    ("files", "nothing mounts files into them"),
-    ("identity", "their service accounts take no cloud identity"),
+    ("replicas", "their number follows from its options"),
+    ("cpu", "its requests and limits are not configurable"),
+    ("memory", "its requests and limits are not configurable"),
+    ("placement", "their placement is not configurable"),
+    ("env", "it does not pass on environment variables"),
+    ("files", "it cannot mount files"),
+    ("identity", "their ServiceAccounts do not support cloud identities"),
 ];
 
 /// Words of pods that may also be said of the whole component.
@@ -132,10 +135,10 @@ fn is_charted(component: &Component) -> bool {
 /// Says where else something of pods can be said.
 fn elsewhere(component: &Component) -> String {
     match &component.chart {
-        Some(chart) => format!("set it under `values`, as chart `{}` names it", chart.name),
-        None if is_charted(component) => "set it under `values`, as the chart names it".into(),
-        None if component.source.is_some() => "say it in the folder itself".into(),
-        None if !component.pods.is_empty() => "change the object that makes the pods with `patches`".into(),
+        Some(chart) => format!("set it under `values`, by its name in chart `{}`", chart.name),
+        None if is_charted(component) => "set it under `values`, by its name in the chart".into(),
+        None if component.source.is_some() => "set it in the folder itself".into(),
+        None if !component.pods.is_empty() => "patch the workload with `patches`".into(),
         None => String::new(),
     }
 }

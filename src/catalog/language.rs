@@ -45,20 +45,20 @@ pub fn check_capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) 
 /// Returns the keys of a capability's file.
 pub fn capability_file(name: &str) -> Keys {
     let claim = Keys::new("a claim field")
-        .key("default", Shape::Any, "What is claimed when nobody says: a value with early references and `${claim.…}`")
+        .key("default", Shape::Any, "Default value; can use early references and `${claim.…}`")
         .key("pattern", TEXT, "Regular expression that the value must match")
-        .key("doc", TEXT, "One sentence");
+        .key("doc", TEXT, "One-sentence description");
     let field = Keys::new("a field")
-        .key("default", TEXT, "Its value when the offer does not say")
-        .key("type", words(&["string", "int", "bool"]), "What templates see (default string)")
-        .key("secret", Shape::Bool, "Whether it is secret: only a Secret can carry it")
-        .key("unless", TEXT, "Field of the claim: when that is true, there is none")
-        .key("optional", Shape::Bool, "Whether an offer may leave it out")
-        .key("doc", TEXT, "One sentence");
+        .key("default", TEXT, "Value when the offer omits it")
+        .key("type", words(&["string", "int", "bool"]), "Type in templates (default string)")
+        .key("secret", Shape::Bool, "Whether it is secret, so that only a Secret can carry it")
+        .key("unless", TEXT, "Claim field that, when true, means that this field does not exist")
+        .key("optional", Shape::Bool, "Whether an offer can omit it")
+        .key("doc", TEXT, "One-sentence description");
     Keys::new(format!("capability `{name}`"))
-        .key("summary", TEXT, "One line")
-        .key("claim", free_map(claim.shape()), "What a consumer may ask for")
-        .key("fields", free_map(field.shape()), "What a consumer is given")
+        .key("summary", TEXT, "One-line description")
+        .key("claim", free_map(claim.shape()), "What a consumer can ask for")
+        .key("fields", free_map(field.shape()), "What a consumer receives")
 }
 
 const ANY_SCALAR: [Shape; 3] = [TEXT, Shape::Int { min: i64::MIN, max: i64::MAX }, Shape::Bool];
@@ -66,76 +66,78 @@ const ANY_SCALAR: [Shape; 3] = [TEXT, Shape::Int { min: i64::MIN, max: i64::MAX 
 /// Returns the keys of component.toml.
 pub fn component_file() -> Keys {
     let lifecycle = Keys::new("`[lifecycle]`")
-        .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "What became of the software")
-        .key("successor", TEXT, "Component that takes its place")
-        .key("reason", TEXT, "What happened")
-        .key("source", TEXT, "Address where that can be read");
+        .key("state", words(&["archived", "retired", "stale", "end-of-life"]), "State of the software")
+        .key("successor", TEXT, "Component that replaces it")
+        .key("reason", TEXT, "What happened to it")
+        .key("source", TEXT, "URL of the source");
     let metrics = Keys::new("`[metrics]`")
-        .key("values", free_map(Shape::Any), "Helm values that switch the chart's own monitors on (dotted paths)")
-        .key("scrape", free_map(scrape().shape()), "ServiceMonitors that lakegen makes");
+        .key("values", free_map(Shape::Any), "Helm values that enable the chart's own monitors (dotted paths)")
+        .key("scrape", free_map(scrape().shape()), "ServiceMonitors that lakegen writes");
     let network = Keys::new("`[network]`")
         .key(
             "from",
             list(words(&["monitoring", "edge", "operator", "namespace", "all"])),
-            "Who must reach its pods, beside its consumers",
+            "Who must reach its pods, in addition to its consumers",
         )
         .key("ports", list(either([Shape::Int { min: 1, max: 65535 }, TEXT])), "Ports of the pods, not of the Service");
     let source = Keys::new("`[source]`")
         .key("path", TEXT, "Folder in the repository")
-        .key("repository", TEXT, "A name of `[repositories]` or an address; empty: the platform's own")
+        .key("repository", TEXT, "A name from `[repositories]` or a URL; empty: the platform's own repository")
         .key("revision", TEXT, "Branch, tag or digest; empty: the repository's branch");
     Keys::new("component.toml")
-        .key("summary", TEXT, "One line, for lists")
-        .key("tier", words(Tier::WORDS), "Layer of the platform, which decides the order of coming up")
+        .key("summary", TEXT, "One-line description")
+        .key("tier", words(Tier::WORDS), "Layer of the platform, which decides the startup order")
         .key("scope", words(&["environment", "cluster"]), "One per environment (default), or one per cluster")
-        .key("namespace", TEXT, "Its namespace (default: the instance's name); early references allowed")
+        .key("namespace", TEXT, "Its namespace (default: the name of the instance); can use early references")
         .key(
             "pod_security",
             words(&["privileged", "baseline", "restricted"]),
-            "Pod Security level that its namespace needs (default baseline)",
+            "Pod Security level its namespace needs (default baseline)",
         )
         .key(
             "apis",
             list(TEXT),
-            "API group/versions that it brings; `group/version/Kind` where components share a group",
+            "API group/versions whose CRDs it installs; `group/version/Kind` where components share a group",
         )
         .key(
             "served",
             free_map(Served::shape()),
-            "API group/version → the chart versions that serve it, and what older ones serve",
+            "API group/version → the chart versions that serve it, and what older versions serve",
         )
-        .key("annotations", list(TEXT), "Beginnings of the annotations that it reads on an Ingress")
-        .key("writes_to", list(TEXT), "Further namespaces that its chart writes to")
+        .key("annotations", list(TEXT), "Prefixes of the annotations that it reads on an Ingress")
+        .key("writes_to", list(TEXT), "Other namespaces that its chart writes to")
         .key(
             "store_account",
             TEXT,
-            "It opens the platform's secret store, which is made in its stage `config`: the service account that logs in",
+            "ServiceAccount that logs in to the platform's secret store, for the component that reads it; the \
+            ClusterSecretStore is in its stage `config`",
         )
-        .key("notes", list(TEXT), "Steps for people, shown in PLATFORM.md; late references allowed")
-        .key(
-            "needs",
-            list(words(&["chart", "manifests"])),
-            "Common keys without any of which there is nothing to roll out",
-        )
-        .key("lifecycle", lifecycle.shape(), "Only for software that was given up")
+        .key("notes", list(TEXT), "Manual steps for PLATFORM.md; can use late references")
+        .key("needs", list(words(&["chart", "manifests"])), "Common keys that an instance is empty without")
+        .key("lifecycle", lifecycle.shape(), "Only for abandoned software")
         .key("chart", ChartTable::shape(), "Helm chart of stage `release`")
-        .key("crds", ChartTable::shape(), "A chart that only brings definitions, in stage `crds`")
-        .key("source", source.shape(), "A folder of somebody's repository that the engine reads as it is")
-        .key("options", free_map(Shape::Table(Arc::new(option()))), "What users may set")
-        .key("requires", free_map(slot().shape()), "What it needs from other components")
+        .key("crds", ChartTable::shape(), "A chart that only installs CRDs, in stage `crds`")
+        .key("source", source.shape(), "A folder in another repository that the engine reads directly")
+        .key("options", free_map(Shape::Table(Arc::new(option()))), "Options that users can set")
+        .key("requires", free_map(slot().shape()), "Capabilities it requires")
         .key(
             "provides",
             free_map(free_map(Shape::Any)),
-            "What it gives: capability → fields; `credential` says how a claim gets its own",
+            "Capabilities it provides: capability → fields; `credential` defines how a claim gets its credential",
         )
-        .key("secrets", free_map(secret().shape()), "Secrets that its chart or objects read, in its namespace")
-        .key("endpoints", free_map(endpoint().shape()), "Services that can be published; `main` is published by `host`")
-        .key("pods", free_map(pod().shape()), "Where replicas, resources, placement and the like enter the Helm values")
-        .key("without", free_map(TEXT), "Common keys that it does not take: key → the reason, and what to do instead")
-        .key("metrics", metrics.shape(), "Monitors, where something brings `monitoring.coreos.com`")
-        .key("alerts", free_map(AlertTable::shape()), "Alert rules, under the same condition")
+        .key("secrets", free_map(secret().shape()), "Secrets in its namespace that its chart or objects read")
+        .key("endpoints", free_map(endpoint().shape()), "Services that can be published; `host` publishes `main`")
+        .key(
+            "pods",
+            free_map(pod().shape()),
+            "Where replicas, resources, placement and similar keys go in the Helm \
+        values",
+        )
+        .key("without", free_map(TEXT), "Common keys it does not take: key → the reason, and what to do instead")
+        .key("metrics", metrics.shape(), "Monitors, used where the target has `monitoring.coreos.com`")
+        .key("alerts", free_map(AlertTable::shape()), "Alert rules, used under the same condition")
         .key("network", network.shape(), "For `policy.network = \"bindings\"`: who must reach its pods")
-        .key("engine", engine().shape(), "What engines must know of its objects")
+        .key("engine", engine().shape(), "What the engines must know about its objects")
 }
 
 fn stage() -> Shape {
@@ -144,24 +146,21 @@ fn stage() -> Shape {
 
 fn slot() -> Keys {
     Keys::new("a slot")
-        .key("capability", texts(Format::Any), "What must be provided: one capability, or any of several")
-        .key(
-            "claim",
-            free_map(Shape::Any),
-            "What is claimed when the user does not say: field of the capability → value",
-        )
-        .key("optional", Shape::Bool, "Whether it may stay empty (default false)")
+        .key("capability", texts(Format::Any), "Required capability, or several alternatives")
+        .key("claim", free_map(Shape::Any), "Default claim: field of the capability → value")
+        .key("optional", Shape::Bool, "Whether it can stay empty (default false)")
         .key("wait", Shape::Bool, "Whether the provider must be up first (default true)")
+        .key("identity", Shape::Bool, "Whether a cloud identity can replace the secret fields (default false)")
         .key(
-            "identity",
-            Shape::Bool,
-            "Whether a cloud identity can take the place of the secret fields (default false)",
+            "shape",
+            words(&["one", "list", "map"]),
+            "One provider (default), several buckets, or several providers \
+        by name",
         )
-        .key("shape", words(&["one", "list", "map"]), "One thing (default), several buckets, or several by name")
         .key("credential", TEXT, "Name of the claim's credential in the store (default: the slot's name)")
-        .key("follows", TEXT, "Slot whose providers' buckets, or login, it gets when it is left out")
+        .key("follows", TEXT, "Slot whose providers' buckets or login it uses when omitted")
         .key("stage", stage(), "First stage that needs the provider (default prepare)")
-        .key("doc", TEXT, "One sentence")
+        .key("doc", TEXT, "One-sentence description")
 }
 
 fn secret() -> Keys {
@@ -170,29 +169,30 @@ fn secret() -> Keys {
         .key(
             "any_keys",
             Shape::Bool,
-            "Whether the consumer takes Secret and key names as values: then one that fits is read as it is",
+            "Whether the chart takes the names of Secret and keys as values, so that an existing Secret can be used \
+            directly",
         )
         .key(
             "keys",
             free_map(TEXT),
-            "Key of the Secret → string with `${requires.…}`, `${item.<property>}` and the like",
+            "Key of the Secret → string that can use `${requires.…}`, `${item.<property>}` and other references",
         )
         .key("labels", free_map(TEXT), "Labels of the Secret")
         .key("when", TEXT, "Only with this slot (`requires.x`), option (`options.x`) or table (`notify`)")
         .key("each", TEXT, "Once per entry of a map slot, of an option that is a map of tables, or of `notify`")
-        .key("generate", list(TEXT), "Properties of its item that any random text will do for")
-        .key("precious", Shape::Bool, "Whether losing it is losing data: it is never made silently")
-        .key("hint", TEXT, "How a person makes a good value")
+        .key("generate", list(TEXT), "Properties of its item that can be any random text")
+        .key("precious", Shape::Bool, "Whether losing it means losing data, so that it is never generated silently")
+        .key("hint", TEXT, "How to create a good value")
         .key("type", TEXT, "Type of the Secret (default `Opaque`)")
-        .key("stage", stage(), "Stage that makes it (default prepare)")
+        .key("stage", stage(), "Stage that creates it (default prepare)")
 }
 
 fn endpoint() -> Keys {
     let ca = Keys::new("`ca`")
-        .key("hostname", TEXT, "DNS name in the certificate that the pods show")
+        .key("hostname", TEXT, "DNS name in the pods' certificate")
         .key("secret", TEXT, "Secret with the CA's certificate under `ca.crt`")
         .key("config_map", TEXT, "ConfigMap with the CA's certificate under `ca.crt`")
-        .key("system", Shape::Bool, "A public CA signed it");
+        .key("system", Shape::Bool, "Whether a public CA signed it");
     Keys::new("an endpoint")
         .key("service", TEXT, "Its Service (default `${fullname}`)")
         .key(
@@ -203,34 +203,39 @@ fn endpoint() -> Keys {
         .key(
             "target",
             either([Shape::Int { min: 1, max: 65535 }, TEXT]),
-            "The Service's name of that port, or its number on the pods, where that is another one (default: as `port`)",
+            "The Service's name of that port, or its number on the pods, when it differs (default: `port`)",
         )
-        .key("protocol", words(&["http", "https"]), "What the pods speak (default http)")
-        .key("path", TEXT, "Path that is published (default `/`)")
-        .key("health", TEXT, "Path that answers 200 when the pods can serve, for load balancers that ask by themselves")
-        .key("ca", ca.shape(), "With protocol `https`: whose certificate the pods show")
+        .key("protocol", words(&["http", "https"]), "Protocol of the pods (default http)")
+        .key("path", TEXT, "Published path (default `/`)")
+        .key(
+            "health",
+            TEXT,
+            "Path that returns 200 when the pods can serve, for load balancers with their own health \
+        checks",
+        )
+        .key("ca", ca.shape(), "With protocol `https`: the CA of the pods' certificate")
 }
 
 /// Returns the keys of an option.
 pub(super) fn option() -> Keys {
     Keys::new("an option")
-        .key("type", words(OPTION_TYPES), "What it takes (default string)")
-        .key("values", list(TEXT), "The words of an enum; with another type: words that may stand instead")
-        .key("default", Shape::Any, "Its value when the user says nothing; a string may hold references")
-        .key("required", Shape::Bool, "Whether the user must say it (default false)")
+        .key("type", words(OPTION_TYPES), "Type (default string)")
+        .key("values", list(TEXT), "The words of an enum; with other types, words that are accepted as well")
+        .key("default", Shape::Any, "Default value; strings can contain references")
+        .key("required", Shape::Bool, "Whether the user must set it (default false)")
         .key("pattern", TEXT, "Regular expression that a string must match")
-        .key("min", Shape::Int { min: i64::MIN, max: i64::MAX }, "Least number")
-        .key("max", Shape::Int { min: i64::MIN, max: i64::MAX }, "Greatest number")
+        .key("min", Shape::Int { min: i64::MIN, max: i64::MAX }, "Minimum")
+        .key("max", Shape::Int { min: i64::MIN, max: i64::MAX }, "Maximum")
         .key("items", words(OPTION_TYPES), "Type of a list's items or a map's values")
         .key("keys", free_map(Shape::Any), "Options inside a table, or inside each entry with `items = \"table\"`")
-        .key("doc", TEXT, "One sentence")
+        .key("doc", TEXT, "One-sentence description")
 }
 
 fn scrape() -> Keys {
     Keys::new("`[metrics.scrape]`")
-        .key("port", either(ANY_SCALAR), "Port of the Service by name, or a number of the pods (default `metrics`)")
+        .key("port", either(ANY_SCALAR), "Name of the Service's port, or a port number of the pods (default `metrics`)")
         .key("path", TEXT, "Path of the metrics (default `/metrics`); empty: no monitor")
-        .key("interval", Shape::Text(Format::Duration), "How often (default 30s)")
+        .key("interval", Shape::Text(Format::Duration), "Scrape interval (default 30s)")
         .key("selector", free_map(TEXT), "Labels of the Service")
 }
 
@@ -242,28 +247,28 @@ fn pod() -> Keys {
     );
     let default = Keys::new("`default`")
         .key("replicas", COUNT, "Number of pods")
-        .key("cpu", Shape::Text(Format::Range), "Processor `request..limit`")
+        .key("cpu", Shape::Text(Format::Range), "CPU `request..limit`")
         .key("memory", Shape::Text(Format::Range), "Memory `request..limit`");
     Keys::new("a pod")
-        .key("replicas", TEXT, "Path of the number of pods in the Helm values")
+        .key("replicas", TEXT, "Path of the replica count in the Helm values")
         .key("resources", TEXT, "Path of requests and limits")
-        .key("placement", TEXT, "Path that gets nodeSelector, tolerations and affinity; `.` is the top")
+        .key("placement", TEXT, "Path that receives nodeSelector, tolerations and affinity; `.` is the top level")
         .key("env", TEXT, "Path of the list of environment variables")
         .key("labels", TEXT, "Path of the pods' labels")
         .key("identity", TEXT, "Path of the ServiceAccount's annotations")
-        .key("selector", free_map(TEXT), "Labels by which its pods are found")
+        .key("selector", free_map(TEXT), "Labels that select its pods")
         .key("volumes", volumes.shape(), "Where `files` and mounted Secrets go")
         .key(
             "takes",
             list(words(TEMPLATE_WORDS)),
-            "What its templates read of it by themselves, where no path above says so",
+            "Keys that its templates read themselves, in addition to the paths above",
         )
         .key(
             "spread",
             words(&["constraints", "affinity", "never"]),
-            "How they are spread where a placement asks (default constraints)",
+            "How a placement's `spread` is applied (default constraints)",
         )
-        .key("default", default.shape(), "Replicas, cpu and memory when the user says nothing")
+        .key("default", default.shape(), "Default replicas, CPU and memory")
 }
 
 fn engine() -> Keys {
@@ -278,9 +283,14 @@ fn engine() -> Keys {
         "CEL expression that is true when it has failed",
     );
     Keys::new("`[engine]`")
-        .key("kind", words(Engine::WORDS), "It is the GitOps engine itself")
-        .key("server_side", Shape::Bool, "Server-side apply, for objects near the limit of annotations (default false)")
-        .key("operator_filled", list(filled.shape()), "Fields that an operator fills in: no difference")
+        .key("kind", words(Engine::WORDS), "Whether it is the GitOps engine itself")
+        .key(
+            "server_side",
+            Shape::Bool,
+            "Server-side apply, for objects near the annotation size limit (default \
+        false)",
+        )
+        .key("operator_filled", list(filled.shape()), "Fields that an operator fills in, ignored in diffs")
         .key("data", list(TEXT), "Kinds (`group/Kind`) that hold data: never pruned or deleted")
         .key("health", free_map(TEXT), "Argo CD's health checks in Lua: `group_Kind` → script")
         .key(
@@ -299,19 +309,18 @@ pub fn check_endpoints(name: &str, table: &Table, found: &mut Vec<Diagnostic>) {
             found.push(Diagnostic::error(&BAD_COMPONENT, message).at(at.key, "").help(help));
         };
         if def.text("protocol") != Some("https") {
-            let message =
-                format!("endpoint `{endpoint}` of `{name}` shows no certificate: its protocol is not `https`");
+            let message = format!("endpoint `{endpoint}` of `{name}` has `ca`, but its protocol is not `https`");
             say(message, "add `protocol = \"https\"`, or remove `ca`");
         }
         if !ca.contains_key("hostname") {
-            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` lacks `hostname`");
-            say(message, "name a DNS name that its certificate holds, for example `${fullname}.${namespace}.svc`");
+            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` has no `hostname`");
+            say(message, "set it to a DNS name in the certificate, for example `${fullname}.${namespace}.svc`");
         }
         let system = ca.flag("system") == Some(true);
         let sources = [ca.contains_key("secret"), ca.contains_key("config_map"), system];
         if sources.iter().filter(|given| **given).count() != 1 {
-            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` needs exactly one place of the CA");
-            say(message, "say `secret` or `config_map` (of its namespace, with key `ca.crt`), or `system = true`");
+            let message = format!("`ca` of endpoint `{endpoint}` of `{name}` needs exactly one source of the CA");
+            say(message, "set `secret` or `config_map` (in its namespace, with key `ca.crt`), or `system = true`");
         }
     }
 }
@@ -333,10 +342,14 @@ pub fn check_consistency(
     let common = common();
     for taken in component.options.keys().chain(component.requires.keys()).filter(|key| common.keys.contains_key(*key))
     {
-        say(component.span, format!("`{taken}` is a common key: component `{name}` may not use it for itself"), None);
+        say(
+            component.span,
+            format!("`{taken}` is a common key, so component `{name}` cannot use it for its own"),
+            None,
+        );
     }
     for key in component.without.keys().filter(|key| !common.keys.contains_key(*key) && !POD_WORDS.contains(&&***key)) {
-        say(component.span, format!("`{name}` says why it takes no `{key}`, which is no common key"), None);
+        say(component.span, format!("`without` of `{name}` names `{key}`, which is not a common key"), None);
     }
     for twice in component.options.keys().filter(|key| component.requires.contains_key(*key)) {
         say(component.span, format!("`{twice}` is both an option and a slot of `{name}`"), None);
@@ -349,14 +362,18 @@ pub fn check_consistency(
         for capability in slot.capabilities.iter().filter(|c| !capabilities.contains_key(*c)) {
             say(
                 slot.span,
-                format!("slot `{slot_name}` of `{name}` asks for `{capability}`, which is no capability"),
+                format!("slot `{slot_name}` of `{name}` requires `{capability}`, which is not a capability"),
                 unknown(capability),
             );
         }
     }
     for (capability, offer) in &component.provides {
         let Some(known) = capabilities.get(capability) else {
-            say(offer.span, format!("`{name}` provides `{capability}`, which is no capability"), unknown(capability));
+            say(
+                offer.span,
+                format!("`{name}` provides `{capability}`, which is not a capability"),
+                unknown(capability),
+            );
             continue;
         };
         for field in offer.fields.keys().filter(|f| !known.fields.contains_key(*f)) {
@@ -370,7 +387,7 @@ pub fn check_consistency(
         for (field, _) in
             known.fields.iter().filter(|(field, def)| !def.optional && def.default.is_none() && !given(field))
         {
-            say(offer.span, format!("`{name}` provides `{capability}` without its field `{field}`"), None);
+            say(offer.span, format!("`{name}` provides `{capability}` but not its field `{field}`"), None);
         }
     }
     for (secret, def) in &component.secrets {
@@ -379,14 +396,18 @@ pub fn check_consistency(
         {
             say(
                 def.span,
-                format!("secret `{secret}` of `{name}` depends on `{when}`, which is no slot or option"),
+                format!("secret `{secret}` of `{name}` depends on `{when}`, which is not a slot or option"),
                 None,
             );
         }
         if let Some(each) = &def.each
             && !exists(component, each)
         {
-            say(def.span, format!("secret `{secret}` of `{name}` goes over `{each}`, which is no slot"), None);
+            say(
+                def.span,
+                format!("secret `{secret}` of `{name}` repeats for each `{each}`, which is not a slot"),
+                None,
+            );
         }
     }
 }

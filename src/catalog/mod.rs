@@ -46,8 +46,8 @@ pub static CODES: &[&Code] = &[&BAD_COMPONENT];
 code!(
     BAD_COMPONENT,
     "bad-component",
-    "a component of the catalogue contradicts itself",
-    "a component is data: what it names must be there",
+    "the definition of a component is inconsistent",
+    "slots, options and files that a component refers to must exist",
     "[secrets.login]\nwhen = \"requires.oidc\"        # no such slot",
     "[requires.oidc]\ncapability = \"oidc\"\noptional = true"
 );
@@ -100,7 +100,7 @@ impl Catalogue {
         let giving = self.clouds.values().filter(|cloud| cloud.identity.is_some());
         let names: Vec<String> = giving.map(|cloud| format!("\"{}\"", cloud.name)).collect();
         let names = quoted_list(names.iter().map(String::as_str), "or").replacen('`', "`cloud = ", 1);
-        format!("name the cloud whose roles these are: {names} under `[platform]`")
+        format!("set the cloud of these roles: {names} under `[platform]`")
     }
 }
 
@@ -310,8 +310,7 @@ fn capabilities(
 /// The reason, for a message.
 pub fn user_file(world: &dyn World, path: &str) -> Result<Arc<str>, String> {
     let bytes = world.read(path).map_err(|error| read_reason(&error))?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|e| format!("it is not UTF-8 text: byte {} cannot be read", e.valid_up_to()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|e| format!("it is not valid UTF-8 at byte {}", e.valid_up_to()))?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into())
 }
 

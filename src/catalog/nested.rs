@@ -29,10 +29,11 @@ pub fn check(name: &str, table: &Table, capabilities: &IndexMap<String, Arc<Capa
         let named = entry.node.as_table().is_some_and(|def| def.contains_key("name"));
         if matches!(&**secret, "env" | "files") && !named {
             let message = format!(
-                "secret `{secret}` of `{name}` would have the name that lakegen gives to what it makes of `{secret}`"
+                "secret `{secret}` of `{name}` has a reserved name: lakegen creates a Secret of that name for the \
+                user's `{secret}`"
             );
             let help = format!(
-                "call it something else, such as `[secrets.settings]`, or add `name = \"${{component.name}}-own-{secret}\"`"
+                "rename it, for example to `[secrets.settings]`, or add `name = \"${{component.name}}-own-{secret}\"`"
             );
             found.push(Diagnostic::error(&BAD_COMPONENT, message).at(entry.key, "").help(help));
         }
@@ -62,7 +63,7 @@ fn check_claim(
             continue;
         }
         let of = quoted_list(known.iter().map(|c| c.name.as_str()), "or");
-        let message = format!("slot `{slot}` of `{name}` claims `{field}`, and a claim on {of} has no such field");
+        let message = format!("slot `{slot}` of `{name}` claims `{field}`, but a claim on {of} has no such field");
         let fields: Vec<&str> = known.iter().flat_map(|c| c.claim.keys().map(String::as_str)).collect();
         found.push(with_names(Diagnostic::error(&BAD_COMPONENT, message).at(entry.key, ""), field, &fields));
     }
@@ -70,7 +71,7 @@ fn check_claim(
 
 fn check_credential(capability: &str, credential: &Node, known: Option<&Arc<Capability>>, found: &mut Vec<Diagnostic>) {
     let Some(table) = credential.as_table() else {
-        let message = format!("`credential` of `{capability}` is a table");
+        let message = format!("`credential` of `{capability}` must be a table");
         found.push(Diagnostic::error(&BAD_COMPONENT, message).at(credential.span, ""));
         return;
     };
@@ -86,10 +87,10 @@ fn check_credential(capability: &str, credential: &Node, known: Option<&Arc<Capa
 /// Returns the keys of `[provides.<capability>.credential]`.
 fn credential_keys() -> Keys {
     Keys::new("`credential`")
-        .key("source", words(&["store", "generate", "made"]), "Where it comes from (default store)")
+        .key("source", words(&["store", "generate", "made"]), "Its source (default store)")
         .key("secret", TEXT, "Secret in this component's namespace that holds it (default `${release}-${claim.role}`)")
         .key("keys", free_map(TEXT), "Secret field of the capability → key in that Secret")
-        .key("text", free_map(TEXT), "Further keys of that Secret, with known text")
+        .key("text", free_map(TEXT), "Further keys of that Secret, with fixed text")
         .key("labels", free_map(TEXT), "Labels of that Secret")
         .key("type", TEXT, "Type of that Secret (default `Opaque`)")
 }
@@ -99,7 +100,7 @@ fn check_option(def: &Table, found: &mut Vec<Diagnostic>) {
     if let Some(node) = def.node("pattern")
         && let Some(Err(_)) = node.as_str().map(regex::Regex::new)
     {
-        let message = format!("`{}` is not a regular expression", node.as_str().unwrap_or_default());
+        let message = format!("`{}` is not a valid regular expression", node.as_str().unwrap_or_default());
         found.push(Diagnostic::error(&BAD_COMPONENT, message).at(node.span, ""));
     }
     for (inner, entry) in def.table("keys").into_iter().flatten() {
@@ -114,7 +115,7 @@ fn check_option(def: &Table, found: &mut Vec<Diagnostic>) {
 }
 
 fn not_an_option(name: &str, at: Span) -> Diagnostic {
-    Diagnostic::error(&BAD_COMPONENT, format!("key `{name}` is an option of its own, and needs a table"))
+    Diagnostic::error(&BAD_COMPONENT, format!("key `{name}` defines an option and must be a table"))
         .at(at, "")
         .help(format!("write `{name} = {{ type = \"string\", doc = \"…\" }}`"))
 }
@@ -124,7 +125,7 @@ fn with_names(diagnostic: Diagnostic, wrong: &str, names: &[&str]) -> Diagnostic
     let near = near(wrong, names.iter().copied());
     if near.is_empty() {
         let all = if names.is_empty() { "none".into() } else { quoted_list(names.iter().copied(), "and") };
-        return diagnostic.note(format!("there is {all}"));
+        return diagnostic.note(format!("available: {all}"));
     }
     diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")))
 }

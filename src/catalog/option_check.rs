@@ -37,11 +37,11 @@ pub fn check<'a>(
     };
     for name in component.options.keys().filter(unread) {
         let message =
-            format!("no template of `{}` reads the option `{name}`, so setting it would do nothing", component.name);
+            format!("no template of `{}` reads the option `{name}`, so it would have no effect", component.name);
         found.push(
             Diagnostic::error(&BAD_COMPONENT, message)
                 .at(component.options[name].span, "")
-                .help(format!("read it as `options.{name}` in a template, or remove it")),
+                .help(format!("use `options.{name}` in a template, or remove the option")),
         );
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn defaults(options: &IndexMap<String, OptionDef>, found: &mut Vec<Di
         let mut wrong = Vec::new();
         shape::check(name, default, &option_shape(name, def), &Closed, &mut wrong);
         found.extend(wrong.into_iter().map(|diagnostic| {
-            let message = format!("the default of option `{name}` does not fit: {}", diagnostic.message);
+            let message = format!("the default of option `{name}` is invalid: {}", diagnostic.message);
             Diagnostic { code: &BAD_COMPONENT, message, ..diagnostic }
         }));
     }

@@ -60,7 +60,7 @@ pub fn component(
 fn from_table(name: &str, table: &Table, span: Span, found: &mut Vec<Diagnostic>) -> Component {
     for key in ["summary", "tier"] {
         if !table.contains_key(key) {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("component `{name}` lacks `{key}`")).at(span, ""));
+            found.push(Diagnostic::error(&MISSING_KEY, format!("component `{name}` has no `{key}`")).at(span, ""));
         }
     }
     let options = options(table.table("options"));

@@ -71,42 +71,45 @@ words! {
 table! {
     /// `store.toml`.
     StoreFile "store.toml" {
-        summary: Text [TEXT], "What it is, in a line";
-        kept: Keeper [words(Keeper::WORDS)] = "store", "Who keeps the values: the store, which External Secrets reads; or people, in files, in encrypted files that the engine decrypts, or in the cluster";
-        takes: Vec<Text> [list(words(TAKEN))], "Keys that stores share and that mean something here";
-        keys: Option<Node> [free_map(key().shape())], "Keys of its own";
-        needs: IndexMap<String, Need> [free_map(Need::shape())], "Keys without which it cannot be reached";
+        summary: Text [TEXT], "One-line description";
+        kept: Keeper [words(Keeper::WORDS)] = "store", "Where the values are kept: in the store, which External \
+        Secrets reads; in files written by people; in encrypted files that the engine decrypts; or in the cluster";
+        takes: Vec<Text> [list(words(TAKEN))], "Shared keys that this store uses";
+        keys: Option<Node> [free_map(key().shape())], "Its own keys";
+        needs: IndexMap<String, Need> [free_map(Need::shape())], "Required keys";
         cloud: Option<Text> [Shape::Text(Format::Name)], "Cloud whose roles open it: `identity` is such a role";
-        annotations: IndexMap<String, Text> [free_map(TEXT)], "Further annotations of the service account with the role: annotation → key that holds the value";
-        names: Vec<NameRule> [list(NameRule::shape())], "What names may hold; of the rules for one thing the first that fits counts";
-        push: Vec<Push> [list(Push::shape())], "How what the cluster made is written; the first that fits counts; left out: nothing can be written";
-        example: Text [TEXT], "Its `[secrets]` as TOML, whole: `lakegen catalog stores` shows it";
+        annotations: IndexMap<String, Text> [free_map(TEXT)], "Further annotations of the ServiceAccount with the \
+        role: annotation → key with the value";
+        names: Vec<NameRule> [list(NameRule::shape())], "Rules for names; if several apply, the first one is used";
+        push: Vec<Push> [list(Push::shape())], "How generated values are written; the first one that applies is used; \
+        without any, nothing can be written";
+        example: Text [TEXT], "A complete example of its `[secrets]` as TOML, shown by `lakegen catalog stores`";
     }
 }
 
 table! {
     /// An entry of `needs`.
     Need "a need" {
-        example: Text [TEXT], "A value, for the message";
-        unless: Option<Text> [TEXT], "Key that makes it needless";
+        example: Text [TEXT], "An example value, for the message";
+        unless: Option<Text> [TEXT], "Another key that makes it unnecessary";
     }
 }
 
 table! {
     /// An entry of `names`.
     NameRule "`names`" {
-        of: Named [words(Named::WORDS)] = "item", "What has such a name";
-        with: IndexMap<String, Text> [free_map(TEXT)], "It counts where these keys have these values";
-        pattern: Text [TEXT], "Regular expression that the whole name matches";
+        of: Named [words(Named::WORDS)] = "item", "What the rule applies to";
+        with: IndexMap<String, Text> [free_map(TEXT)], "Only applies when these keys have these values";
+        pattern: Text [TEXT], "Regular expression that the whole name must match";
         says: Text [TEXT], "The same in words";
-        convention: Option<Text> [TEXT], "What names items when the platform says no `key`";
+        convention: Option<Text> [TEXT], "Convention for items if the platform sets no `key`";
     }
 }
 
 table! {
     /// An entry of `push`.
     Push "`push`" {
-        with: IndexMap<String, Text> [free_map(TEXT)], "It counts where these keys have these values";
+        with: IndexMap<String, Text> [free_map(TEXT)], "Only applies when these keys have these values";
         by: PushBy [words(PushBy::WORDS)] = "property", "Property by property, or the whole item at once";
         metadata: Option<Node> [free_map(Shape::Any)], "`metadata` of the PushSecret";
     }
@@ -136,7 +139,7 @@ fn key() -> Keys {
     let mut keys = option();
     keys.name = "a key of a store".into();
     keys.keys.shift_remove("required");
-    let why = ("what a store cannot be reached without stands under `needs`".to_string(), String::new());
+    let why = ("required keys of a store are listed under `needs`".to_string(), String::new());
     keys.refused.insert("required".into(), why);
     keys
 }
@@ -243,16 +246,16 @@ pub fn kind(
             "store.yaml.j2" => kind.store = Some(template),
             "commands.yaml.j2" => kind.commands = Some(template),
             _ => found.push(
-                Diagnostic::error(&BAD_COMPONENT, format!("store `{name}` has no use for `{path}`"))
+                Diagnostic::error(&BAD_COMPONENT, format!("store `{name}` does not use `{path}`"))
                     .at(Span::new(*source, 0, 0), "")
-                    .help("its templates are `store.yaml.j2` and `commands.yaml.j2`"),
+                    .help("rename it to `store.yaml.j2` or `commands.yaml.j2`, or remove it"),
             ),
         }
     }
     check(&kind, Span::new(*id, 0, 0), found);
     for cloud in kind.cloud.iter().filter(|cloud| clouds.get(&***cloud).is_none_or(|cloud| cloud.identity.is_none())) {
         let giving = clouds.values().filter(|cloud| cloud.identity.is_some()).map(|cloud| cloud.name.as_str());
-        let message = format!("no cloud `{cloud}` gives roles: it is {}", quoted_list(giving, "or"));
+        let message = format!("cloud `{cloud}` has no roles for pods: use {}", quoted_list(giving, "or"));
         found.push(Diagnostic::error(&BAD_COMPONENT, message).at(cloud.at, ""));
     }
     Some(kind)
@@ -263,7 +266,7 @@ fn check(kind: &StoreKind, start: Span, found: &mut Vec<Diagnostic>) {
     let name = &kind.name;
     for (key, text) in [("summary", &kind.summary), ("example", &kind.example)] {
         if text.is_empty() {
-            found.push(Diagnostic::error(&MISSING_KEY, format!("store `{name}` lacks `{key}`")).at(start, ""));
+            found.push(Diagnostic::error(&MISSING_KEY, format!("store `{name}` has no `{key}`")).at(start, ""));
         }
     }
     let mut say = |at: Span, message: String, help: &str| {
@@ -271,8 +274,8 @@ fn check(kind: &StoreKind, start: Span, found: &mut Vec<Diagnostic>) {
         found.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     };
     if kind.is_read() && kind.store.is_none() {
-        let help = "add `store.yaml.j2` beside it, which makes the ClusterSecretStore, or say who else keeps the values: `kept`";
-        say(start, format!("store `{name}` has no template of its ClusterSecretStore"), help);
+        let help = "add `store.yaml.j2` with the ClusterSecretStore, or set `kept` if the values are kept elsewhere";
+        say(start, format!("store `{name}` has no template for its ClusterSecretStore"), help);
     }
     let shared = Secrets::keys();
     let texts: Vec<&str> = kind.templates().map(|template| &*template.text).collect();
@@ -281,31 +284,23 @@ fn check(kind: &StoreKind, start: Span, found: &mut Vec<Diagnostic>) {
         let chosen = kind.file.names.iter().map(|rule| &rule.with).chain(kind.file.push.iter().map(|push| &push.with));
         let read = texts.iter().any(|text| text.contains(&format!("store.{key}")));
         if TAKEN.contains(&key.as_str()) {
-            say(def.span, format!("`{key}` is a key that stores share"), &format!("name it: `takes = [\"{key}\"]`"));
+            say(def.span, format!("`{key}` is a shared key of stores"), &format!("list it: `takes = [\"{key}\"]`"));
         } else if SEEN.contains(&key.as_str()) {
-            say(
-                def.span,
-                format!("`store.{key}` is something that templates see of every store"),
-                "call it something else",
-            );
+            say(def.span, format!("`store.{key}` is reserved: templates see it for every store"), "rename it");
         } else if shared.keys.contains_key(key) {
-            say(def.span, format!("`{key}` is a key of every store"), "call it something else");
+            say(def.span, format!("`{key}` is a key of every store"), "rename it");
         } else if !read && !named.contains(key.as_str()) && !chosen.into_iter().any(|with| with.contains_key(key)) {
-            let help = format!("read it as `store.{key}` in a template, or remove it");
-            say(
-                def.span,
-                format!("no template of store `{name}` reads `{key}`, so setting it would do nothing"),
-                &help,
-            );
+            let help = format!("use `store.{key}` in a template, or remove it");
+            say(def.span, format!("no template of store `{name}` reads `{key}`, so it would have no effect"), &help);
         }
     }
     for rule in &kind.file.names {
         if regex::Regex::new(&whole(&rule.pattern)).is_err() {
-            say(rule.pattern.at, format!("`{}` is not a regular expression", rule.pattern), "");
+            say(rule.pattern.at, format!("`{}` is not a valid regular expression", rule.pattern), "");
         }
         for (key, text) in [("pattern", &rule.pattern), ("says", &rule.says)] {
             if text.is_empty() {
-                say(rule.places.at, format!("a rule about names lacks `{key}`"), "");
+                say(rule.places.at, format!("a rule about names has no `{key}`"), "");
             }
         }
     }
@@ -323,7 +318,7 @@ fn unknown_keys(kind: &StoreKind, found: &mut Vec<Diagnostic>) {
     });
     let annotations = kind.annotations.values().map(|text| (text.as_str(), text.at));
     for (key, at) in with.chain(needs).chain(annotations).filter(|(key, _)| !kind.heeds(key)) {
-        let message = format!("`{key}` is no key that store `{}` takes", kind.name);
+        let message = format!("`{key}` is not a key of store `{}`", kind.name);
         let near = near(key, kind.heeded());
         let diagnostic = Diagnostic::error(&BAD_COMPONENT, message).at(at, "");
         found.push(match near.is_empty() {

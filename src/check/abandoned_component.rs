@@ -7,10 +7,10 @@ use crate::diag::Diagnostic;
 code!(
     ABANDONED_COMPONENT,
     "abandoned-component",
-    "a component is no longer looked after by its makers",
-    "nobody mends what is found in it, security holes among them",
+    "a component is no longer maintained",
+    "it no longer receives fixes, not even for vulnerabilities",
     "[components]\ningress-nginx = {}",
-    "use what took its place, or say why not: `[[policy.allow]]` with `rule`, `resource` and `reason`"
+    "use its successor, or add an exception: `[[policy.allow]]` with `rule`, `resource` and `reason`"
 );
 
 /// Checks which components of the catalogue are abandoned.
@@ -19,7 +19,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         for instance in target.instances.values() {
             let Some(lifecycle) = &instance.definition.lifecycle else { continue };
             let state = match lifecycle.state.as_str() {
-                "end-of-life" => "at the end of its life",
+                "end-of-life" => "at its end of life",
                 other => other,
             };
             let mut diagnostic =

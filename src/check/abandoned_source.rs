@@ -17,8 +17,8 @@ use crate::resolve::Instance;
 code!(
     ABANDONED_CHART,
     "abandoned-chart",
-    "a chart comes from a repository that its makers left",
-    "nothing is mended there, and one day nothing is there any more",
+    "a chart comes from an abandoned repository",
+    "it no longer receives fixes and may disappear",
     "chart = { repository = \"https://googlecloudplatform.github.io/spark-on-k8s-operator\", name = \"spark-operator\", version = \"1.1.27\" }",
     "chart = { repository = \"https://kubeflow.github.io/spark-operator\", name = \"spark-operator\", version = \"2.5.2\" }"
 );
@@ -26,8 +26,8 @@ code!(
 code!(
     ABANDONED_IMAGE,
     "abandoned-image",
-    "an image comes from a place that its makers left",
-    "it gets no fixes, and a node that does not have it yet may not find it",
+    "an image comes from an abandoned registry or repository",
+    "it no longer receives fixes, and nodes may be unable to pull it",
     "image = \"docker.io/bitnami/kubectl:1.33\"",
     "image = \"registry.k8s.io/kubectl:v1.33.4\""
 );
@@ -89,7 +89,7 @@ fn chart(made: &Made<'_>, instance: &Instance, findings: &mut Findings) {
             .iter()
             .find(|home| home.repository == address && (home.names.is_empty() || home.names.contains(&chart.name)));
         let Some(home) = home else { continue };
-        let message = format!("the chart `{}` is no longer kept at {address}", chart.name);
+        let message = format!("chart `{}` is no longer maintained at {address}", chart.name);
         let diagnostic = Diagnostic::warning(&ABANDONED_CHART, message)
             .at(instance.at("chart"), "")
             .note(home.reason.clone())
@@ -100,7 +100,7 @@ fn chart(made: &Made<'_>, instance: &Instance, findings: &mut Findings) {
 }
 
 fn report(image: &str, home: &ImageHome) -> Diagnostic {
-    Diagnostic::warning(&ABANDONED_IMAGE, format!("image `{image}` comes from a place that its makers left"))
+    Diagnostic::warning(&ABANDONED_IMAGE, format!("image `{image}` comes from an abandoned registry or repository"))
         .note(home.reason.clone())
         .note(home.source.clone())
         .help(format!("use {}", home.successor))

@@ -8,8 +8,8 @@ use crate::manifest::object::Object;
 code!(
     BARE_POD,
     "bare-pod",
-    "a Pod stands alone, without a workload that owns it",
-    "when its node goes, nothing brings it back, and most of its fields can never be changed",
+    "a Pod has no workload that owns it",
+    "when its node goes away, nothing recreates it, and most of its fields are immutable",
     "kind: Pod",
     "kind: Deployment      # or a component `uses = \"app\"`, or a job"
 );
@@ -24,7 +24,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             made.objects().filter(|l| l.object.kind() == "Pod" && l.object.group().is_empty() && !is_hook(&l.object))
         {
             let message =
-                format!("Pod `{}` stands alone: nothing brings it back when its node goes", lowered.object.name());
+                format!("Pod `{}` has no owner: nothing recreates it when its node goes away", lowered.object.name());
             let diagnostic = at_object(Diagnostic::warning(&BARE_POD, message), lowered, "");
             findings.object(
                 &made,

@@ -15,8 +15,8 @@ use crate::manifest::value::{Map, Value};
 code!(
     BROKEN_SECRET_REFERENCE,
     "broken-secret-reference",
-    "an object refers to a Secret that nothing makes",
-    "its pods would wait for it for ever",
+    "an object refers to a Secret that nothing creates",
+    "its pods would never start",
     "secretKeyRef: { name: portal-dp, key: password }",
     "secretKeyRef: { name: portal-db, key: password }"
 );
@@ -52,7 +52,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     continue;
                 }
                 let message = format!(
-                    "{} `{}` refers to Secret `{name}` in namespace `{namespace}`, and nothing makes it",
+                    "{} `{}` refers to Secret `{name}` in namespace `{namespace}`, but nothing creates it",
                     lowered.object.kind(),
                     lowered.object.name()
                 );
@@ -60,7 +60,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 let diagnostic = match (near.is_empty(), other) {
                     (false, _) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
                     (true, Some(other)) => diagnostic.note(format!(
-                        "there is one of that name in namespace `{other}`: Secrets are only seen in their own"
+                        "namespace `{other}` has a Secret of that name, but Secrets cannot be read across namespaces"
                     )),
                     (true, None) => diagnostic.help("declare it under `secrets` of the component"),
                 };

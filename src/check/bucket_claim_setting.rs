@@ -10,8 +10,8 @@ use crate::manifest::value::Value;
 code!(
     BUCKET_CLAIM_SETTING,
     "bucket-claim-setting",
-    "an ObjectBucketClaim has a setting that nobody reads, or that cannot be read",
-    "the API server takes any key there, so the bucket would silently keep everything, or have no limit",
+    "an ObjectBucketClaim has a setting that is ignored or invalid",
+    "the API server accepts any key there, so the bucket would silently have no such rule or limit",
     "additionalConfig:\n  lifecycleConfiguration: <LifecycleConfiguration>…",
     "additionalConfig:\n  bucketLifecycle: '{\"Rules\":[…]}'      # or `[buckets.x] noncurrent_expire_days = 30`"
 );
@@ -47,7 +47,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
 
 /// Says what is wrong with a setting, and what to do.
 fn problem(key: &str, setting: &Value) -> Option<(String, String)> {
-    const RULES: &str = "name it `bucketLifecycle` and write the rules as JSON, or let `[buckets.<name>]` with `expire_days` or `noncurrent_expire_days` make the claim";
+    const RULES: &str = "rename it to `bucketLifecycle` and write the rules as JSON, or declare the bucket as \
+    `[buckets.<name>]` with `expire_days` or `noncurrent_expire_days`";
     let lower = key.to_ascii_lowercase();
     if !ROOK.contains(&key) && !NOOBAA.contains(&key) {
         let help = if lower.contains("lifecycle") {
@@ -62,8 +63,9 @@ fn problem(key: &str, setting: &Value) -> Option<(String, String)> {
     }
     let text = setting.as_str()?;
     if JSON.contains(&key) && serde_json::from_str::<serde_json::Value>(text).is_err() {
-        let what = if text.trim_start().starts_with('<') { "is XML, and Rook reads JSON" } else { "is not JSON" };
-        let help = if key == "bucketLifecycle" { RULES } else { "write the policy as one JSON document" };
+        let what =
+            if text.trim_start().starts_with('<') { "is XML, but Rook expects JSON" } else { "is not valid JSON" };
+        let help = if key == "bucketLifecycle" { RULES } else { "write the policy as a JSON document" };
         return Some((format!("`{key}` {what}"), help.to_owned()));
     }
     None

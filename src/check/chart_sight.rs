@@ -13,25 +13,25 @@ use crate::resolve::{Engine, Instance};
 code!(
     CHART_REFUSED,
     "chart-refused",
-    "a chart that Helm would refuse with these values",
-    "the engine would fail at the first sync, with the same message",
-    "[components.grafana]\nvalues.replicas = \"two\"    # and the chart's schema wants an integer",
+    "a chart cannot be rendered with these values",
+    "the engine would fail with the same error at the first sync",
+    "[components.grafana]\nvalues.replicas = \"two\"    # the chart's schema requires an integer",
     "[components.grafana]\nvalues.replicas = 2"
 );
 code!(
     UNFETCHED_CHART,
     "unfetched-chart",
-    "a chart of the lock is not at hand, so nobody looked at what it makes",
-    "what was not checked is said: values that it does not read would not be found",
+    "a locked chart has not been fetched, so its objects were not checked",
+    "lakegen reports what it could not check: values that the chart does not read would go unnoticed",
     "lakegen check          # with a lakegen.lock, before `lakegen fetch`",
     "lakegen fetch && lakegen check"
 );
 code!(
     UNSTABLE_TEMPLATE,
     "unstable-template",
-    "a chart fills fields anew at each render",
-    "Argo CD renders at each sync, so the object is never in sync, and a password in it changes under its readers",
-    "[components.grafana]        # without `admin.existingSecret`, the chart draws a password",
+    "a chart fills fields with new values on every render",
+    "Argo CD renders on every sync, so the object never stays in sync, and a password in it keeps changing",
+    "[components.grafana]        # without `admin.existingSecret`, the chart generates a password",
     "[components.grafana]\nvalues.admin.existingSecret = \"grafana-admin\""
 );
 
@@ -93,7 +93,7 @@ fn refused(
     match &error.help {
         Some(help) => diagnostic.help(help.clone()),
         None if missing => {
-            diagnostic.help(format!("the chart asks for `values.{}`, which is not set", dotted(&shown(&error.value))))
+            diagnostic.help(format!("set `values.{}`, which the chart requires", dotted(&shown(&error.value))))
         }
         None => diagnostic,
     }
@@ -114,12 +114,10 @@ fn not_seen(instance: &Instance, inflation: &Inflation) -> Diagnostic {
     let chart = format!("chart `{}` {}", inflation.chart.name, inflation.chart.version);
     let (message, help) = match &inflation.sight {
         Sight::NotHere(_) => {
-            (format!("{chart} is locked and not at hand, so what it makes was not looked at"), "run `lakegen fetch`")
+            (format!("{chart} is locked but not fetched, so its objects were not checked"), "run `lakegen fetch`")
         }
-        Sight::Unreadable(reason) => (format!("{chart} was not looked at: {reason}"), "run `lakegen fetch`"),
-        _ => {
-            (format!("`lakegen.lock` does not have {chart}, so what it makes was not looked at"), "run `lakegen lock`")
-        }
+        Sight::Unreadable(reason) => (format!("{chart} was not checked: {reason}"), "run `lakegen fetch`"),
+        _ => (format!("{chart} is not in `lakegen.lock`, so its objects were not checked"), "run `lakegen lock`"),
     };
     let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNFETCHED_CHART, message) };
     note.at(instance.span, "").help(help)
@@ -134,12 +132,12 @@ fn unstable(instance: &Instance, inflation: &Inflation, inflated: &Inflated, eng
     let chart = &inflation.chart.name;
     let missing = inflated.seen.not_computed();
     let found = if missing.len() == inflated.seen.unstable.len() {
-        let message = format!("chart `{chart}` fills {count} by {functions}, which lakegen does not compute");
+        let message = format!("chart `{chart}` fills {count} with {functions}, which lakegen does not compute");
         Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNSTABLE_TEMPLATE, message) }
     } else {
         Diagnostic::warning(
             &UNSTABLE_TEMPLATE,
-            format!("chart `{chart}` fills {count} anew at each render, by {functions}"),
+            format!("chart `{chart}` fills {count} with new values on every render, using {functions}"),
         )
     };
     let mut diagnostic = found.at(instance.span, "");
@@ -151,13 +149,11 @@ fn unstable(instance: &Instance, inflation: &Inflation, inflated: &Inflated, eng
     }
     if !inflated.seen.lookups.is_empty() {
         diagnostic = diagnostic.note(match engine {
-            Engine::ArgoCd => {
-                "the chart looks for what it made before with `lookup`, which finds nothing under Argo CD"
-            }
+            Engine::ArgoCd => "the chart reuses the existing value through `lookup`, which finds nothing under Argo CD",
             Engine::Flux => {
-                "the chart looks for what it made before with `lookup`; under Flux it finds it after the first install"
+                "the chart reuses the existing value through `lookup`; under Flux this works after the first install"
             }
         });
     }
-    diagnostic.help("set the values by which the chart takes an existing Secret or certificate")
+    diagnostic.help("set the chart's values for an existing Secret or certificate")
 }

@@ -10,8 +10,8 @@ use crate::resolve::Edge;
 code!(
     DUPLICATE_HOST,
     "duplicate-host",
-    "two components are published at one host and path of one edge",
-    "the controller would send people to one of them, and which one may change",
+    "two components are published at the same host and path",
+    "the controller would route requests to either of them, unpredictably",
     "[components]\ntrino = { host = \"query\" }\nairflow = { host = \"query\" }",
     "[components]\ntrino = { host = \"query\" }\nairflow = { host = \"airflow\" }"
 );
@@ -63,9 +63,10 @@ fn between_environments(context: &Context<'_>, findings: &mut Findings) {
         let list = quoted_list(environments, "and");
         let are = if hosts.len() == 1 { "is" } else { "are" };
         let hosts = quoted_list(hosts, "and");
-        let message = format!("{hosts} {are} published in {list}, which run on different clusters");
+        let message = format!("{hosts} {are} published in {list}, on different clusters");
         let diagnostic = Diagnostic::warning(&DUPLICATE_HOST, message).at(span, "published here").help(
-            "give each environment its own `platform.domain`, or name it in the host: `host = \"${environment.name}-…\"`",
+            "give each environment its own `platform.domain`, or put its name into the host: `host = \
+            \"${environment.name}-…\"`",
         );
         findings.component(first, component, diagnostic);
     }
@@ -116,14 +117,15 @@ fn twice(first: &Holder<'_>, second: &Holder<'_>, host: &str) -> Diagnostic {
         diagnostic = diagnostic.at(first.span, "and here");
     }
     if first.edge.name != second.edge.name {
-        let edges = format!("edges `{}` and `{}` lead to the same controller", first.edge.name, second.edge.name);
+        let edges = format!("edges `{}` and `{}` use the same controller", first.edge.name, second.edge.name);
         diagnostic = diagnostic.note(edges);
     }
     diagnostic.help(match (same, first.target == second.target) {
         (true, _) => "remove one of them",
-        (_, true) => "give one of them another host",
+        (_, true) => "change the host of one of them",
         _ => {
-            "make it part of the environment: `platform.domain` may differ there, or `host = \"${environment.name}-…\"`"
+            "make the host differ per environment: set `platform.domain` there, or use `host = \
+            \"${environment.name}-…\"`"
         }
     })
 }

@@ -16,8 +16,8 @@ use crate::settings::engines::Form;
 code!(
     DUPLICATE_OBJECT,
     "duplicate-object",
-    "one object of a cluster is made twice",
-    "the engine would apply one and then the other, for ever",
+    "two components write the same object of a cluster",
+    "the engine would keep overwriting one with the other",
     "two environments on one cluster that share the namespace `trino`",
     "namespace = \"${environment.name}-trino\""
 );
@@ -112,7 +112,7 @@ fn applications(context: &Context<'_>, findings: &mut Findings) {
             let names: Vec<String> = all.iter().map(|part| format!("${{{part}.name}}")).collect();
             let diagnostic = Diagnostic::error(&DUPLICATE_OBJECT, message)
                 .at(settings.places.value_of("names"), "")
-                .help(format!("write `names = \"{}\"` under `[argocd]`", names.join("-")));
+                .help(format!("set `names = \"{}\"` under `[argocd]`", names.join("-")));
             findings.component(index, &unit.component, diagnostic);
             break;
         }
@@ -144,17 +144,19 @@ fn report(clash: &Clash<'_>) -> Diagnostic {
         (false, false) => format!("`{}` and `{}`", first.name, second.name),
     };
     let diagnostic =
-        Diagnostic::error(&super::duplicate_object::DUPLICATE_OBJECT, format!("{who} both make {what}{more}"))
-            .at(clash.second.span, "made here");
+        Diagnostic::error(&super::duplicate_object::DUPLICATE_OBJECT, format!("{who} both create {what}{more}"))
+            .at(clash.second.span, "created here");
     let diagnostic =
         if clash.first.span == clash.second.span { diagnostic } else { diagnostic.at(clash.first.span, "and here") };
     match apart {
         true => diagnostic.note(format!("both run on cluster `{}`", first.target.cluster)).help(if clash.namespaced {
-            "give each environment namespaces of its own: `[defaults]` `namespace = \"${environment.name}-${component.name}\"`"
+            "give each environment its own namespaces: `[defaults]` `namespace = \
+            \"${environment.name}-${component.name}\"`"
                 .to_string()
         } else {
             format!(
-                "it has no namespace, so a cluster has one: give `{}` and `{}` clusters of their own, or leave `{}` out of one of them",
+                "it is cluster-scoped, so it can only exist once: run `{}` and `{}` on separate clusters, or remove \
+                `{}` from one of them",
                 first.target.name, second.target.name, second.name
             )
         }),

@@ -16,8 +16,8 @@ use crate::resolve::Instance;
 code!(
     FLOATING_IMAGE,
     "floating-image",
-    "an image has no tag, or one that moves",
-    "the same commit would run different programs on different days, and nobody could go back",
+    "an image has no tag, or a tag that changes over time",
+    "the same commit would run different code on different days, and rollbacks would not work",
     "image = \"ghcr.io/acme/app:latest\"",
     "image = \"ghcr.io/acme/app:1.4.2\""
 );
@@ -37,13 +37,9 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
         });
         for (path, tag, span) in bare {
-            let message = format!("`{path}` is `{tag}`, a tag that moves");
+            let message = format!("`{path}` is `{tag}`, a tag that changes over time");
             let diagnostic = Diagnostic::error(&FLOATING_IMAGE, message).at(span, "");
-            findings.component(
-                made.index,
-                made.name,
-                diagnostic.help("name one version, for example `tag = \"1.4.2\"`"),
-            );
+            findings.component(made.index, made.name, diagnostic.help("pin a version, for example `tag = \"1.4.2\"`"));
         }
     }
 }
@@ -65,8 +61,8 @@ fn in_files(context: &Context<'_>, made: &Made<'_>, instance: &Instance, all: &V
                     && (is_image(above) || beside("repository").is_some())
                     && beside("digest").is_none() =>
             {
-                let message = format!("`{}` is `{text}`, a tag that moves", dotted(path));
-                let help = "name one version, for example `tag: \"1.4.2\"`";
+                let message = format!("`{}` is `{text}`, a tag that changes over time", dotted(path));
+                let help = "pin a version, for example `tag: \"1.4.2\"`";
                 Some(Diagnostic::error(&FLOATING_IMAGE, message).help(help))
             }
             _ if is_image(key) && text.contains(':') => floating(text).map(|why| report(text, why)),
@@ -87,7 +83,7 @@ fn in_files(context: &Context<'_>, made: &Made<'_>, instance: &Instance, all: &V
 fn report(image: &str, why: &str) -> Diagnostic {
     let repository = split_image(image).repository;
     Diagnostic::error(&FLOATING_IMAGE, format!("image `{image}` {why}"))
-        .help(format!("name one version, for example `{repository}:1.4.2`, or a digest"))
+        .help(format!("pin a version, for example `{repository}:1.4.2`, or a digest"))
 }
 
 /// Returns the images that the user wrote for a component: its options of that type, and in its Helm values.

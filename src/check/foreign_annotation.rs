@@ -9,8 +9,8 @@ use crate::resolve::Instance;
 code!(
     FOREIGN_ANNOTATION,
     "foreign-annotation",
-    "an ingress has an annotation that its controller does not read",
-    "the controller passes it over: a redirect, a certificate or a limit that one relies on is not there",
+    "an Ingress has an annotation that its controller does not read",
+    "the controller ignores it, so the redirect, certificate or limit that it was meant to set is missing",
     "[edges.web]\nkind = \"ingress\"\nclass = \"nginx\"\nannotations = { \"alb.ingress.kubernetes.io/scheme\" = \"internal\" }",
     "[edges.web]\nkind = \"ingress\"\nclass = \"alb\"\nannotations = { \"alb.ingress.kubernetes.io/scheme\" = \"internal\" }"
 );
@@ -42,17 +42,19 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     continue;
                 }
                 let name = lowered.object.name();
-                let message =
-                    format!("ingress `{name}` has the class `{class}`, whose controller does not read `{key}`");
+                let message = format!(
+                    "Ingress `{name}` has the annotation `{key}`, which the controller of class `{class}` \
+                    does not read"
+                );
                 let edge = edge_of(&made, name).and_then(|edge| made.target.edges.get(edge));
                 let asked = edge.filter(|edge| edge.annotations.contains_key(&**key));
                 let diagnostic = Diagnostic::warning(&FOREIGN_ANNOTATION, message);
                 let diagnostic = match asked {
-                    Some(edge) => diagnostic.at(edge.span, "said of this edge"),
+                    Some(edge) => diagnostic.at(edge.span, "set on this edge"),
                     None => at_key(context, diagnostic, lowered, key),
                 };
                 let help = format!(
-                    "remove it, or publish through an edge whose controller reads it, usually of class `{usual}`"
+                    "remove it, or publish through an edge whose controller reads it, usually one of class `{usual}`"
                 );
                 findings.object(&made, lowered, diagnostic.help(help));
             }

@@ -23,11 +23,11 @@ use crate::resolve::Engine;
 code!(
     HOOK_DEADLOCK,
     "hook-deadlock",
-    "a hook and something else wait for one another",
-    "the sync would never end: the hook's pod cannot start, or do its work, before what is applied after the hook",
-    "a `pre-install` Job that reads a Secret which an ExternalSecret of the same component makes, or that waits for the \
-     database of its own chart; a `post-install` Job for which the chart's pods wait",
-    "sync the Secret with another component that comes before, or switch the hook off in the chart's values"
+    "a hook and another object wait for each other",
+    "the sync would never finish: the hook needs objects that are only applied after it",
+    "a `pre-install` Job that reads a Secret created by an ExternalSecret of the same component, or that waits for \
+    its own chart's database; a `post-install` Job that the chart's pods wait for",
+    "move the Secret to a component that syncs earlier, or disable the hook in the chart's values"
 );
 
 /// Kind and name of something that a pod cannot start without.
@@ -137,7 +137,7 @@ impl Chart<'_> {
             for needed in needs(&hook.item.document.value) {
                 if let (Some(maker), false) = (after.get(&needed), first.contains(&needed)) {
                     let (kind, name) = &needed;
-                    let message = who(&format!("needs {kind} `{name}`, which comes with {maker}"));
+                    let message = who(&format!("needs {kind} `{name}`, which is applied later with {maker}"));
                     self.report(&hook.item, message, None, findings);
                 }
             }
@@ -145,7 +145,7 @@ impl Chart<'_> {
             for (service, namespace) in &services {
                 let seen = (0..told.len()).find_map(|i| Some((words::host(&told, i, service, namespace)?, &told[i])));
                 if let Some((word, told)) = seen {
-                    let message = who(&format!("names the host of Service `{service}`, which comes after it"));
+                    let message = who(&format!("refers to Service `{service}`, which is applied after it"));
                     self.report(&hook.item, message, Some((word, told)), findings);
                 }
             }
@@ -186,7 +186,7 @@ impl Chart<'_> {
                 if let Some(hook) = only_late.get(&needed) {
                     let (kind, name) = &needed;
                     let message = format!(
-                        "{} `{}` of chart `{}` needs {kind} `{name}`, a hook that runs when everything is healthy",
+                        "{} `{}` of chart `{}` needs {kind} `{name}`, a hook that only runs once everything is healthy",
                         item.kind(),
                         name_of(item),
                         self.name
@@ -217,7 +217,8 @@ impl Chart<'_> {
                 });
                 if let Some(job) = awaited {
                     let message = format!(
-                        "init container `{container}` of {} `{}` of chart `{}` waits for Job `{}`, a hook that runs when everything is healthy",
+                        "init container `{container}` of {} `{}` of chart `{}` waits for Job `{}`, a hook that only \
+                        runs once everything is healthy",
                         item.kind(),
                         name_of(item),
                         self.name,
@@ -232,16 +233,16 @@ impl Chart<'_> {
     fn report(&self, item: &Item, message: String, seen: Option<(&str, &Told<'_>)>, findings: &mut Findings) {
         let late = self.last().any(|hook| std::ptr::eq(&raw const hook.item, item));
         let help = if late {
-            "let the chart make it an ordinary object: many charts have a value for that, such as `useHelmHooks` of Airflow's"
+            "turn the hook into an ordinary object: many charts have a value for that, such as Airflow's \
+            `useHelmHooks`"
         } else {
-            "switch the hook off in the chart's values, or let what it needs come with a component before this one"
+            "disable the hook in the chart's values, or move what it needs to a component that syncs earlier"
         };
         let span = self.made.instance.map(|instance| instance.span).unwrap_or_default();
-        let mut diagnostic = Diagnostic::warning(&HOOK_DEADLOCK, message)
-            .at(span, "")
-            .note(format!("the hook stands in {}", item.template));
+        let mut diagnostic =
+            Diagnostic::warning(&HOOK_DEADLOCK, message).at(span, "").note(format!("the hook is in {}", item.template));
         if let Some((word, Told { container, place, .. })) = seen {
-            diagnostic = diagnostic.note(format!("`{word}` stands in `{place}` of container `{container}`"));
+            diagnostic = diagnostic.note(format!("`{word}` is in `{place}` of container `{container}`"));
         }
         let diagnostic = diagnostic.help(help);
         findings.component(self.made.index, self.made.name, diagnostic);

@@ -16,9 +16,9 @@ use crate::manifest::value::Value;
 code!(
     LARGE_INTEGER,
     "large-integer",
-    "a whole number in Helm values reaches the objects in another form",
-    "Helm makes a float of every number, so a template may print 1000000 as `1e+06`, and digits beyond 2^53 are lost",
-    "[components.kafka]\nvalues.heapOpts.maxBytes = 1048576    # a text of the chart says 1.048576e+06",
+    "a large integer in Helm values is rendered differently",
+    "Helm turns every number into a float, so a template may print 1000000 as `1e+06`, and digits beyond 2^53 are lost",
+    "[components.kafka]\nvalues.heapOpts.maxBytes = 1048576    # the chart prints 1.048576e+06",
     "[components.kafka]\nvalues.heapOpts.maxBytes = \"1048576\""
 );
 
@@ -39,7 +39,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let ((_, span), by) = find(context.sources, instance, &shown(&large.path));
             let diagnostic = Diagnostic::warning(&LARGE_INTEGER, message(chart, &large, place.as_deref())).at(span, "");
             let diagnostic = match by {
-                Where::User => diagnostic.help(format!("write it as a text: `\"{}\"`", large.written)),
+                Where::User => diagnostic.help(format!("quote it: `\"{}\"`", large.written)),
                 Where::Catalogue => diagnostic.at(instance.span, "used here"),
             };
             findings.component(made.index, made.name, diagnostic);
@@ -51,7 +51,7 @@ fn message(chart: &str, large: &LargeInteger, place: Option<&str>) -> String {
     let (name, written, kept) = (dotted(&shown(&large.path)), large.written, large.kept);
     let lost = match kept == written {
         true => String::new(),
-        false => format!("; a float cannot hold it, {kept} is left"),
+        false => format!("; it becomes {kept}"),
     };
     match place {
         Some(place) => {

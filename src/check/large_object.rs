@@ -15,7 +15,7 @@ code!(
     LARGE_OBJECT,
     "large-object",
     "an object is too large for client-side apply",
-    "client-side apply keeps a copy of the object in an annotation, and annotations end at 256 KiB",
+    "client-side apply keeps a copy of the object in an annotation, and annotations are limited to 256 KiB",
     "dashboards = [\"dashboards/huge.json\"]",
     "[components.prometheus]\nsync.server_side = true"
 );
@@ -39,7 +39,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
                     continue;
                 }
                 let (kind, name) = (lowered.object.kind(), lowered.object.name());
-                let message = format!("{kind} `{name}` has {} KiB: too large for client-side apply", size >> 10);
+                let message = format!("{kind} `{name}` has {} KiB, too large for client-side apply", size >> 10);
                 let diagnostic = at_object(Diagnostic::error(&LARGE_OBJECT, message), lowered, "");
                 let help = match made.instance {
                     Some(_) => format!("add `sync.server_side = true` to `{}`, or split it", made.name),
@@ -75,7 +75,7 @@ fn charts(context: &Context<'_>, made: &Made<'_>, findings: &mut Findings) {
         if let (Some(first), Some(instance)) = (names.first(), made.instance) {
             let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
             let message = format!(
-                "chart `{}` makes objects too large for client-side apply: {first}{more}",
+                "chart `{}` creates objects that are too large for client-side apply: {first}{more}",
                 inflation.chart.name
             );
             let diagnostic = Diagnostic::error(&LARGE_OBJECT, message)

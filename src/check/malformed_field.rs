@@ -12,9 +12,9 @@ use crate::parse::text::{cron, cron_with_seconds};
 code!(
     MALFORMED_FIELD,
     "malformed-field",
-    "a field of a manifest has another format than its kind reads",
-    "it would be refused by the cluster or the operator, or mean something else",
-    "kind: ScheduledBackup\nspec:\n  schedule: \"0 2 * * *\"          # the first field is the second",
+    "a field of a manifest has the wrong format for its kind",
+    "the cluster or the operator would reject it, or interpret it differently",
+    "kind: ScheduledBackup\nspec:\n  schedule: \"0 2 * * *\"          # its schedules begin with the seconds",
     "kind: ScheduledBackup\nspec:\n  schedule: \"0 0 2 * * *\""
 );
 
@@ -161,7 +161,7 @@ fn judge<'a>(key: &'a str, text: &str, form: Form) -> Option<Wrong<'a>> {
         Form::CronWithSeconds => cron_with_seconds(text).err().map(|what| {
             let five = cron(text).is_ok();
             Wrong {
-                note: five.then_some("the first field is the second here, so this would run far more often"),
+                note: five.then_some("schedules of this kind begin with the seconds, so this would run far more often"),
                 help: five.then(|| format!("write `{key}: \"0 {text}\"`")),
                 ..wrong(format!("`{text}` is not {what}"))
             }
@@ -185,7 +185,7 @@ fn annotation<'a>(key: &'a str, text: &str) -> Option<Wrong<'a>> {
     let (_, known) = WORDS.iter().find(|(name, _)| *name == key)?;
     let word = text.split(',').map(str::trim).find(|word| !known.contains(word))?;
     let help = near(word, known.iter().copied()).first().map(|word| format!("did you mean `{word}`?"));
-    Some(Wrong { help, ..wrong(format!("`{key}` does not know `{word}`")) })
+    Some(Wrong { help, ..wrong(format!("`{key}` does not accept `{word}`")) })
 }
 
 /// Says whether Go reads this as a duration (`time.ParseDuration`).

@@ -10,8 +10,8 @@ use crate::resolve::Engine;
 code!(
     MISSING_NAMESPACE,
     "missing-namespace",
-    "an object lives in a namespace that nobody makes",
-    "the API server would refuse it",
+    "an object is in a namespace that nothing creates",
+    "the API server would reject it",
     "metadata: { name: settings, namespace: analitics }",
     "metadata: { name: settings, namespace: analytics }"
 );
@@ -30,7 +30,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 continue;
             }
             let message = format!(
-                "{} `{}` lives in namespace `{namespace}`, which nobody makes",
+                "{} `{}` is in namespace `{namespace}`, which nothing creates",
                 lowered.object.kind(),
                 lowered.object.name()
             );
@@ -45,7 +45,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             findings.object(
                 &made,
                 lowered,
-                diagnostic.help(format!("if it is there already, say so: `namespaces.{namespace}.existing = true`")),
+                diagnostic.help(format!("if it already exists, add `namespaces.{namespace}.existing = true`")),
             );
         }
     }

@@ -130,9 +130,9 @@ static RULES: &[fn(&Context<'_>, &mut Findings)] = &[
 code!(
     UNUSED_EXCEPTION,
     "unused-exception",
-    "an exception in `[[policy.allow]]` excuses nothing",
-    "an exception that outlives its reason would one day hide a real finding",
-    "[[policy.allow]]\nrule = \"bare-pod\"\nresource = \"debug\"     # there is no such Pod any more\nreason = \"while we look for the leak\"",
+    "an exception in `[[policy.allow]]` matches no finding",
+    "an exception that outlives its reason may later hide a real finding",
+    "[[policy.allow]]\nrule = \"bare-pod\"\nresource = \"debug\"     # this Pod no longer exists\nreason = \"while we investigate the leak\"",
     "remove the exception"
 );
 
@@ -277,7 +277,7 @@ fn place_of_key(context: &Context<'_>, lowered: &Lowered, key: &str) -> Option<S
 /// Adds both places of an object, as [`at_object`] does, the first one at a key of it where that can be found.
 fn at_key(context: &Context<'_>, diagnostic: Diagnostic, lowered: &Lowered, key: &str) -> Diagnostic {
     match place_of_key(context, lowered, key) {
-        Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "asked for here"),
+        Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "included here"),
         None => at_object(diagnostic, lowered, ""),
     }
 }
@@ -286,7 +286,7 @@ fn at_key(context: &Context<'_>, diagnostic: Diagnostic, lowered: &Lowered, key:
 fn at_object(diagnostic: Diagnostic, lowered: &Lowered, text: &str) -> Diagnostic {
     let diagnostic = diagnostic.at(place(lowered), text);
     match lowered.origin.template {
-        Some(_) => diagnostic.at(lowered.origin.span, "asked for here"),
+        Some(_) => diagnostic.at(lowered.origin.span, "included here"),
         None => diagnostic,
     }
 }

@@ -11,8 +11,8 @@ use crate::parse::shape::with_article;
 code!(
     NUMBER_IN_STRING,
     "number-in-string",
-    "a number or boolean stands where Kubernetes takes a string",
-    "the API server refuses the object; and a number such as 1.10 is read as 1.1 on the way",
+    "a number or boolean is used where Kubernetes requires a string",
+    "the API server would reject the object, and a number such as 1.10 would be read as 1.1",
     "annotations:\n  prometheus.io/port: 8080",
     "annotations:\n  prometheus.io/port: \"8080\""
 );
@@ -37,7 +37,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 }
                 for (what, key, value) in found {
                     let message = format!(
-                        "`{key}` in the {what} of {} `{}` is {}, and must be a string",
+                        "`{key}` in the {what} of {} `{}` is {}, but must be a string",
                         object.kind(),
                         object.name(),
                         with_article(value.type_name())
@@ -47,8 +47,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                         &made,
                         lowered,
                         match plain(value) {
-                            Some(text) => diagnostic.help(format!("write it in quotes: `\"{text}\"`")),
-                            None => diagnostic.help("write it in quotes: as a number, 1.10 is 1.1"),
+                            Some(text) => diagnostic.help(format!("quote it: `\"{text}\"`")),
+                            None => diagnostic.help("quote it: as a number, 1.10 would be read as 1.1"),
                         },
                     );
                 }

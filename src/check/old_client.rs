@@ -12,8 +12,8 @@ use crate::parse::text::split_image;
 code!(
     OLD_CLIENT,
     "old-client",
-    "`pg_dump` is older than the server that it dumps",
-    "pg_dump refuses a server of a newer major version: there would be no backup",
+    "`pg_dump` is older than its server",
+    "pg_dump refuses to dump a server with a newer major version, so there would be no backup",
     "[components.postgres]\nimage = \"ghcr.io/cloudnative-pg/postgresql:18.1\"\n\n[components.postgres-backup]\nimage = \"postgres:16.4-alpine\"",
     "[components.postgres-backup]\nimage = \"postgres:18.1-alpine\""
 );
@@ -46,7 +46,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 let Some(server) = servers.iter().find(here).filter(|server| server.major > major) else { continue };
                 let (kind, name) = (lowered.object.kind(), lowered.object.name());
                 let message = format!(
-                    "{kind} `{name}` dumps `{}`, which is PostgreSQL {}, with pg_dump {major}",
+                    "{kind} `{name}` dumps `{}`, which runs PostgreSQL {}, with pg_dump {major}",
                     server.name, server.major
                 );
                 let diagnostic = Diagnostic::error(&OLD_CLIENT, message);

@@ -20,8 +20,8 @@ use crate::resolve::Instance;
 code!(
     PLAIN_SECRET,
     "plain-secret",
-    "a secret stands in plain text",
-    "git never forgets, and everybody who reads the repository, the values or the object can read it",
+    "a secret is in plain text",
+    "git history is permanent, and anybody who can read the repository, the values or the object can read the secret",
     "[components.app]\nenv.DB_PASSWORD = \"hunter2\"",
     "[components.app]\nsecrets.db = { keys = { password = \"${item.password}\" } }"
 );
@@ -74,14 +74,17 @@ fn in_text(key: &str, what: &str, span: Span) -> Diagnostic {
     let under = if key.is_empty() { String::new() } else { format!(" under `{key}`") };
     // Where it ends would tell its length.
     let span = Span { end: span.start, ..span };
-    remedy(Diagnostic::error(&PLAIN_SECRET, format!("{what} stands in plain text{under}")).at(span, ""))
+    remedy(Diagnostic::error(&PLAIN_SECRET, format!("{what} is in plain text{under}")).at(span, ""))
 }
 
 fn remedy(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
         .hidden()
-        .help("put it into the secret store, and refer to it: `secrets.<name> = { keys = { password = \"${item.password}\" } }`")
-        .note("if it was ever committed, it is known: change it")
+        .help(
+            "store it in the secret store and refer to it: `secrets.<name> = { keys = { password = \
+        \"${item.password}\" } }`",
+        )
+        .note("if it was ever committed, rotate it")
 }
 
 /// Kinds whose content is a reference or encrypted.
@@ -106,7 +109,7 @@ fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &
         if filled {
             let message = format!("Secret `{}` is written in plain text", object.name());
             let diagnostic = at_object(Diagnostic::error(&PLAIN_SECRET, message), lowered, "");
-            let diagnostic = diagnostic.note("base64 is a spelling, not encryption");
+            let diagnostic = diagnostic.note("base64 is an encoding, not encryption");
             findings.object(made, lowered, remedy(diagnostic));
         }
         return;
@@ -119,11 +122,11 @@ fn object(context: &Context<'_>, made: &Made<'_>, lowered: &Lowered, reported: &
         if file.is_none() && reported.texts.contains(&*text) {
             return;
         }
-        let message = format!("{what} stands in {} `{}`, under `{key}`", object.kind(), object.name());
+        let message = format!("{what} is in plain text in {} `{}`, under `{key}`", object.kind(), object.name());
         let diagnostic = Diagnostic::error(&PLAIN_SECRET, message);
         let place = file.and_then(|start| places.next(context, start, &text));
         let diagnostic = match place {
-            Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "asked for here"),
+            Some(span) => diagnostic.at(span, "").at(lowered.origin.span, "included here"),
             None => at_key(context, diagnostic, lowered, key),
         };
         findings.object(made, lowered, remedy(diagnostic));
@@ -149,7 +152,7 @@ fn values(
         if known {
             return;
         }
-        let message = format!("{what} stands in the Helm values of `{}`, under `{key}`", made.name);
+        let message = format!("{what} is in plain text in the Helm values of `{}`, under `{key}`", made.name);
         let span = if by == Where::User { Span { end: at.start, ..at } } else { instance.span };
         findings.component(made.index, made.name, remedy(Diagnostic::error(&PLAIN_SECRET, message).at(span, "")));
     });

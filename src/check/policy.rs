@@ -44,7 +44,7 @@ pub fn apply(platform: &Platform, findings: Vec<Finding>) -> Vec<Diagnostic> {
         if !used.contains(&exception.span) {
             let until = exception.until.map(|date| format!(" (kept until {date})")).unwrap_or_default();
             let message =
-                format!("nothing of `{}` needs an exception from `{}`{until}", exception.written, exception.rule);
+                format!("no finding for `{}` needs the exception from `{}`{until}", exception.written, exception.rule);
             let diagnostic = Diagnostic::warning(&UNUSED_EXCEPTION, message).at(exception.span, "").help("remove it");
             if let Some(diagnostic) = target.settings.policy.level(diagnostic) {
                 unused.insert(exception.span, diagnostic);
@@ -74,7 +74,7 @@ fn exception<'a>(allow: &'a Allow, found: &mut Vec<Diagnostic>) -> Option<Except
     for (key, given, example) in [
         ("rule", rule, "rule = \"bare-pod\""),
         ("resource", resource, "resource = \"trino\""),
-        ("reason", reason, "reason = \"why this is right here\""),
+        ("reason", reason, "reason = \"why this is acceptable\""),
     ] {
         if given.is_none() {
             let message = format!("an exception needs a `{key}`");
@@ -87,21 +87,26 @@ fn exception<'a>(allow: &'a Allow, found: &mut Vec<Diagnostic>) -> Option<Except
     let (rule, written) = (rule?, resource?);
     let slugs = || CODES.iter().map(|code| code.slug);
     if !slugs().any(|slug| *rule == slug) {
-        let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no check `{rule}`")).at(rule.at, "");
+        let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("unknown rule: `{rule}`")).at(rule.at, "");
         let near = near(rule, slugs());
         found.push(if levelled().iter().any(|code| *rule == code.slug) {
-            diagnostic.help(format!("it takes a level alone: `{rule} = \"off\"` under `[policy]`"))
+            diagnostic.help(format!(
+                "exceptions do not apply to it; set its level instead: `{rule} = \"off\"` under \
+            `[policy]`"
+            ))
         } else if let Some(today) = renamed(rule).filter(|today| slugs().any(|slug| slug == *today)) {
-            diagnostic.help(format!("`{rule}` is called `{today}` now"))
+            diagnostic.help(format!("`{rule}` has been renamed to `{today}`"))
         } else if near.is_empty() {
-            diagnostic.note(format!("there is {}", quoted_list(slugs(), "and")))
+            diagnostic.note(format!("available: {}", quoted_list(slugs(), "and")))
         } else {
             diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")))
         });
         return None;
     }
     if let Some(until) = allow.until.as_ref().filter(|until| !is_date(until)) {
-        found.push(Diagnostic::error(&INVALID_VALUE, "`until` takes a date such as `\"2027-01-31\"`").at(until.at, ""));
+        found.push(
+            Diagnostic::error(&INVALID_VALUE, "`until` must be a date such as `\"2027-01-31\"`").at(until.at, ""),
+        );
         return None;
     }
     match Glob::new(written) {
@@ -113,7 +118,7 @@ fn exception<'a>(allow: &'a Allow, found: &mut Vec<Diagnostic>) -> Option<Except
             span: allow.places.at,
         }),
         Err(error) => {
-            let message = format!("`{written}` is not a pattern: {}", error.kind());
+            let message = format!("`{written}` is not a valid pattern: {}", error.kind());
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(written.at, ""));
             None
         }

@@ -14,9 +14,9 @@ use crate::settings::Text;
 code!(
     PROJECT_KIND,
     "project-kind",
-    "a chart makes a cluster-scoped kind that its AppProject does not allow",
-    "Argo CD would refuse the whole sync",
-    "[projects.data]\nmembers = [\"trino\"]\nallow = []              # and the chart makes a ClusterRole",
+    "a chart creates a cluster-scoped kind that its AppProject does not allow",
+    "Argo CD would reject the whole sync",
+    "[projects.data]\nmembers = [\"trino\"]\nallow = []              # but the chart creates a ClusterRole",
     "[projects.data]\nmembers = [\"trino\"]\nallow = [\"rbac.authorization.k8s.io/ClusterRole\"]"
 );
 
@@ -52,7 +52,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         if !missing.is_empty() {
             let list: Vec<String> = missing.iter().map(|kind| format!("`{kind}`")).collect();
             let message = format!(
-                "project `{project}` does not allow {}, which the chart of `{}` makes",
+                "project `{project}` does not allow {}, which the chart of `{}` creates",
                 list.join(", "),
                 made.name
             );

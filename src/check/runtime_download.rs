@@ -11,14 +11,14 @@ use crate::resolve::Instance;
 code!(
     RUNTIME_DOWNLOAD,
     "runtime-download",
-    "a program downloads packages each time it starts",
-    "the same commit runs other code on another day, and nothing starts while the place of download is away",
+    "an application downloads packages at every start",
+    "the same commit may run different code later, and nothing starts while the package source is down",
     "conf.\"spark.jars.packages\" = \"org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0\"",
     "image = \"ghcr.io/acme/spark-iceberg:3.5.5-1\"      # with the JARs in /opt/spark/jars"
 );
 
 const HELP: &str =
-    "put it into an image of one's own, with its version and checksum in the Dockerfile, and name that image";
+    "build your own image with the package, pinned by version and checksum in the Dockerfile, and use that image";
 
 /// Settings that make Spark resolve Maven coordinates (spark.apache.org/docs/latest/configuration.html).
 const PACKAGES: &str = "spark.jars.packages";
@@ -61,7 +61,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 for download in downloads(&lowered.object) {
                     let (kind, name) = (lowered.object.kind(), lowered.object.name());
                     let verb = if kind == "ConfigMap" { "makes Spark download" } else { "downloads" };
-                    let message = format!("{kind} `{name}` {verb} {} at each start", download.what);
+                    let message = format!("{kind} `{name}` {verb} {} at every start", download.what);
                     let diagnostic = Diagnostic::warning(&RUNTIME_DOWNLOAD, message);
                     let diagnostic = match made.instance.and_then(|i| walk::written_text(i, download.text)) {
                         Some(span) => diagnostic.at(span, ""),
@@ -96,7 +96,7 @@ fn values(context: &Context<'_>, made: &Made<'_>, instance: &Instance, all: &Val
         };
         let (Some(what), ((_, place), Where::User)) = (what, find(context.sources, instance, path)) else { return };
         let message =
-            format!("a value of `{}` makes its chart download {what} at each start: `{}`", made.name, dotted(path));
+            format!("a value of `{}` makes its chart download {what} at every start: `{}`", made.name, dotted(path));
         let diagnostic = Diagnostic::warning(&RUNTIME_DOWNLOAD, message).at(place, "");
         findings.component(made.index, made.name, diagnostic.help(HELP));
     });

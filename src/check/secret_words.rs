@@ -30,9 +30,9 @@ fn by_shape(text: &str) -> Option<&'static str> {
         return Some(what);
     }
     if password_in_url(text) {
-        return Some("an address with a password");
+        return Some("a URL with a password");
     }
-    is_hash(text).then_some("the hash of a password")
+    is_hash(text).then_some("a password hash")
 }
 
 /// Says whether a text has a private key in base64 in it: `-----BEGIN … PRIVATE KEY-----`, encoded.
@@ -88,8 +88,8 @@ fn by_key(key: &str, above: &str, text: &str) -> Option<&'static str> {
     match holds {
         Holds::Password => Some("a password"),
         Holds::SecretKey => Some("a secret key"),
-        Holds::Key => (is_random(text) || is_weak(text)).then_some("what looks like a key"),
-        Holds::Perhaps => is_random(text).then_some("what looks like a key"),
+        Holds::Key => (is_random(text) || is_weak(text)).then_some("a likely key"),
+        Holds::Perhaps => is_random(text).then_some("a likely key"),
     }
 }
 
@@ -347,8 +347,8 @@ fn in_text(text: &str) -> Option<&'static str> {
         match holds(&words(key))? {
             Holds::Password => Some("a password"),
             Holds::SecretKey => Some("a secret key"),
-            Holds::Key => (is_random(value) || is_weak(value)).then_some("what looks like a key"),
-            Holds::Perhaps => is_random(value).then_some("what looks like a key"),
+            Holds::Key => (is_random(value) || is_weak(value)).then_some("a likely key"),
+            Holds::Perhaps => is_random(value).then_some("a likely key"),
         }
     })
 }

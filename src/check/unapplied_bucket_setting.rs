@@ -7,10 +7,10 @@ use crate::diag::Diagnostic;
 code!(
     UNAPPLIED_BUCKET_SETTING,
     "unapplied-bucket-setting",
-    "a setting of a bucket is applied by nobody, because its store lies outside of the platform",
-    "the bucket would keep everything, or have no limit, although the platform's file says otherwise",
+    "a setting of a bucket has no effect, because its store is outside the platform",
+    "the bucket would have no such rule or limit, although platform.toml sets one",
     "[buckets.raw]\nstore = \"s3\"            # an [external.s3]\nexpire_days = 30",
-    "[buckets.raw]\nstore = \"s3\"            # who makes the bucket sets the rule there"
+    "[buckets.raw]\nstore = \"s3\"            # set the rule where the bucket is created"
 );
 
 /// Settings that somebody has to apply to the bucket itself.
@@ -24,11 +24,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let places = &bucket.settings.places;
             for key in SETTINGS.iter().filter(|key| places.has(key)) {
                 let message = format!(
-                    "bucket `{}`: nobody applies `{key}`, because `{}` lies outside of the platform",
+                    "bucket `{}`: `{key}` has no effect, because `{}` is outside the platform",
                     bucket.name, bucket.store
                 );
                 let diagnostic = Diagnostic::warning(&UNAPPLIED_BUCKET_SETTING, message).at(places.key_of(key), "");
-                let help = format!("remove it, and set the rule where bucket `{}` is made", bucket.bucket);
+                let help = format!("remove it, and set the rule where bucket `{}` is created", bucket.bucket);
                 findings.component(index, &bucket.store, diagnostic.help(help));
             }
         }

@@ -8,8 +8,8 @@ use crate::manifest::value::Value;
 code!(
     UNFILLED_VARIABLE,
     "unfilled-variable",
-    "a setting holds `${NAME}`, and the program that reads it does not look into the environment for that",
-    "the program gets the text itself: it logs in as `${NAME}`",
+    "a setting contains `${NAME}`, but its application does not expand environment variables",
+    "the application would use the literal text, and log in as `${NAME}`",
     "conf.\"spark.hadoop.fs.s3a.access.key\" = \"${MINIO_ACCESS_KEY}\"",
     "conf.\"spark.hadoop.fs.s3a.access.key\" = \"${env.MINIO_ACCESS_KEY}\""
 );
@@ -33,7 +33,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 for (key, value) in settings {
                     let Value::Str(text) = value else { continue };
                     let Some(name) = variable(text) else { continue };
-                    let message = format!("`{key}` holds `${{{name}}}`, which nothing fills in");
+                    let message = format!("`{key}` contains `${{{name}}}`, which nothing expands");
                     let diagnostic = Diagnostic::warning(&UNFILLED_VARIABLE, message);
                     let written = made.instance.and_then(|instance| walk::written_text(instance, text));
                     let diagnostic = match written {

@@ -60,7 +60,7 @@ pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
     };
     let read = beyond.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, fields)| {
         let makes = if fields.len() == 1 { "makes" } else { "make" };
-        format!("what {} {makes} in the folder of `{name}`", listed(fields))
+        format!("the effect of {} in the folder of `{name}`", listed(fields))
     });
     parts.into_iter().filter(|(names, ..)| !names.is_empty()).map(sentence).chain(read).collect()
 }

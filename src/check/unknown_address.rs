@@ -20,9 +20,9 @@ use crate::resolve::{Route, Target};
 code!(
     UNKNOWN_ADDRESS,
     "unknown-address",
-    "a text names a bucket, database, topic or host that the platform does not have",
-    "what stands only in a text is wired by nobody: that it is wrong shows when the program runs",
-    "[jobs.daily]\nargs = [\"--out\", \"s3a://row/daily\"]        # and the bucket is `raw`",
+    "a text refers to a bucket, database, topic or host that the platform does not have",
+    "references in plain text are not wired, so a mistake would only show at run time",
+    "[jobs.daily]\nargs = [\"--out\", \"s3a://row/daily\"]        # the bucket is `raw`",
     "[jobs.daily]\nargs = [\"--out\", \"s3a://${buckets.raw.bucket}/daily\"]"
 );
 
@@ -179,7 +179,7 @@ impl<'a> Known<'a> {
         if self.buckets.is_empty() || self.buckets.contains_key(name) || name.starts_with("example") {
             return None;
         }
-        let message = format!("`{scheme}://{name}` names a bucket that the platform does not have");
+        let message = format!("`{scheme}://{name}` refers to a bucket that the platform does not have");
         let diagnostic = Diagnostic::warning(&UNKNOWN_ADDRESS, message);
         if let Some((real, key)) = self.buckets.iter().find(|(_, key)| **key == name) {
             let help = format!("write `{scheme}://${{buckets.{key}.bucket}}`");
@@ -189,7 +189,8 @@ impl<'a> Known<'a> {
         let help = match near(name, names).first().map(|near| self.buckets.get(near).copied().unwrap_or(near)) {
             Some(key) => format!("did you mean `{scheme}://${{buckets.{key}.bucket}}`?"),
             None => format!(
-                "declare it: `[buckets.{name}]` with `bucket = \"{name}\"`, and `external = \"s3\"` when it lies outside"
+                "declare it: `[buckets.{name}]` with `bucket = \"{name}\"`, and `external = \"s3\"` if it is outside \
+                the platform"
             ),
         };
         Some(diagnostic.help(help))
@@ -201,11 +202,11 @@ impl<'a> Known<'a> {
             if !certain || OF_KUBERNETES.contains(&namespace) {
                 return None;
             }
-            let message = format!("`{full}.svc` lies in namespace `{namespace}`, which the platform does not have");
+            let message = format!("`{full}.svc` is in namespace `{namespace}`, which the platform does not have");
             let diagnostic = Diagnostic::warning(&UNKNOWN_ADDRESS, message);
             return Some(match near(namespace, self.namespaces.keys().copied()) {
                 near if near.is_empty() => diagnostic
-                    .help(format!("if it is there already, say so: `[namespaces.{namespace}]` with `existing = true`")),
+                    .help(format!("if it already exists, add `[namespaces.{namespace}]` with `existing = true`")),
                 near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
             });
         };
@@ -216,10 +217,10 @@ impl<'a> Known<'a> {
         if near.is_empty() && (known.unseen || known.names.is_empty()) {
             return None;
         }
-        let message = format!("`{full}` names a Service that namespace `{namespace}` does not have");
+        let message = format!("`{full}` refers to a Service that namespace `{namespace}` does not have");
         let diagnostic = Diagnostic::warning(&UNKNOWN_ADDRESS, message);
         Some(match near.is_empty() {
-            true => diagnostic.note(format!("there is {}", quoted_list(known.names.iter().copied().take(6), "and"))),
+            true => diagnostic.note(format!("available: {}", quoted_list(known.names.iter().copied().take(6), "and"))),
             false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
         })
     }
@@ -237,7 +238,7 @@ impl<'a> Known<'a> {
         if strsim::damerau_levenshtein(name, first) > 1 + name.len() / 12 {
             return None;
         }
-        let message = format!("`{name}` names a Service that namespace `{namespace}` does not have");
+        let message = format!("`{name}` refers to a Service that namespace `{namespace}` does not have");
         Some(Diagnostic::warning(&UNKNOWN_ADDRESS, message).help(format!("did you mean {}?", quoted_list(meant, "or"))))
     }
 

@@ -10,8 +10,8 @@ use crate::diag::{Diagnostic, near};
 code!(
     UNKNOWN_ANNOTATION,
     "unknown-annotation",
-    "an annotation is misspelt, so the program that it is for does not read it",
-    "an annotation that nobody reads is a setting that silently does nothing",
+    "an annotation is misspelt, so its controller ignores it",
+    "an annotation that nothing reads is a setting that silently has no effect",
     "annotations:\n  cert-manager.io/cluster-isuer: letsencrypt",
     "annotations:\n  cert-manager.io/cluster-issuer: letsencrypt"
 );
@@ -104,7 +104,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                     let diagnostic = Diagnostic::warning(&UNKNOWN_ANNOTATION, message);
                     let edge = made.target.edges.values().find(|edge| edge.annotations.contains_key(&**key));
                     let diagnostic = match edge {
-                        Some(edge) => diagnostic.at(edge.span, "said of this edge"),
+                        Some(edge) => diagnostic.at(edge.span, "set on this edge"),
                         None => at_key(context, diagnostic, lowered, key),
                     };
                     findings.object(&made, lowered, diagnostic.help(format!("did you mean `{meant}`?")));

@@ -10,8 +10,8 @@ use crate::resolve::Instance;
 code!(
     UNKNOWN_ISSUER,
     "unknown-issuer",
-    "an edge names an issuer of certificates that does not exist",
-    "no certificate would ever be issued, and browsers would refuse every host",
+    "an edge refers to a certificate issuer that does not exist",
+    "no certificate would be issued, and browsers would reject every host",
     "[edges.web]\ntls = { issuer = \"letsencript\" }",
     "[edges.web]\ntls = { issuer = \"letsencrypt\" }"
 );
@@ -39,15 +39,15 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let Some(issuer) = edge.issuer.as_ref().filter(|issuer| !issuers.contains(issuer.as_str())) else {
                 continue;
             };
-            let message = format!("edge `{}` names issuer `{issuer}`, and there is no such ClusterIssuer", edge.name);
+            let message = format!("edge `{}` refers to ClusterIssuer `{issuer}`, which does not exist", edge.name);
             let diagnostic = Diagnostic::error(&UNKNOWN_ISSUER, message).at(issuer.at, "");
             let near = near(issuer, issuers.iter().copied());
             let diagnostic = match (near.is_empty(), issuers.is_empty()) {
                 (false, _) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
                 (true, true) => diagnostic.help(format!(
-                    "add one to cert-manager, for example `issuers.{issuer} = {{ kind = \"self-signed-ca\" }}`"
+                    "add it to cert-manager, for example `issuers.{issuer} = {{ kind = \"self-signed-ca\" }}`"
                 )),
-                (true, false) => diagnostic.note(format!("there is {}", quoted_list(issuers.iter().copied(), "and"))),
+                (true, false) => diagnostic.note(format!("available: {}", quoted_list(issuers.iter().copied(), "and"))),
             };
             findings.component(index, "", diagnostic);
         }

@@ -8,9 +8,9 @@ use crate::manifest::kinds;
 code!(
     UNKNOWN_SCOPE,
     "unknown-scope",
-    "nobody knows whether an object's kind lives in a namespace",
-    "lakegen leaves the object as it was written: in a namespace of its own it would get the engine's default one",
-    "[platform]\napis = [\"example.com/v1\"]              # and a manifest of a `Widget` without `namespace`",
+    "lakegen does not know whether an object's kind is namespaced",
+    "lakegen leaves the object as written, and the engine would put a namespaced one into its default namespace",
+    "[platform]\napis = [\"example.com/v1\"]              # with a manifest of a `Widget` without `namespace`",
     "[platform]\napis = [\"example.com/v1/Widget:Cluster\"]    # or `:Namespaced`"
 );
 
@@ -26,12 +26,13 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
                 continue;
             }
             let message = format!(
-                "{kind} `{}` has no namespace, and nobody knows whether a `{kind}` lives in one",
+                "{kind} `{}` has no namespace, and lakegen does not know whether `{kind}` is namespaced",
                 lowered.object.name()
             );
             let diagnostic = at_object(Diagnostic::warning(&UNKNOWN_SCOPE, message), lowered, "");
             let help = format!(
-                "say so: `apis = [\"{api}/{kind}:Cluster\"]` under `[platform]`, or `:Namespaced`, which puts it where its component lives"
+                "add `apis = [\"{api}/{kind}:Cluster\"]` under `[platform]`, or `:Namespaced` to put it into its \
+                component's namespace"
             );
             findings.object(&made, lowered, diagnostic.help(help));
         }

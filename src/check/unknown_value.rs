@@ -21,26 +21,26 @@ use crate::resolve::Instance;
 code!(
     UNKNOWN_VALUE,
     "unknown-value",
-    "a Helm value is not one that the chart reads",
-    "Helm ignores values that no template reads: the setting would silently do nothing",
+    "the chart has no such Helm value",
+    "Helm ignores values that no template reads, so the setting would silently have no effect",
     "[components.trino]\nvalues.worker.replicas = 4",
     "[components.trino]\nvalues.server.workers = 4"
 );
 code!(
     WRONG_VALUE_TYPE,
     "wrong-value-type",
-    "a Helm value has another type than the chart takes",
-    "the chart would fail to render, or read something else: to a template the string \"false\" is true",
+    "a Helm value has the wrong type for the chart",
+    "the chart would fail to render, or misread it: in a template, the string \"false\" is true",
     "values.server.workers = \"four\"",
     "values.server.workers = 4"
 );
 code!(
     UNCHECKED_VALUES,
     "unchecked-values",
-    "nothing is known of a chart, so its values cannot be checked",
-    "what was not checked is said: a misspelt value of this chart would not be found",
+    "lakegen has no facts about a chart, so its values cannot be checked",
+    "lakegen reports what it could not check: a misspelt value of this chart would go unnoticed",
     "[components.podinfo]\nuses = \"chart\"\nchart = { oci = \"oci://ghcr.io/stefanprodan/charts\", name = \"podinfo\", version = \"6.9.2\" }\nvalues.replicas = 2",
-    "try the values with `helm template`, or say `policy.unchecked-values = \"off\"`"
+    "fetch the chart with `lakegen lock` and `lakegen fetch`, or set `policy.unchecked-values = \"off\"`"
 );
 
 /// Checks the values of every release.
@@ -64,7 +64,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             }
             if let Some(span) = own_values(instance).filter(|_| !seen) {
                 let message = format!(
-                    "nothing is known of chart `{}`, so the values of `{}` are not checked",
+                    "lakegen has no facts about chart `{}`, so the values of `{}` are not checked",
                     chart.name, made.name
                 );
                 let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNCHECKED_VALUES, message) };
@@ -97,11 +97,10 @@ fn by_default(
     let chart = instance.chart.as_ref().map_or("", |chart| chart.name.as_str());
     for Differs { path, expected, found } in differing(&inflated.defaults, values) {
         let (is, takes) = (with_article(found), with_article(expected));
-        let message = format!("`{}` is {is}, and its default in chart `{chart}` is {takes}", dotted(&path));
+        let message = format!("`{}` is {is}, but its default in chart `{chart}` is {takes}", dotted(&path));
         let ((_, place), by) = find(context.sources, instance, &path);
         let diagnostic = Diagnostic::warning(&WRONG_VALUE_TYPE, message).at(place, "");
-        let diagnostic =
-            if found == "quoted boolean" { diagnostic.help("write it without quotes") } else { diagnostic };
+        let diagnostic = if found == "quoted boolean" { diagnostic.help("remove the quotes") } else { diagnostic };
         findings.component(
             made.index,
             made.name,
@@ -179,8 +178,8 @@ fn report(
         Problem::Unknown { near, closed, .. } => {
             let sure = *closed || (!near.is_empty() && version == facts.version);
             let message = match closed {
-                true => format!("chart `{chart}` refuses the value `{path}`: its schema has no such key"),
-                false => format!("chart `{chart}` reads no value `{path}`"),
+                true => format!("chart `{chart}` rejects the value `{path}`: its schema has no such key"),
+                false => format!("chart `{chart}` has no value `{path}`"),
             };
             let diagnostic = if sure {
                 Diagnostic::error(&UNKNOWN_VALUE, message)
@@ -198,7 +197,7 @@ fn report(
         Problem::Type { expected, found, by_default, .. } => {
             let (takes, is) = (with_article(expected), with_article(found));
             let diagnostic = if *by_default {
-                let message = format!("`{path}` is {is}, and its default in chart `{chart}` is {takes}");
+                let message = format!("`{path}` is {is}, but its default in chart `{chart}` is {takes}");
                 Diagnostic::warning(&WRONG_VALUE_TYPE, message)
             } else {
                 let message = format!("chart `{chart}` takes {takes} for `{path}`, not {is}");
@@ -206,21 +205,19 @@ fn report(
             };
             let diagnostic = diagnostic.at(places.1, "");
             match *found {
-                "quoted string" if expected == "boolean" => diagnostic.help("write it without quotes"),
+                "quoted string" if expected == "boolean" => diagnostic.help("remove the quotes"),
                 "string" if !by_default && matches!(expected.as_str(), "integer" | "number") => {
-                    diagnostic.help("write it without quotes")
+                    diagnostic.help("remove the quotes")
                 }
-                "integer" | "number" | "boolean" if expected.contains("string") => {
-                    diagnostic.help("write it in quotes")
-                }
+                "integer" | "number" | "boolean" if expected.contains("string") => diagnostic.help("quote it"),
                 _ => diagnostic,
             }
         }
         Problem::Enum { allowed, found, .. } => {
-            let message = format!("chart `{chart}` does not take `{found}` for `{path}`");
+            let message = format!("chart `{chart}` does not accept `{found}` for `{path}`");
             Diagnostic::error(&WRONG_VALUE_TYPE, message)
                 .at(places.1, "")
-                .note(format!("it takes {}", quoted_list(allowed.iter().map(String::as_str), "or")))
+                .note(format!("valid values: {}", quoted_list(allowed.iter().map(String::as_str), "or")))
         }
     };
     let diagnostic = match by {
@@ -229,8 +226,10 @@ fn report(
     };
     match version == facts.version {
         true => diagnostic,
-        false => diagnostic
-            .note(format!("checked against version {} of the chart; version {version} is used here", facts.version)),
+        false => diagnostic.note(format!(
+            "checked against version {} of the chart; the platform uses version {version}",
+            facts.version
+        )),
     }
 }
 

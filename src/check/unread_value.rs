@@ -17,8 +17,8 @@ use crate::resolve::Instance;
 code!(
     UNREAD_VALUE,
     "unread-value",
-    "a Helm value is set, and no template of the chart reads it",
-    "Helm says nothing about it: the setting would silently do nothing",
+    "a Helm value is set, but no template of the chart reads it",
+    "Helm does not report it: the setting would silently have no effect",
     "[components.trino]\nvalues.server.wrokers = 4",
     "[components.trino]\nvalues.server.workers = 4"
 );
@@ -100,9 +100,9 @@ fn report(instance: &Instance, inflated: &Inflated, unread: &Unread) -> Diagnost
     let diagnostic = if named {
         let message = format!("with these values, nothing in chart `{chart}` reads `{name}`");
         let note = Diagnostic { level: Level::Note, ..Diagnostic::warning(&UNREAD_VALUE, message) };
-        note.at(key, "").note(format!("templates name `{last}`, so another value may switch it on"))
+        note.at(key, "").note(format!("templates mention `{last}`, so another value may enable it"))
     } else {
-        let message = format!("nothing in chart `{chart}` reads `{name}`, and no template of it names `{last}`");
+        let message = format!("nothing in chart `{chart}` reads `{name}`, and none of its templates mentions `{last}`");
         let diagnostic = Diagnostic::warning(&UNREAD_VALUE, message).at(key, "");
         match nearest(inflated, path) {
             near if near.is_empty() => diagnostic,

@@ -21,8 +21,7 @@ pub fn install() {
 fn report(place: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        "error: this is a bug in lakegen {version}, at {place}\n\
-         help: report it with this line, the command and the part of platform.toml that causes it; no Secret is in it\n"
+        "error: this is a bug in lakegen {version}, at {place}\nhelp: report it with this line, the command and the part of platform.toml that causes it; it contains no secrets\n"
     )
 }
 

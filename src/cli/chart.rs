@@ -6,7 +6,7 @@ use super::chart_diff::ChartDiff;
 use super::edited::{self, Wish};
 use super::{Code, Failure, Session};
 
-/// Set the chart version of a component, or see what another one changes
+/// Set the chart version of a component, or show what another version changes
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Examples:\n  lakegen chart diff trino 1.42.2\n  lakegen chart set trino 1.42.2\n  lakegen chart \
@@ -21,19 +21,19 @@ pub struct Chart {
 enum Command {
     /// Set it in platform.toml, in place
     ///
-    /// Only the value changes, where it is written now: `version` of the component, its `chart.version`, or its pin in
-    /// `[versions]`. Comments, order and layout stay; the key is added where it is missing. The platform is compiled with
-    /// the new value first; when that finds errors, nothing is written (exit 1). Nothing is written either when the value
-    /// is that already.
+    /// Changes only the value, where it is currently set: `version` of the component, its
+    /// `chart.version`, or its pin in `[versions]`. Comments, order and layout are preserved; a
+    /// missing key is added. The platform is first compiled with the new value; if that finds
+    /// errors, nothing is written (exit 1). Nothing is written either if the value is unchanged.
     Set {
         /// A component of the platform
         component: String,
         /// An exact version
         version: String,
-        /// Set it for this environment only
+        /// Set it only for this environment
         #[arg(short, long = "env", value_name = "ENV")]
         environment: Option<String>,
-        /// Print what would change, and write nothing
+        /// Print what would change without writing anything
         #[arg(long)]
         dry_run: bool,
     },

@@ -26,16 +26,16 @@ use crate::world::memory::{MemoryWorld, Overlay};
 
 /// Show what another version of a component's chart changes
 ///
-/// Compiles the platform as it is and with the other version, renders the chart both times with the platform's own values,
-/// and compares: values that are set here and not read any more, with their place; default values; objects, the risky ones
-/// first; versions of custom resource definitions that come, go or are not served any more; images; Kubernetes versions
-/// and dependencies. Nothing is written: neither platform.toml nor lakegen.lock. Default values of charts that the chart
-/// depends on are not compared; what they make is.
+/// Compiles the platform with the current and with the other version, renders the chart both times
+/// with the platform's values, and compares: your values that are no longer read, with their lines;
+/// default values; objects, risky ones first; CRD versions that are added, removed or no longer
+/// served; images; Kubernetes versions and dependencies. Neither platform.toml nor lakegen.lock is
+/// changed. Default values of dependencies are not compared, but their objects are.
 ///
-/// The version is looked for as by `lakegen lock`, and kept in the cache. With `--offline` it is taken from vendored charts
-/// and the cache, by name and version.
+/// The version is resolved as by `lakegen lock` and kept in the cache. With `--offline`, it is
+/// taken from vendored charts and the cache, by name and version.
 ///
-/// Exits 0 also when there are differences, unless one of the flags asks otherwise.
+/// Also exits 0 when there are differences, unless a flag changes that.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!(
     "Examples:\n  lakegen chart diff trino 1.43.0\n  lakegen chart diff trino 1.43.0 --format markdown >> comment.md\n\n{}",
@@ -46,16 +46,16 @@ pub struct ChartDiff {
     component: String,
     /// The version to compare with
     version: String,
-    /// Change it for this environment only
+    /// Change it only for this environment
     #[arg(short, long = "env", value_name = "ENV")]
     environment: Option<String>,
-    /// Exit 1 on differences, 2 on any error (as git)
+    /// Exit 1 on differences, 2 on any error (like git)
     #[arg(long, conflicts_with = "detailed_exitcode")]
     exit_code: bool,
-    /// Exit 2 on differences, 1 on any error (as terraform)
+    /// Exit 2 on differences, 1 on any error (like terraform)
     #[arg(long)]
     detailed_exitcode: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -101,11 +101,11 @@ impl ChartDiff {
         let path = member.and_then(|member| member.chart_version()).map_err(edited::cannot)?;
         let set = written.set(&path, &self.version);
         let Some(change) = set.map_err(|refusal| edited::refused(session, refusal, &written.sources))? else {
-            session.out.summary(&format!("`{}` is `{}` already", path.join("."), self.version));
+            session.out.summary(&format!("`{}` is already `{}`", path.join("."), self.version));
             return Ok(Report::default());
         };
         let (_, bytes) = edited::changed(&world, &change)?
-            .ok_or_else(|| Failure::environment("somebody else changed the file meanwhile").help("run it again"))?;
+            .ok_or_else(|| Failure::environment("another process has changed the file").help("run it again"))?;
         let mut new = MemoryWorld::default();
         new.insert(change.file.clone(), bytes);
         let after = Charts::of(session, &Overlay::new(new.clone(), &world), &project.file)?;
@@ -126,13 +126,14 @@ impl ChartDiff {
         let (was, is) = (Side { world: &old, compiled: &was }, Side { world: &new, compiled: &is });
         let report = session.out.timed("compare", || upgrade::compare(&self.component, was, is));
         if let (true, Some(first)) = (is.compiled.manifests.targets.is_empty(), is.compiled.diagnostics.first()) {
-            return Err(Failure::finding(format!("with version `{}` the platform has errors", self.version))
+            return Err(Failure::finding(format!("with version `{}`, the platform has errors", self.version))
                 .details([first.message.clone()]));
         }
         if report.is_empty() {
-            session
-                .out
-                .summary(&format!("note: every environment has its own version, so `{}` changes none", path.join(".")));
+            session.out.summary(&format!(
+                "note: every environment sets its own version, so `{}` changes none of them",
+                path.join(".")
+            ));
         }
         Ok(report)
     }
@@ -214,14 +215,14 @@ fn found(
     let found = safe.then(|| store::named(world, cache, &chart.name, &chart.version)).flatten();
     let Some((digest, bytes)) = found else {
         return Err(Failure::environment(format!(
-            "chart {} {} is not at hand, and this is offline",
+            "chart {} {} has not been fetched, and lakegen is offline",
             chart.name, chart.version
         ))
-        .help("run it once where there is a network: what it fetches stays in the cache"));
+        .help("run it once with network access: the chart stays in the cache"));
     };
     let repository = lock::repository(&chart.repository).to_owned();
     session.out.summary(&format!(
-        "note: chart {} {} was found by its name; whether it is the one of {repository} is not known offline",
+        "note: chart {} {} was found by its name; offline, lakegen cannot tell whether it comes from {repository}",
         chart.name, chart.version
     ));
     let url = format!("{repository}/{}-{}.tgz", chart.name, chart.version);

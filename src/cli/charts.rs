@@ -30,37 +30,37 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network options")]
 pub struct Network {
-    /// Let charts come from this host, though it has a private address; `http://HOST:PORT` without encryption too
+    /// Allow charts from this host despite its private address; `http://HOST:PORT` also without
+    /// encryption
     #[arg(long, value_name = "HOST", env = "LAKEGEN_ALLOW_HOST", hide_env = true, value_delimiter = ',')]
     allow_host: Vec<String>,
     /// Logins for chart repositories (TOML, see below)
     #[arg(long, value_name = "FILE", env = "LAKEGEN_CREDENTIALS", hide_env = true)]
     credentials: Option<PathBuf>,
-    /// Trust these authorities beside the system's (PEM)
+    /// Trust these CAs in addition to the system's (PEM)
     #[arg(long, value_name = "FILE", env = "LAKEGEN_CA_FILE", hide_env = true)]
     ca_file: Option<PathBuf>,
-    /// For one file, all tries together
+    /// Timeout per file, including retries
     #[arg(long, value_name = "SECONDS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// Open no connection: fail when something is not at hand
+    /// Open no connections; fail if something has not been fetched
     #[arg(long, env = "LAKEGEN_OFFLINE", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub offline: bool,
 }
 
 /// What the help of all three says of the network.
-pub const NETWORK_HELP: &str = "\
-Network: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured.
-Certificates are checked against the system's authorities (SSL_CERT_FILE and
-SSL_CERT_DIR name others). Hosts with private, loopback, link-local or metadata
+pub const NETWORK_HELP: &str = "Network: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured.
+Certificates are checked against the system's CAs (SSL_CERT_FILE and
+SSL_CERT_DIR override them). Hosts with private, loopback, link-local or metadata
 addresses are refused unless `--allow-host` names them, because platform.toml
 may come from a stranger. LAKEGEN_ALLOW_HOST, LAKEGEN_CREDENTIALS,
-LAKEGEN_CA_FILE and LAKEGEN_OFFLINE stand for their flags.
+LAKEGEN_CA_FILE and LAKEGEN_OFFLINE set the corresponding flags.
 
-Logins: for registries those of `helm registry login`, `podman login` and
-`docker login` are used, with the credential helpers that their configuration
-names. For repositories, and for registries too, `--credentials FILE` has
+Logins: for registries, the logins of `helm registry login`, `podman login` and
+`docker login` are used, including credential helpers from their configuration.
+For repositories, and also for registries, `--credentials FILE` contains
   [[credential]]
-  url = \"https://charts.example.com/private\"  # what lies below this only
+  url = \"https://charts.example.com/private\"  # only URLs below this
   username = \"ci\"
   password_env = \"CHARTS_PASSWORD\"            # or password, token, token_env";
 
@@ -71,8 +71,8 @@ impl Network {
     /// When a flag or the file that it names is wrong.
     pub fn open(&self, session: &mut Session) -> Result<(Client, Credentials), Failure> {
         let allowed = Allowed::parse(self.allow_host.iter().map(String::as_str)).map_err(|entry| {
-            Failure::environment(format!("`{entry}` is no host"))
-                .help("write `--allow-host HOST`, `HOST:PORT`, `*.DOMAIN` or `http://HOST:PORT`")
+            Failure::environment(format!("`{entry}` is not a host"))
+                .help("use `--allow-host HOST`, `HOST:PORT`, `*.DOMAIN` or `http://HOST:PORT`")
         })?;
         let read = |path: &Path| {
             let path = session.path(path);
@@ -90,11 +90,12 @@ impl Network {
         let text = file.as_ref().map(|(path, bytes)| {
             if is_readable_by_all(path) {
                 session.out.summary(&format!(
-                    "warning: everybody on this machine can read `{0}`: run `chmod 600 {0}`",
+                    "warning: any user on this machine can read `{0}`: run `chmod 600 {0}`",
                     path.display()
                 ));
             }
-            std::str::from_utf8(bytes).map_err(|_| Failure::environment(format!("`{}` is no text", path.display())))
+            std::str::from_utf8(bytes)
+                .map_err(|_| Failure::environment(format!("`{}` is not valid UTF-8", path.display())))
         });
         let docker = Docker::find(&|name| std::env::var_os(name).map(PathBuf::from));
         let variable = |name: &str| std::env::var(name).ok();
@@ -223,7 +224,7 @@ impl Charts {
         }
         let Some(lock) = &self.lock else {
             return Err(Failure::finding(format!("there is no `{}`", lock::FILE))
-                .help("run `lakegen lock` to make one, and commit it"));
+                .help("run `lakegen lock` to create it, and commit it"));
         };
         let missing = self.unlocked(lock);
         if !missing.is_empty() {
@@ -350,8 +351,8 @@ pub fn warn_of_open(session: &mut Session, cache: Option<&Cache>) {
     if let Some(cache) = cache.filter(|cache| fetch::store::is_open_to_all(cache)) {
         let shown = cache.root().display();
         session.out.summary(&format!(
-            "warning: everybody on this machine can write to the chart cache `{shown}`; what is read is verified, but run \
-             `chmod -R go-w {shown}`"
+            "warning: any user on this machine can write to the chart cache `{shown}`; lakegen verifies what it \
+            reads, but run `chmod -R go-w {shown}`"
         ));
     }
 }

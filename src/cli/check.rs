@@ -9,7 +9,7 @@ use super::{Code, DONE, Failure, OutputFormat, Session, schema};
 use crate::check;
 use crate::diag::render;
 
-/// Find mistakes and write nothing
+/// Find mistakes without writing anything
 ///
 /// Compiles the platform and prints every independent mistake in one run. `--output-format concise` and `json` go to
 /// stdout, for programs; the full format goes to stderr, for people.
@@ -17,7 +17,7 @@ use crate::diag::render;
 #[command(visible_alias = "validate")]
 #[command(after_long_help = "Examples:\n  lakegen check\n  lakegen check --output-format json | jq .")]
 pub struct Check {
-    /// Exit 0 also when there are errors
+    /// Exit 0 even when there are errors
     #[arg(long)]
     exit_zero: bool,
 }
@@ -50,7 +50,7 @@ impl Check {
         if let Some(platform) = &compiled.platform {
             let unjudged = check::unjudged(platform, &compiled.manifests);
             if !unjudged.is_empty() {
-                session.out.summary(&format!("not judged: {}", unjudged.join("; ")));
+                session.out.summary(&format!("not checked: {}", unjudged.join("; ")));
             }
         }
         Ok(project::verdict(&compiled).filter(|_| !self.exit_zero).unwrap_or(DONE))

@@ -14,14 +14,14 @@ use crate::world::charts::Digest;
 use crate::world::git::GitWorld;
 use crate::world::{ReadError, World};
 
-/// Commit the tree, with where it came from
+/// Commit the tree and record its source
 ///
-/// Compiles the platform of the work tree and makes one commit of exactly the files that lakegen owns, straight from
-/// memory. Nothing is committed when nothing changed. Your index and your work tree are left alone; on the branch that
-/// is checked out they are then behind the new commit, and the command says how to bring them up to date. No hook and no
-/// other program runs.
+/// Compiles the platform in the work tree and commits exactly the files that lakegen owns, straight
+/// from memory. Nothing is committed if nothing has changed. Your index and work tree are left
+/// alone; on the checked-out branch they are then behind the new commit, and the command prints how
+/// to update them. No hooks and no other programs run.
 ///
-/// Trailers tell where the tree came from: Lakegen-Version, Lakegen-Source (the commit of platform.toml, with
+/// Trailers record the source of the tree: Lakegen-Version, Lakegen-Source (the commit of platform.toml, with
 /// `-dirty` when the work tree differs) and Lakegen-Spec (a digest of all files that were read).
 #[derive(Args, Debug)]
 #[command(
@@ -29,16 +29,16 @@ use crate::world::{ReadError, World};
                              Ticket=LAKE-7"
 )]
 pub struct Commit {
-    /// The message
+    /// The commit message
     #[arg(short, long, value_name = "MSG")]
     message: Option<String>,
-    /// The branch to commit to [default: the one checked out]
+    /// The branch to commit to [default: the checked-out branch]
     #[arg(long, value_name = "BRANCH", value_parser = branch)]
     branch: Option<String>,
-    /// A line at the end of the message; may be repeated
+    /// A trailer at the end of the message; can be repeated
     #[arg(long = "trailer", value_name = "KEY=VALUE", value_parser = trailer)]
     trailers: Vec<(String, String)>,
-    /// Drop edits by hand
+    /// Discard manual edits
     #[arg(long)]
     overwrite: bool,
     /// Allow a tree more than 30 % smaller than before
@@ -51,7 +51,7 @@ fn branch(text: &str) -> Result<String, String> {
     if git2::Branch::name_is_valid(name).unwrap_or(false) {
         Ok(name.to_owned())
     } else {
-        Err("this is no name for a branch".into())
+        Err("this is not a valid branch name".into())
     }
 }
 
@@ -59,10 +59,10 @@ fn trailer(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     // The grammar of git-interpret-trailers(1): a key of letters, digits and `-`, and a value on one line.
     if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err("a key has only letters, digits and `-`".into());
+        return Err("a key can only have letters, digits and `-`".into());
     }
     if value.chars().any(char::is_control) {
-        return Err("a value stands on one line".into());
+        return Err("a value must be a single line".into());
     }
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -97,7 +97,7 @@ impl Commit {
         let done =
             session.out.timed("commit", || sink::commit(&project.root, &folder.join("/"), &compiled.tree, &options))?;
         match done {
-            Committed::Nothing => session.out.summary("nothing to commit: the branch holds exactly this tree already"),
+            Committed::Nothing => session.out.summary("nothing to commit: the branch already has exactly this tree"),
             Committed::Made { commit, branch, written, removed } => {
                 session.out.data(&format!("{commit}\n"))?;
                 session.out.summary(&format!(
@@ -110,7 +110,7 @@ impl Commit {
                     let fresh = sink::compare(&output, &compiled.tree, &WriteOptions::default());
                     let render = if fresh.is_ok_and(|stale| stale.is_fresh()) { "" } else { "lakegen render && " };
                     session.out.summary(&format!(
-                        "next: `{render}git reset -q -- {}` brings your work tree and index up to the new commit",
+                        "next: `{render}git reset -q -- {}` updates your work tree and index to the new commit",
                         crate::world::git::quoted(&output.display().to_string())
                     ));
                 }

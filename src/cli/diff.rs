@@ -13,30 +13,31 @@ use crate::world::{ReadError, World};
 
 /// Show what will change in the cluster, and what could lose data
 ///
-/// Compares the tree that is committed at BASE (by default `HEAD`) with a fresh compile of the work tree. With
-/// `BASE..HEAD` the platform is compiled as it is at the second revision, without a checkout; `BASE...HEAD` starts from
-/// the newest common ancestor, as on a pull request. A platform with errors is a failure, never a deletion.
+/// Compares the tree committed at BASE (by default `HEAD`) with a fresh compile of the work tree.
+/// With `BASE..HEAD`, the platform is compiled at the second revision, without a checkout;
+/// `BASE...HEAD` starts from the latest common ancestor, as on a pull request. A platform with
+/// errors is a failure, never a deletion.
 ///
-/// Exits 0 also when there are differences, unless one of the flags asks otherwise.
+/// Also exits 0 when there are differences, unless a flag changes that.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  lakegen diff\n  lakegen diff origin/main...HEAD --exit-code")]
 pub struct Diff {
     /// What to compare [default: HEAD against the work tree]
     #[arg(value_name = "BASE[..HEAD]")]
     range: Option<String>,
-    /// Exit 1 on differences, 2 on any error (as git)
+    /// Exit 1 on differences, 2 on any error (like git)
     #[arg(long, conflicts_with = "detailed_exitcode")]
     exit_code: bool,
-    /// Exit 2 on differences, 1 on any error (as terraform)
+    /// Exit 2 on differences, 1 on any error (like terraform)
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Print counts per component only
+    /// Print only counts per component
     #[arg(long, conflicts_with = "name_only")]
     stat: bool,
-    /// Print the names of the files only
+    /// Print only file names
     #[arg(long)]
     name_only: bool,
-    /// Show also what is left out because it means nothing to a cluster
+    /// Also show changes that are hidden because they do not affect a cluster
     #[arg(long)]
     no_ignore: bool,
 }
@@ -64,8 +65,8 @@ impl Diff {
             Some(head) => {
                 let world = GitWorld::open(&project.root, head, &prefix)?.with_cache(project.cache.clone());
                 if world.read(&project.file) == Err(ReadError::Missing) {
-                    return Err(Failure::environment(format!("there is no `{}` at `{head}`", project.file))
-                        .help("name a revision that has it"));
+                    return Err(Failure::environment(format!("`{}` does not exist at `{head}`", project.file))
+                        .help("use a revision that has it"));
                 }
                 project::compile(session, &world, &project.request())?
             }
@@ -74,7 +75,7 @@ impl Diff {
         let old = committed(&project, &sides.base, &prefix, platform)?;
         if old.is_empty() {
             let folder = project::tree_path(platform, &|_| true)?;
-            let message = format!("note: nothing is rendered at `{}` below `{folder}` yet", sides.base);
+            let message = format!("note: `{}` has no rendered tree in `{folder}` yet", sides.base);
             session.out.summary(&message);
         }
         let options = diff::Options { show_hidden: self.no_ignore };

@@ -7,7 +7,7 @@ use super::select::Selection;
 use super::{Code, DONE, Failure, Session};
 use crate::emit::guide;
 
-/// Print the hosts with their addresses
+/// Print hosts with their addresses
 ///
 /// One line `<host> → <address>` for each host that the platform publishes, as in `dns/<environment>.txt` of the tree.
 #[derive(Args, Debug)]

@@ -38,11 +38,11 @@ pub fn set(session: &mut Session, wish: &Wish<'_>, choose: Choose) -> Result<Cod
     for _ in 1..TRIES {
         match once(session, &project, wish, choose)? {
             Some(code) => return Ok(code),
-            None => session.out.summary("note: somebody else changed the file meanwhile; trying again"),
+            None => session.out.summary("note: another process has changed the file; trying again"),
         }
     }
     once(session, &project, wish, choose)?.ok_or_else(|| {
-        Failure::environment("others keep changing the file")
+        Failure::environment("other processes keep changing the file")
             .with_code(Class::TryAgain.exit_code())
             .help("run it again")
     })
@@ -59,7 +59,7 @@ fn once(session: &mut Session, project: &Project, wish: &Wish<'_>, choose: Choos
     let path = choose(&member).map_err(cannot)?;
     let shown = path.join(".");
     let Some(change) = written.set(&path, wish.value).map_err(|r| refused(session, r, &written.sources))? else {
-        session.out.summary(&format!("`{shown}` is `{}` already", wish.value));
+        session.out.summary(&format!("`{shown}` is already `{}`", wish.value));
         return Ok(Some(DONE));
     };
     let Some(bytes) = changed(&world, &change)? else { return Ok(None) };
@@ -67,9 +67,10 @@ fn once(session: &mut Session, project: &Project, wish: &Wish<'_>, choose: Choos
     let after = ManuallyDrop::new(compile::compile(&Overlay::new(top, &world), &project.request()));
     if !after.is_ok() {
         let failure = findings(session, &after);
-        session
-            .out
-            .summary(&format!("nothing was written: with `{shown} = \"{}\"` the platform has errors", wish.value));
+        session.out.summary(&format!(
+            "nothing was written: with `{shown} = \"{}\"`, the platform would have errors",
+            wish.value
+        ));
         return Err(failure);
     }
     let known = |d: &Diagnostic| before.diagnostics.iter().any(|b| b.code == d.code && b.message == d.message);
@@ -89,7 +90,7 @@ fn once(session: &mut Session, project: &Project, wish: &Wish<'_>, choose: Choos
     let path = if wish.environment.is_none() { path } else { vec![] };
     let others = member.overridden(&path);
     if !others.is_empty() && !path.is_empty() {
-        let verb = if others.len() == 1 { "has its own value and keeps" } else { "have their own values and keep" };
+        let verb = if others.len() == 1 { "sets its own value and keeps" } else { "set their own values and keep" };
         session.out.summary(&format!("note: {} {verb} it", quoted_list(others, "and")));
     }
     Ok(Some(DONE))
@@ -131,12 +132,11 @@ pub(super) fn refused(session: &mut Session, refusal: Refusal, sources: &Sources
         Refusal::NotText(kind, span) => {
             let (line, _) = sources.line_column(span);
             let place = format!("{}:{line}", sources.path(span.source));
-            return Failure::environment(format!("{place}: the key holds {} {kind}, not a string", article(kind)))
-                .help("change it by hand");
+            return Failure::environment(format!("{place}: the value is {} {kind}, not a string", article(kind)))
+                .help("edit it by hand");
         }
         Refusal::NoPlace => {
-            return Failure::environment("the key cannot be added without changing something else")
-                .help("add it by hand");
+            return Failure::environment("the key cannot be added without changing other lines").help("add it by hand");
         }
     }
     Failure::reported(FINDINGS)

@@ -32,7 +32,7 @@ impl Explain {
         };
         let today = codes::renamed(slug);
         if let Some(today) = today {
-            session.out.summary(&format!("`{slug}` is called `{today}` now"));
+            session.out.summary(&format!("`{slug}` has been renamed to `{today}`"));
         }
         let slug = today.unwrap_or(slug);
         let code = all.iter().find(|code| code.slug == slug).ok_or_else(|| unknown(slug, &all))?;
@@ -42,7 +42,7 @@ impl Explain {
 }
 
 fn unknown(slug: &str, all: &[&diag::Code]) -> Failure {
-    let failure = Failure::environment(format!("there is no finding `{slug}`"));
+    let failure = Failure::environment(format!("unknown code: `{slug}`"));
     let slugs = || all.iter().map(|code| code.slug);
     // One word of a slug is what people remember: `abandoned`, `secret`.
     let with_word = || slugs().filter(|known| known.split('-').any(|word| word == slug));
@@ -73,16 +73,16 @@ fn exception(code: &diag::Code, block: impl Fn(&str) -> String) -> String {
     let slug = code.slug;
     let level = format!("[policy]\n{slug} = \"off\"               # or \"warn\", \"error\"");
     if !codes::levelled().contains(&code) {
-        return "Exceptions: none. It is an error, and stays until it is put right.\n".into();
+        return "Exceptions: none. It is an error and has to be fixed.\n".into();
     }
     if !check::CODES.contains(&code) {
-        return format!("Level, where it is a warning:\n{}", block(&level));
+        return format!("Level, if it is a warning:\n{}", block(&level));
     }
     if *code == check::UNUSED_EXCEPTION {
         return format!("Level:\n{}", block(&level));
     }
     let allow = format!(
-        "[[policy.allow]]\nrule = \"{slug}\"\nresource = \"trino\"      # a component or `Kind/name`; globs allowed\nreason = \"why it is right here\""
+        "[[policy.allow]]\nrule = \"{slug}\"\nresource = \"trino\"      # a component or `Kind/name`; globs allowed\nreason = \"why it is acceptable\""
     );
     format!("Exception for one component or object:\n{}\nLevel:\n{}", block(&allow), block(&level))
 }

@@ -20,28 +20,27 @@ use crate::world::charts::{Cache, Digest, vendored};
 use crate::world::disk::DiskWorld;
 use crate::world::{ReadError, path_gate};
 
-/// Bring the locked charts to this machine
+/// Download the locked charts
 ///
-/// Fetches every chart of lakegen.lock that is not at hand yet into the cache, and verifies its digest. Bytes that differ
-/// from the lock are refused and leave the cache as it was. Charts that are vendored need not be fetched. Afterwards
-/// everything works offline: `check`, `diff` and `render` never open a connection.
+/// Downloads every chart of lakegen.lock that is not yet in the cache, and verifies its digest.
+/// Archives that differ from the lock are refused, and the cache is left unchanged. Vendored charts
+/// need not be fetched. Afterwards everything works offline: `check`, `diff` and `render` never
+/// open a connection.
 ///
-/// For a site without network, `--export FILE` writes all charts of the lock into one archive, and `--import FILE` reads it
-/// there. An import takes only what the lock names.
+/// For an air-gapped site, `--export FILE` writes all locked charts into one archive, and `--import
+/// FILE` reads it there. An import only accepts charts that are in the lock.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!(
-    "Examples:\n  lakegen fetch\n  lakegen fetch --export charts.tar      # here\n  lakegen fetch --import charts.tar      # there\n\n\
-     The cache is the folder of `--cache-dir` or LAKEGEN_CACHE, by default `lakegen`\nin the system's folder for caches (XDG_CACHE_HOME). Every read of it is verified;\n\
-     it may be removed at any time.\n\n{}", charts::NETWORK_HELP
+    "Examples:\n  lakegen fetch\n  lakegen fetch --export charts.tar      # here\n  lakegen fetch --import charts.tar      # there\n\nThe cache is the folder of `--cache-dir` or LAKEGEN_CACHE, by default `lakegen`\nin the system's cache folder (XDG_CACHE_HOME). Everything read from it is verified, and\nit can be removed at any time.\n\n{}", charts::NETWORK_HELP
 ))]
 pub struct Fetch {
-    /// Write all locked charts into this file
+    /// Write all locked charts to this file
     #[arg(long, value_name = "FILE", conflicts_with = "import")]
     export: Option<PathBuf>,
-    /// Read charts from this file, and nothing from the network
+    /// Read charts from this file instead of the network
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -58,7 +57,7 @@ impl Fetch {
         let charts = Charts::read(session, &project)?;
         let lock = charts.locked(session)?;
         let cache = project.cache.clone().ok_or_else(|| {
-            Failure::environment("there is no folder for the chart cache").help("name one with `--cache-dir DIR`")
+            Failure::environment("there is no folder for the chart cache").help("set one with `--cache-dir DIR`")
         })?;
         charts::warn_of_open(session, Some(&cache));
         let world = project.world();
@@ -69,9 +68,9 @@ impl Fetch {
             let missing: Vec<&Locked> = missing(&world, &cache, lock)?;
             if !missing.is_empty() {
                 let names = missing.iter().map(|c| format!("{} {}", c.name, c.version));
-                return Err(Failure::finding("the bundle lacks charts of the lock")
+                return Err(Failure::finding("the bundle does not contain all charts of the lock")
                     .details(names)
-                    .help("make it anew with `lakegen fetch --export FILE`, with this lakegen.lock"));
+                    .help("create it again with `lakegen fetch --export FILE`, using this lakegen.lock"));
             }
         } else {
             let missing = missing(&world, &cache, lock)?;
@@ -93,7 +92,7 @@ impl Fetch {
         let verb = if self.import.is_some() { "imported" } else { "fetched" };
         let total = lock.charts().len();
         session.out.summary(&match states.len() {
-            0 => format!("all {} at hand", charts::count(total)).replace("all 1 chart at", "the 1 chart is at"),
+            0 => format!("{} available", charts::count(total)).replace("all 1 chart at", "the 1 chart is at"),
             n => format!("{verb} {}; all {total} at hand", charts::count(n)),
         });
         if let Some(file) = &self.export {
@@ -124,9 +123,8 @@ pub fn at_hand(world: &DiskWorld, cache: Option<&Cache>, digest: &Digest) -> Res
         Ok(Some(bytes)) => Ok(Some(bytes)),
         // A damaged entry is one that has to be fetched.
         Ok(None) => Ok(cache.and_then(|cache| cache.read(digest).ok().flatten())),
-        Err(error) => Err(Failure::refused(crate::parse::read_reason(&error)).help(
-            "see what changed with `git diff --stat -- vendor/charts`; to have it vendored anew, remove the file",
-        )),
+        Err(error) => Err(Failure::refused(crate::parse::read_reason(&error))
+            .help("run `git diff --stat -- vendor/charts` to see what changed; to vendor it again, remove the file")),
     }
 }
 
@@ -144,10 +142,10 @@ pub fn get<'l>(
         return Ok(vec![]);
     }
     if network.offline {
-        return Err(Failure::environment(format!("{} not at hand, and this is offline", are(wanted.len())))
+        return Err(Failure::environment(format!("{} not fetched, and lakegen is offline", are(wanted.len())))
             .details(wanted.iter().map(|c| format!("{} {} ({})", c.name, c.version, c.digest)))
-            .help("run `lakegen fetch` or `lakegen vendor` where there is a network")
-            .help("or carry them across: `lakegen fetch --export FILE` there, `lakegen fetch --import FILE` here"));
+            .help("run `lakegen fetch` or `lakegen vendor` with network access")
+            .help("or carry them over: `lakegen fetch --export FILE` there, `lakegen fetch --import FILE` here"));
     }
     let (client, credentials) = network.open(session)?;
     let sources = Sources::new(&client, &credentials);
@@ -176,7 +174,7 @@ fn export(world: &DiskWorld, cache: &Cache, lock: &Lock, file: &Path) -> Result<
     let mut all: Vec<(&Locked, Arc<[u8]>)> = Vec::new();
     for locked in lock.charts() {
         let bytes = at_hand(world, Some(cache), &locked.digest)?
-            .ok_or_else(|| Failure::environment("the chart cache changed meanwhile").help("run it again"))?;
+            .ok_or_else(|| Failure::environment("another process has changed the chart cache").help("run it again"))?;
         all.push((locked, bytes));
     }
     let all: Vec<(&Locked, &[u8])> = all.iter().map(|(locked, bytes)| (*locked, &**bytes)).collect();
@@ -208,7 +206,7 @@ fn import(session: &mut Session, cache: &Cache, lock: &Lock, file: &Path) -> Res
         Ok(0) => {}
         Ok(others) => {
             session.out.summary(&format!(
-                "note: {} of the bundle {} not in the lock and left out",
+                "note: {} in the bundle {} not in the lock and skipped",
                 charts::count(others),
                 if others == 1 { "is" } else { "are" }
             ));

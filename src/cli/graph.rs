@@ -7,22 +7,24 @@ use super::select::Selection;
 use super::{Code, DONE, Failure, Session};
 use crate::emit::graph::{self, Graph};
 
-/// Draw who waits for whom
+/// Draw the dependency graph
 ///
-/// Draws the units of each environment by wave, with an arrow to each unit from what it waits for. What another arrow
-/// implies is left out. With `--wires` the bindings are drawn too, with the names of their slots, and what lies outside.
+/// Draws the units of each environment by wave, with arrows from each unit's dependencies to the
+/// unit. Arrows implied by others are left out. With `--wires`, bindings are drawn too, with the
+/// names of their slots, as well as external systems.
 ///
-/// `svg` needs no other program; `dot` is for Graphviz; Mermaid is shown by GitHub, GitLab and many editors.
+/// `svg` needs no other program; `dot` is for Graphviz; GitHub, GitLab and many editors show
+/// Mermaid.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  lakegen graph -e prod --format svg > graph.svg\n  lakegen graph --wires")]
 pub struct Draw {
     /// Only these environments or targets
     #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
     environments: Vec<String>,
-    /// How to draw
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
     format: Format,
-    /// Draw the bindings, with their slots
+    /// Draw bindings with their slots
     #[arg(long)]
     wires: bool,
 }

@@ -18,18 +18,19 @@ pub struct Image {
 enum Command {
     /// Set it in platform.toml, in place
     ///
-    /// Only the value changes, in the file where it is written: comments, order and layout stay. The key is added where
-    /// it is missing. The platform is compiled with the new value first; when that finds errors, nothing is written
-    /// (exit 1). Nothing is written either when the value is that already.
+    /// Changes only the value, in the file where it is set: comments, order and layout are
+    /// preserved. A missing key is added. The platform is first compiled with the new value; if
+    /// that finds errors, nothing is written (exit 1). Nothing is written either if the value is
+    /// unchanged.
     Set {
         /// A component or job of the platform
         component: String,
         /// Such as `ghcr.io/acme/app:1.4.2`
         image: String,
-        /// Set it for this environment only
+        /// Set it only for this environment
         #[arg(short, long = "env", value_name = "ENV")]
         environment: Option<String>,
-        /// Print what would change, and write nothing
+        /// Print what would change without writing anything
         #[arg(long)]
         dry_run: bool,
     },

@@ -15,16 +15,19 @@ use crate::lower::charts::rendered;
 
 /// List every container image that the platform runs
 ///
-/// Lists per target each image by its full name: which containers and resources use it, which chart it comes with, whether
-/// its tag can move, and what `[images]` made of it. An image that the rules of `[images]` are meant for and do not reach
-/// is named with what to do about it. Images that operators are told to run, by a variable, an argument or a pod template
-/// in a ConfigMap, are listed too.
+/// Lists the images of each target by full name: which containers and resources use them, which
+/// chart they come with, whether their tag can change, and how `[images]` rewrites them. An image
+/// that matches a rule of `[images]` but cannot be rewritten is listed with a remedy. Images that
+/// operators are configured to run, through a variable, an argument or a pod template in a
+/// ConfigMap, are listed too.
 ///
-/// What charts make is seen as far as their archives are at hand (`lakegen lock`, `lakegen fetch`). A chart that could not
-/// be looked into is named, and the exit code is 1: the list is not complete then. What an operator picks by itself when no
-/// field, variable or argument names it is not known here.
+/// Images in charts are listed if the charts have been fetched (`lakegen lock`, `lakegen fetch`).
+/// If a chart cannot be inspected, it is named and the exit code is 1, because the list is
+/// incomplete. Default images that an operator chooses itself, without any field, variable or
+/// argument, are not known to lakegen.
 ///
-/// `--format list` prints the full references of all targets only, sorted, each once: for mirroring and scanning.
+/// `--format list` prints only the full references of all targets, sorted and without duplicates,
+/// for mirroring and scanning.
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Examples:\n  lakegen images\n  lakegen images -e prod --format list | xargs -n1 trivy image\n  lakegen \
@@ -34,7 +37,7 @@ pub struct ListImages {
     /// Only these environments or targets
     #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
     environments: Vec<String>,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -88,10 +91,10 @@ impl ListImages {
             said.sort();
             said.dedup();
             for one in said {
-                session.out.note(&format!("not seen: {}\n", escape::line(&one)));
+                session.out.note(&format!("not inspected: {}\n", escape::line(&one)));
             }
         }
-        session.out.summary("the list is not complete: charts could not be looked into");
+        session.out.summary("the list is incomplete: some charts could not be inspected");
         Ok(FINDINGS)
     }
 }

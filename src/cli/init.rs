@@ -23,23 +23,24 @@ const EXAMPLES: [(&str, &str); 2] = [
     ("lakehouse", include_str!("../../platform.toml")),
 ];
 
-/// Write a first platform.toml
+/// Write a starter platform.toml
 ///
-/// Writes a small commented `platform.toml`, the JSON Schema that its first line names (`lakegen schema` writes it anew
-/// after an upgrade) and a `.gitattributes`. A file that is there already is never overwritten.
+/// Writes a small commented `platform.toml`, the JSON Schema that its first line refers to
+/// (`lakegen schema` updates it after an upgrade) and a `.gitattributes`. Existing files are never
+/// overwritten.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  lakegen init\n  lakegen init lake --from argocd-onprem")]
 pub struct Init {
-    /// The folder, made when it is not there
+    /// The folder; created if it does not exist
     #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
     folder: PathBuf,
-    /// Start from a whole platform
+    /// Start from a complete example platform
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(EXAMPLES.map(|(name, _)| name)))]
     from: Option<String>,
     /// The GitOps engine
     #[arg(long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(["argocd", "flux"]))]
     engine: Option<String>,
-    /// Print what would be written, and write nothing
+    /// Print what would be written without writing anything
     #[arg(long)]
     dry_run: bool,
 }
@@ -53,8 +54,8 @@ impl Init {
         let folder = session.path(&self.folder);
         let main = folder.join("platform.toml");
         if main.symlink_metadata().is_ok() {
-            return Err(Failure::refused(format!("`{}` is there already", main.display()))
-                .help("edit it, or run `lakegen init DIR` for another folder"));
+            return Err(Failure::refused(format!("`{}` already exists", main.display()))
+                .help("edit it, or run `lakegen init DIR` for a new folder"));
         }
         let text = match &self.from {
             Some(name) => {

@@ -16,11 +16,11 @@ use crate::manifest::value::Value;
 use crate::manifest::yaml;
 use crate::parse::text::Format;
 
-/// Print a run of a job that starts on demand
+/// Print a run of a job that runs on demand
 ///
-/// Fills the template of a job with `when = "demand"`: the run's name ends the object's name and stands for
-/// `${run.name}`, and `--set` says what every other `${run.…}` is. The file belongs into the folder that the engine syncs
-/// the job's runs from, `jobs/<target>/<job>/` of the tree.
+/// Fills in the template of a job with `when = "demand"`: the run's name is appended to the object's name and replaces
+/// `${run.name}`; `--set` sets every other `${run.…}`. Save the output in the folder that the engine syncs for this job,
+/// `jobs/<target>/<job>/` of the tree.
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Examples:\n  lakegen job ingest 2026-11 > gitops/jobs/prod/ingest/2026-11.yaml\n  lakegen job ingest 2026-11 -e prod \
@@ -33,7 +33,7 @@ pub struct Job {
     /// A name for the run
     #[arg(value_name = "RUN")]
     run: String,
-    /// What `${run.<KEY>}` is
+    /// Value of `${run.<KEY>}`
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// The environment or target
@@ -42,7 +42,7 @@ pub struct Job {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     Ok((key.to_string(), value.to_string()))
 }
 
@@ -58,11 +58,11 @@ impl Job {
         let mut words: BTreeMap<String, String> = self.set.iter().cloned().collect();
         let known = demand::words(objects);
         if let Some(key) = words.keys().find(|key| !known.contains(*key)) {
-            let failure = Failure::environment(format!("job `{}` has no `${{run.{key}}}` to fill in", self.name));
+            let failure = Failure::environment(format!("job `{}` does not use `${{run.{key}}}`", self.name));
             return Err(match near(key, known.iter().map(String::as_str)) {
-                near if near.is_empty() && known.is_empty() => failure.help("take `--set` out"),
+                near if near.is_empty() && known.is_empty() => failure.help("remove `--set`"),
                 near if near.is_empty() => {
-                    failure.help(format!("it has {}", quoted_list(known.iter().map(String::as_str), "and")))
+                    failure.help(format!("available: {}", quoted_list(known.iter().map(String::as_str), "and")))
                 }
                 near => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
             });
@@ -73,7 +73,7 @@ impl Job {
             Run::Missing(missing) => {
                 let set: Vec<String> = missing.iter().map(|word| format!("--set {word}=…")).collect();
                 let message = format!(
-                    "a run of `{}` has to say {}",
+                    "a run of `{}` needs {}",
                     self.name,
                     quoted_list(missing.iter().map(String::as_str), "and")
                 );
@@ -84,7 +84,7 @@ impl Job {
             let name = object.at(&["metadata", "name"]).and_then(Value::as_str).unwrap_or_default();
             if let Err(what) = Format::Name.check(name) {
                 let message = format!("the run would be called `{name}`, which is not {what}");
-                return Err(Failure::environment(message).help("give the run another name"));
+                return Err(Failure::environment(message).help("use another name for the run"));
             }
         }
         let documents: Vec<String> = filled.iter().map(yaml::write).collect();
@@ -106,13 +106,13 @@ impl Job {
         let templates: Vec<(&str, &[Lowered])> = templates.collect();
         let Some((_, first)) = templates.first() else {
             let jobs = || meant.iter().flat_map(|(target, _)| target.instances.values()).filter(|i| i.job);
-            let failure = Failure::environment(format!("there is no job `{}` that starts on demand", self.name));
+            let failure = Failure::environment(format!("no job `{}` runs on demand", self.name));
             let demands: Vec<&str> = jobs().filter(|i| demand::is_on_demand(i)).map(|i| i.name.as_str()).collect();
             return Err(match near(&self.name, demands.iter().copied()) {
                 _ if jobs().any(|i| i.name == self.name) => failure.help("add `when = \"demand\"` to the job"),
                 near if !near.is_empty() => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
-                _ if demands.is_empty() => failure.help("`when = \"demand\"` makes such a job"),
-                _ => failure.help(format!("there is {}", quoted_list(demands, "and"))),
+                _ if demands.is_empty() => failure.help("set `when = \"demand\"` on a job"),
+                _ => failure.help(format!("available: {}", quoted_list(demands, "and"))),
             });
         };
         let same = |objects: &[Lowered]| {
@@ -121,7 +121,7 @@ impl Job {
         if !templates.iter().all(|(_, objects)| same(objects)) {
             let names = quoted_list(templates.iter().map(|(name, _)| *name), "and");
             return Err(Failure::environment(format!("job `{}` differs in {names}", self.name))
-                .help(format!("say which is meant: `-e {}`", templates[0].0)));
+                .help(format!("select one: `-e {}`", templates[0].0)));
         }
         Ok(first)
     }

@@ -15,25 +15,26 @@ use crate::world::{ReadError, World};
 
 /// Pin every chart by digest in lakegen.lock
 ///
-/// Finds each chart that the platform uses, in all environments, in its Helm repository or OCI registry, and writes its
-/// version, digest and address to lakegen.lock beside platform.toml. Commit that file. What is locked already stays as it is
-/// and is not asked for again, so a second run changes nothing and needs no network; what the platform no longer uses is
-/// removed. Charts that a chart depends on lie in its archive and are pinned with it.
+/// Resolves each chart that the platform uses, in all environments, in its Helm repository or OCI
+/// registry, and writes its version, digest and URL to lakegen.lock beside platform.toml. Commit
+/// that file. Charts that are already locked are not resolved again, so a second run changes
+/// nothing and needs no network; charts that are no longer used are removed. Dependencies of a
+/// chart are in its archive and pinned with it.
 ///
-/// What was fetched stays in the cache, so that everything works offline afterwards. When one chart cannot be had, nothing
-/// is written.
+/// The charts stay in the cache, so that everything works offline afterwards. If a chart cannot be
+/// fetched, nothing is written.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!(
     "Examples:\n  lakegen lock\n  lakegen lock --check\n  lakegen lock --update trino\n\n{}", charts::NETWORK_HELP
 ))]
 pub struct LockCharts {
-    /// Write nothing, and exit 1 when the lock would change; needs no network
+    /// Write nothing; exit 1 if the lock would change; needs no network
     #[arg(long, conflicts_with = "update")]
     check: bool,
-    /// Look again for these charts or components, or for all
+    /// Resolve these charts or components again, or all of them
     #[arg(long, value_name = "NAME", num_args = 0..)]
     update: Option<Vec<String>>,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -67,7 +68,7 @@ impl LockCharts {
                 charts::print(session, &charts.broken, &charts.sources);
                 return Err(Failure::reported(FINDINGS));
             }
-            session.out.summary(&format!("note: `{FILE}` cannot be read, so every chart is looked for anew"));
+            session.out.summary(&format!("note: `{FILE}` cannot be read, so all charts are resolved again"));
         }
         let old = charts.lock.clone().unwrap_or_default();
         let plan = self.plan(&charts, &old)?;
@@ -127,7 +128,7 @@ impl LockCharts {
             && (written == Some(same.as_bytes()) || (written.is_none() && plan.kept.is_empty()));
         charts::print(session, &charts.unlocked(&Lock::new(plan.kept.clone())), &charts.sources);
         for locked in &plan.removed {
-            session.out.summary(&format!("chart `{}` {} is locked and not used any more", locked.name, locked.wanted));
+            session.out.summary(&format!("chart `{}` {} is locked but no longer used", locked.name, locked.wanted));
         }
         if self.format == Format::Json {
             session.out.data(&format!("{:#}\n", json!({ "lock": FILE, "fresh": fresh })))?;
@@ -153,10 +154,10 @@ impl LockCharts {
         if self.network.offline {
             let names = wanted.iter().map(|used| used.chart.name.as_str());
             return Err(Failure::environment(format!(
-                "{} must be looked for, and this is offline",
+                "{} must be resolved, but lakegen is offline",
                 quoted_list(names, "and")
             ))
-            .help("run `lakegen lock` where there is a network, and commit lakegen.lock"));
+            .help("run `lakegen lock` with network access, and commit lakegen.lock"));
         }
         charts::warn_of_open(session, project.cache.as_ref());
         let (client, credentials) = self.network.open(session)?;
@@ -217,7 +218,7 @@ impl LockCharts {
             let before = old.charts().iter().find(|other| other.key() == chart.key());
             if let Some(before) = before.filter(|b| b.version == chart.version && b.digest != chart.digest) {
                 session.out.note(&format!(
-                    "warning: chart {} {} was published again: it was {} and is {}\n",
+                    "warning: chart {} {} was republished with other contents: it was {} and is now {}\n",
                     chart.name, chart.version, before.digest, chart.digest
                 ));
             }

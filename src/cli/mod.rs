@@ -63,9 +63,7 @@ pub const BUG: Code = 70;
 #[command(name = "lakegen", version, max_term_width = 80, disable_help_subcommand = true)]
 #[command(after_help = "Start with `lakegen init`, then `lakegen render`.")]
 #[command(
-    after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV, \
-                             LAKEGEN_OUTPUT_FORMAT and LAKEGEN_CACHE (`--cache-dir`) stand for their flags, which win.\n\nExit codes: 0 done, 1 findings, 2 usage or \
-                        environment, 3 refused: something would be lost, 75 try again"
+    after_long_help = "Start with `lakegen init`, then `lakegen render`.\n\nEnvironment: LAKEGEN_FILE, LAKEGEN_ENV, LAKEGEN_OUTPUT_FORMAT and LAKEGEN_CACHE (`--cache-dir`) set the corresponding flags; flags take precedence.\n\nExit codes: 0 success, 1 findings, 2 usage or environment error, 3 refused because something would be lost, 70 a bug in lakegen, 75 temporary failure"
 )]
 struct Cli {
     #[command(flatten)]
@@ -81,10 +79,10 @@ pub struct Global {
     /// Run as if started in DIR
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The platform [default: nearest platform.toml]
+    /// The platform file [default: nearest platform.toml]
     #[arg(short, long, value_name = "FILE", global = true, env = "LAKEGEN_FILE", hide_env = true)]
     pub file: Option<PathBuf>,
-    /// Folder of fetched charts [default: the system's for caches]
+    /// Folder for fetched charts [default: in the system's cache folder]
     #[arg(long, value_name = "DIR", global = true, env = "LAKEGEN_CACHE", hide_env = true, hide_short_help = true)]
     pub cache_dir: Option<PathBuf>,
     /// Print no summary
@@ -97,7 +95,7 @@ pub struct Global {
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_default_value = true)]
     #[arg(hide_possible_values = true)]
     pub color: Color,
-    /// Findings as full, concise or json
+    /// Format of findings: full, concise or json
     #[arg(long, value_name = "FORMAT", global = true, default_value = "full", env = "LAKEGEN_OUTPUT_FORMAT")]
     #[arg(hide_env = true, hide_default_value = true, hide_possible_values = true)]
     pub output_format: OutputFormat,

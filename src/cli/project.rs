@@ -65,16 +65,16 @@ impl Project {
                 break;
             }
         }
-        Err(Failure::environment(format!("there is no `platform.toml` in `{}` or above", full.display()))
-            .help("run `lakegen init` to make one, or name it with `-f FILE`"))
+        Err(Failure::environment(format!("no `platform.toml` in `{}` or any parent folder", full.display()))
+            .help("run `lakegen init` to create one, or use `-f FILE`"))
     }
 
     /// Makes sure that the file can be opened: that it cannot is no finding about the platform.
     fn open(&self) -> Result<(), Failure> {
         let shown = if self.root == Path::new(".") { PathBuf::from(&self.file) } else { self.root.join(&self.file) };
         match self.world().read(&self.file) {
-            Err(ReadError::Missing) => Err(Failure::environment(format!("there is no file `{}`", shown.display()))
-                .help("run `lakegen init` to make one, or name another with `-f FILE`")),
+            Err(ReadError::Missing) => Err(Failure::environment(format!("no such file: `{}`", shown.display()))
+                .help("run `lakegen init` to create one, or use another with `-f FILE`")),
             Err(ReadError::Failed(reason)) => {
                 Err(Failure::environment(format!("cannot read `{}`: {reason}", shown.display())))
             }
@@ -127,8 +127,8 @@ impl Project {
                 output.display(),
                 other.display()
             ))
-            .help("choose a folder of this project's repository, or one outside of any, with `-o DIR`")
-            .help("or keep `platform.toml` in the repository that gets the tree")),
+            .help("use `-o DIR` with a folder in this project's repository, or outside any repository")
+            .help("or move `platform.toml` into the repository that receives the tree")),
             _ => Ok(()),
         }
     }
@@ -158,9 +158,12 @@ pub fn tree_path<'a>(platform: &'a Platform, meant: &dyn Fn(&str) -> bool) -> Re
         0 | 1 => Ok(paths.first().copied().unwrap_or_default()),
         _ => {
             let all = targets().map(|target| format!("{} reads `{}`", target.name, target.settings.git.path));
-            Err(Failure::environment("the environments are synced from different folders, and one tree is written")
-                .details(all.collect::<Vec<_>>())
-                .help("render them one by one: `lakegen render -e <environment>`"))
+            Err(Failure::environment(
+                "the environments are synced from different folders, but only one tree can be \
+            written",
+            )
+            .details(all.collect::<Vec<_>>())
+            .help("render them separately: `lakegen render -e <environment>`"))
         }
     }
 }

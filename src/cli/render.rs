@@ -17,29 +17,30 @@ const LISTED: usize = 50;
 
 /// Write the tree that the engine syncs
 ///
-/// Compiles the platform and writes its whole tree. Nothing is written before everything is compiled and checked, and
-/// nothing at all when nothing changes. Only files that lakegen wrote are replaced or removed; an edit by hand stops
-/// the run (exit 3), and files of others are never touched.
+/// Compiles the platform and writes its whole tree. Nothing is written before everything has been
+/// compiled and checked, and nothing at all if nothing changes. Only files that lakegen wrote are
+/// replaced or removed; a manual edit stops the run (exit 3), and other files are never touched.
 ///
-/// With `-e`, the files of the other environments stay as they are. Shared files (`components/*/base`, PLATFORM.md) are
-/// written too; that is refused where it would change another environment that is not up to date.
+/// With `-e`, the files of other environments are left unchanged. Shared files
+/// (`components/*/base`, PLATFORM.md) are also written, which is refused if it would change another
+/// environment that is not up to date.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  lakegen render\n  lakegen render -o - -e prod | kubectl diff -f -\n  \
                              lakegen render --check        # in CI: is the committed tree up to date?")]
 pub struct Render {
-    /// Folder, or `-` for one YAML stream [default: `git.path`]
+    /// Output folder, or `-` for a single YAML stream [default: `git.path`]
     #[arg(short, long, value_name = "DIR|-")]
     output: Option<PathBuf>,
     /// Only these environments or targets
     #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
     environments: Vec<String>,
-    /// Write nothing; exit 1 when the tree is not up to date
+    /// Write nothing; exit 1 if the tree is not up to date
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
-    /// Print what would be written, and write nothing
+    /// Print what would be written without writing anything
     #[arg(long)]
     dry_run: bool,
-    /// Drop edits by hand
+    /// Discard manual edits
     #[arg(long)]
     overwrite: bool,
     /// Allow a tree more than 30 % smaller than before
@@ -102,7 +103,7 @@ fn print(session: &mut Session, compiled: &Compiled, selection: &Selection) -> R
     session.out.data(&text)?;
     let patches = stream::patches(&compiled.manifests);
     if patches > 0 {
-        session.out.summary(&format!("note: {patches} of `patches` only apply where Kustomize builds the tree"));
+        session.out.summary(&format!("note: {patches} of `patches` only apply when Kustomize builds the tree"));
     }
     Ok(DONE)
 }
@@ -121,7 +122,7 @@ fn check_others(output: &Path, tree: &Tree, selection: &Selection) -> Result<(),
     let behind = changed().filter(|p| selection.is_of_others(p)).filter_map(target_of).find(|t| rendered(t));
     match behind {
         Some(other) if !shared.is_empty() => Err(Failure::refused(format!(
-            "`-e` would change `{other}` too: {} that all environments share, and `{other}` is not up to date",
+            "`-e` would also change `{other}`: {} that all environments share, but `{other}` is not up to date",
             if shared.len() == 1 { "a file changes".to_owned() } else { format!("{} files change", shared.len()) }
         ))
         .details(short_list(&shared, 10))
@@ -164,8 +165,8 @@ fn check(session: &mut Session, output: &Path, stale: &Staleness) -> Result<Code
     })
     .details(short_list(&lines, LISTED));
     failure = match stale.edited.is_empty() {
-        true => failure.help("run `lakegen render` and commit what it writes"),
-        false => failure.help("run `lakegen render` to see the edits by hand and the ways on"),
+        true => failure.help("run `lakegen render` and commit the result"),
+        false => failure.help("run `lakegen render` to see the manual edits and how to continue"),
     };
     Err(failure)
 }
@@ -216,7 +217,7 @@ fn summarize(
     if !report.foreign.is_empty() {
         let shown: Vec<String> = report.foreign.iter().take(5).map(|path| quoted(path)).collect();
         let rest = if report.foreign.len() > 5 { ", …" } else { "" };
-        session.out.summary(&format!("left alone, not lakegen's: {}{rest}", shown.join(", ")));
+        session.out.summary(&format!("not written by lakegen, left alone: {}{rest}", shown.join(", ")));
     }
     if is_idle {
         return;
@@ -238,19 +239,19 @@ fn summarize(
     session.out.summary("next:");
     for (store, count) in stores.into_iter().filter(|(_, count)| *count > 0) {
         let what = if count == 1 { "1 secret".to_owned() } else { format!("{count} secrets") };
-        session.out.summary(&format!("  make {what} in the store `{store}`: {shown}/PLATFORM.md lists them"));
+        session.out.summary(&format!("  create {what} in the store `{store}`: see {shown}/PLATFORM.md"));
     }
     let meant = |target: &str| selection.has(target);
     if project.tree_folder(platform, &meant).is_ok_and(|folder| output == folder) {
         session.out.summary(&format!("  commit and push `{shown}`"));
     } else if let Ok(path) = project::tree_path(platform, &meant) {
         let path = if path.is_empty() { "the top".to_owned() } else { format!("`{path}`") };
-        session.out.summary(&format!("  the engine reads {path} of the repository: `lakegen render` writes there"));
+        session.out.summary(&format!("  the engine syncs {path} of the repository, where `lakegen render` writes"));
     }
     for (target, _) in targets() {
         let readme = format!("bootstrap/{}/README.md", target.name);
         if compiled.tree.get(&readme).is_some() {
-            session.out.summary(&format!("  first roll-out of {}: {shown}/{readme}", target.name));
+            session.out.summary(&format!("  first rollout of {}: {shown}/{readme}", target.name));
         }
     }
 }

@@ -16,12 +16,13 @@ use crate::world::memory::MemoryWorld;
 
 /// Print the JSON Schema of platform.toml for editors
 ///
-/// The schema (draft-07) describes every key, with the components of the catalogue and of `lakegen/` in the project.
-/// Name it in the first line of platform.toml: `#:schema ./platform.schema.json`.
+/// The schema (draft-07) describes every key, including the components of the catalogue and of
+/// `lakegen/` in the project. Refer to it in the first line of platform.toml: `#:schema
+/// ./platform.schema.json`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:\n  lakegen schema | jq .definitions\n  lakegen schema -o platform.schema.json")]
 pub struct Schema {
-    /// The file to write instead of stdout; only an older schema is replaced
+    /// Write to this file instead of stdout; only an older schema is replaced
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -98,7 +99,7 @@ pub fn outdated(world: &dyn World, file: &str, sources: &mut Sources) -> Option<
     let by = if written.is_empty() { "an older lakegen".into() } else { format!("lakegen {written}") };
     let id = sources.find(file).unwrap_or_else(|| sources.add(file, text.as_str()));
     let mut note =
-        Diagnostic::warning(&schema::OLD_SCHEMA, format!("`{path}` was written by {by}, and this is {VERSION}"))
+        Diagnostic::warning(&schema::OLD_SCHEMA, format!("`{path}` was written by {by}, but this is {VERSION}"))
             .at(Span::new(id, 0, first.len()), "")
             .help(format!("run `lakegen schema -o {path}`"));
     note.level = Level::Note;
@@ -132,8 +133,8 @@ fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     if path.symlink_metadata().is_ok() {
         let old = std::fs::read(path).map_err(|error| failed(&error))?;
         if schema::written_by(&String::from_utf8_lossy(&old)).is_none() {
-            return Err(Failure::refused(format!("`{}` is there already and is no schema of lakegen", path.display()))
-                .help("choose another file, or remove it first"));
+            return Err(Failure::refused(format!("`{}` already exists and is not a lakegen schema", path.display()))
+                .help("use another file, or remove it first"));
         }
     }
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

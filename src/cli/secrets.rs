@@ -9,10 +9,11 @@ use crate::diag::render;
 use crate::emit::secrets;
 use crate::lower;
 
-/// List the secrets that people must make, and commands that make them
+/// List the secrets to create, or print commands that create them
 ///
-/// Lists every item that must be in the secret store: its properties, who reads them, whether losing it is losing data,
-/// and how to make a good value. What External Secrets or an operator makes in the cluster is listed apart.
+/// Lists every item that must exist in the secret store: its properties, their consumers, whether
+/// losing it means losing data, and how to create a good value. Secrets that External Secrets or an
+/// operator creates in the cluster are listed separately.
 ///
 /// `--format commands` prints a shell script for the program of the store in use. It asks for each value when it runs; no
 /// value is ever in it, and what is there already stays as it is.
@@ -25,7 +26,7 @@ pub struct Secrets {
     /// Only these environments or targets
     #[arg(short, long = "env", value_name = "ENV", value_delimiter = ',', env = "LAKEGEN_ENV", hide_env = true)]
     environments: Vec<String>,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -65,7 +66,7 @@ impl Secrets {
             return Err(Failure::reported(FINDINGS));
         }
         if text.is_empty() {
-            session.out.summary("nothing has to be made");
+            session.out.summary("no secrets have to be created");
         }
         session.out.data(&text)?;
         Ok(DONE)

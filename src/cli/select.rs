@@ -69,9 +69,9 @@ fn unknown(platform: &Platform, name: &str) -> Failure {
         .flat_map(|t| [t.name.as_str(), t.environment.as_str()])
         .filter(|n| !n.is_empty())
         .collect();
-    let failure = Failure::environment(format!("there is no environment `{name}`"));
+    let failure = Failure::environment(format!("unknown environment: `{name}`"));
     match near(name, names.iter().copied()) {
-        near if near.is_empty() => failure.help(format!("there is {}", quoted_list(names, "and"))),
+        near if near.is_empty() => failure.help(format!("available: {}", quoted_list(names, "and"))),
         near => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }

@@ -13,21 +13,22 @@ use crate::world::charts::{VENDORED, vendored_path};
 
 /// Keep the locked charts in the repository
 ///
-/// Writes every chart of lakegen.lock to vendor/charts/ beside platform.toml and removes those that are not locked any more.
-/// Commit the folder: a clone then needs neither network nor cache, and each revision has its own charts. The names are made
-/// to be read in a review (trino-1.42.2.ba7816bf8f01.tgz) and end with the digest, so each file proves itself. Files of others
-/// in the folder are left alone; a vendored file that was changed stops the command (exit 3).
+/// Writes every chart of lakegen.lock to vendor/charts/ beside platform.toml and removes those that
+/// are no longer locked. Commit the folder: a clone then needs neither network nor cache, and each
+/// revision has its own charts. File names are readable in a review (trino-1.42.2.ba7816bf8f01.tgz)
+/// and end with the digest, so each file can be verified. Other files in the folder are left alone;
+/// a modified vendored file stops the command (exit 3).
 ///
-/// Charts come from the cache when it has them.
+/// Charts are taken from the cache if it has them.
 #[derive(Args, Debug)]
 #[command(after_long_help = format!(
     "Examples:\n  lakegen vendor\n  lakegen vendor --check\n\n{}", charts::NETWORK_HELP
 ))]
 pub struct Vendor {
-    /// Write nothing, and exit 1 when the folder differs from the lock; needs no network
+    /// Write nothing; exit 1 if the folder differs from the lock; needs no network
     #[arg(long)]
     check: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -49,9 +50,9 @@ impl Vendor {
             return self.compare(session, lock, &drift);
         }
         if !drift.changed.is_empty() {
-            return Err(Failure::refused(format!("files in `{VENDORED}` are not what their names say"))
+            return Err(Failure::refused(format!("files in `{VENDORED}` do not match their names"))
                 .details(drift.changed)
-                .help("nothing was written; remove them, or restore them with git, and run `lakegen vendor` again"));
+                .help("nothing was written; remove them or restore them with git, then run `lakegen vendor` again"));
         }
         let place = |chart: &Locked| vendored_path(&chart.name, &chart.version, &chart.digest);
         let mut add: Vec<(String, Vec<u8>)> = Vec::new();
@@ -104,8 +105,8 @@ impl Vendor {
             .missing
             .iter()
             .map(line("is missing"))
-            .chain(drift.superfluous.iter().map(line("is not locked any more")))
-            .chain(drift.changed.iter().map(line("is not what its name says")));
+            .chain(drift.superfluous.iter().map(line("is no longer locked")))
+            .chain(drift.changed.iter().map(line("does not match its name")));
         Err(Failure::finding(format!("`{VENDORED}` differs from the lock"))
             .details(details)
             .help("run `lakegen vendor` and commit the folder"))

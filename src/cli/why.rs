@@ -8,16 +8,17 @@ use super::{Code, DONE, Failure, Session};
 use crate::diag::render;
 use crate::why::{self, ask::Asked};
 
-/// Say what made something: which line of platform.toml, which template, which default
+/// Explain where something comes from: a line of platform.toml, a template or a default
 ///
 /// WHAT is one of
-///   Kind/name, namespace/Kind/name    a resource (letter case does not matter)
+///   Kind/name, namespace/Kind/name    a resource (case-insensitive)
 ///   FILE:LINE                         a line of the rendered tree, such as argocd/prod/trino.yaml:12
 ///   COMPONENT values [PATH]           a Helm value, such as `trino values server.workers`
 ///   COMPONENT                         a component or job
 ///
-/// The keys of platform.toml in the answer are found by compiling without each of them, so a key that works through a
-/// binding or a default is named too. What a chart makes of its values is known where `output = "manifests"` renders it.
+/// The keys of platform.toml in the answer are found by compiling without each of them, so keys
+/// that take effect through a binding or a default are named too. Objects of charts are known if
+/// `output = "manifests"` renders them.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[command(after_long_help = "Examples:\n  lakegen why ExternalSecret/airflow-env\n  lakegen why trino values \

@@ -207,10 +207,10 @@ pub fn what_there_is<'a>(word: &str, candidates: impl IntoIterator<Item = &'a st
     const SHOWN: usize = 8;
     let all = like_first(word, candidates);
     if all.len() <= SHOWN {
-        return format!("there is {}", quoted_list(all, "and"));
+        return format!("available: {}", quoted_list(all, "and"));
     }
     let shown: Vec<String> = all[..SHOWN].iter().map(|word| format!("`{word}`")).collect();
-    format!("there is {} and {} more", shown.join(", "), all.len() - SHOWN)
+    format!("available: {} and {} more", shown.join(", "), all.len() - SHOWN)
 }
 
 /// Returns the words as a list for a sentence: `` `a`, `b` or `c` ``.

@@ -63,8 +63,8 @@ pub fn join(found: &mut Vec<Diagnostic>, code: &'static Code) {
     first.labels.extend(others.into_iter().take(2).flat_map(|d| d.labels.into_iter().take(1)));
     found.push(match more {
         0 => first,
-        1 => first.note("the same holds for one more"),
-        _ => first.note(format!("the same holds for {more} more")),
+        1 => first.note("and one more like this"),
+        _ => first.note(format!("and {more} more like this")),
     });
 }
 

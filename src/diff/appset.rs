@@ -18,7 +18,7 @@ pub fn lost(old: &Value, new: &Value) -> Option<(Level, String)> {
         && matches!(&*sync, "create-only" | "create-update")
     {
         let names: Vec<&str> = gone.iter().map(|(name, _)| name.as_str()).collect();
-        let reason = format!("{} no longer made: `{sync}` keeps what is there, unmanaged", are(&names));
+        let reason = format!("{} no longer created: `{sync}` keeps the existing objects, unmanaged", are(&names));
         return (!names.is_empty()).then_some((Level::Caution, reason));
     }
     // The finalizers that are in the cluster came with the old set: written there, or added unless it preserves.
@@ -28,9 +28,11 @@ pub fn lost(old: &Value, new: &Value) -> Option<(Level, String)> {
     let names = |list: Vec<(&String, &&Value)>| are(&list.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
     match (deleted.is_empty(), kept.is_empty()) {
         (false, _) => {
-            Some((Level::DataLoss, format!("{} removed: Argo CD deletes all that is managed", names(deleted))))
+            Some((Level::DataLoss, format!("{} removed: Argo CD deletes all managed objects", names(deleted))))
         }
-        (true, false) => Some((Level::Caution, format!("{} removed: what is managed stays, unmanaged", names(kept)))),
+        (true, false) => {
+            Some((Level::Caution, format!("{} removed: the managed objects stay, unmanaged", names(kept))))
+        }
         (true, true) => None,
     }
 }

@@ -193,12 +193,12 @@ pub fn diff(old: &Tree, new: &Tree, options: Options) -> Changes {
                 Some((rule, what)) => changes.hide(rule, what),
                 None => changes.resources.push(change),
             },
-            None => changes.hide("layout", "resources written differently with the same meaning"),
+            None => changes.hide("layout", "resources with different spelling but the same meaning"),
         }
     }
     // A file can differ in its comments or the order of its documents alone.
     for _ in differing.iter().filter(|path| !seen.contains(*path)) {
-        changes.hide("layout", "resources written differently with the same meaning");
+        changes.hide("layout", "resources with different spelling but the same meaning");
     }
     changes.resources.sort_by(|a, b| order(a).cmp(&order(b)));
     changes.hidden.sort_by_key(|hidden| hidden.rule);
@@ -286,7 +286,7 @@ fn rule_for(change: &Change) -> Option<(&'static str, &'static str)> {
     match &change.subject {
         Subject::File(path) if path == ".lakegen/index.json" => Some(("index", "list of owned files")),
         Subject::Kustomization(_) if change.counts.is_none() && items::follows_folder(&change.hunks) => {
-            Some(("kustomization", "kustomization files that only name the files beside them"))
+            Some(("kustomization", "kustomization files that only list the files beside them"))
         }
         _ => None,
     }

@@ -49,33 +49,38 @@ pub struct Subject<'a> {
 const DATA: &[(&str, &str, &str)] = &[
     // Claims own their volume or bucket under the reclaim policy Delete, the default of dynamic provisioning:
     // https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming
-    ("", "PersistentVolumeClaim", "the volume and what is stored on it go with it"),
-    ("", "PersistentVolume", "the volume behind it can go with it"),
-    ("", "Namespace", "everything in the namespace goes with it"),
-    ("apps", "StatefulSet", "its pods go, and its volumes when the retention policy says so"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition", "every object of this kind in the cluster goes with it"),
+    ("", "PersistentVolumeClaim", "the volume and its data are deleted"),
+    ("", "PersistentVolume", "the volume behind it may be deleted"),
+    ("", "Namespace", "everything in the namespace is deleted"),
+    ("apps", "StatefulSet", "its pods are deleted, and its volumes if the retention policy says so"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", "every object of this kind in the cluster is deleted"),
     // The storage class says whether the bucket is deleted with its claim:
     // https://rook.io/docs/rook/latest/Storage-Configuration/Object-Storage-RGW/ceph-object-bucket-claim/
-    ("objectbucket.io", "ObjectBucketClaim", "its bucket and all objects in it go with it"),
-    ("ceph.rook.io", "CephCluster", "the storage of the whole cluster goes with it"),
-    ("ceph.rook.io", "CephObjectStore", "all buckets of the store go with it"),
-    ("ceph.rook.io", "CephObjectStoreUser", "the user and its keys go with it"),
-    ("ceph.rook.io", "CephBlockPool", "all volumes of the pool go with it"),
-    ("ceph.rook.io", "CephFilesystem", "all files of the file system go with it"),
+    ("objectbucket.io", "ObjectBucketClaim", "its bucket and all objects in it are deleted"),
+    ("ceph.rook.io", "CephCluster", "the storage of the whole cluster is deleted"),
+    ("ceph.rook.io", "CephObjectStore", "all buckets of the store are deleted"),
+    ("ceph.rook.io", "CephObjectStoreUser", "the user and its keys are deleted"),
+    ("ceph.rook.io", "CephBlockPool", "all volumes of the pool are deleted"),
+    ("ceph.rook.io", "CephFilesystem", "all files of the file system are deleted"),
     // https://github.com/cloudnative-pg/cloudnative-pg/discussions/4278: claims go with their cluster.
     // https://cloudnative-pg.io/docs/1.25/declarative_database_management: databases by `databaseReclaimPolicy`.
-    ("postgresql.cnpg.io", "Cluster", "the database servers and their volumes go with it"),
-    ("postgresql.cnpg.io", "Database", "the database goes with it when its reclaim policy is delete"),
-    ("acid.zalan.do", "postgresql", "the database servers and their volumes go with it"),
+    ("postgresql.cnpg.io", "Cluster", "the database servers and their volumes are deleted"),
+    ("postgresql.cnpg.io", "Database", "the database is deleted if its reclaim policy is delete"),
+    ("acid.zalan.do", "postgresql", "the database servers and their volumes are deleted"),
     // https://github.com/strimzi/strimzi-kafka-operator/discussions/9784: a topic goes with its KafkaTopic.
-    ("kafka.strimzi.io", "Kafka", "the brokers go with it, and the volumes when `deleteClaim` is set"),
-    ("kafka.strimzi.io", "KafkaNodePool", "the brokers of the pool go with it, and the partitions that only they hold"),
-    ("kafka.strimzi.io", "KafkaTopic", "the topic and all records in it go with it"),
-    ("minio.min.io", "Tenant", "the servers go with it, and their volumes can follow"),
-    ("clickhouse.altinity.com", "ClickHouseInstallation", "the tables go with it"),
-    ("elasticsearch.k8s.elastic.co", "Elasticsearch", "the indices go with it"),
-    ("opensearch.opster.io", "OpenSearchCluster", "the indices go with it"),
-    ("s3.aws.upbound.io", "Bucket", "the bucket and all objects in it go with it"),
+    ("kafka.strimzi.io", "Kafka", "the brokers are deleted, and the volumes if `deleteClaim` is set"),
+    (
+        "kafka.strimzi.io",
+        "KafkaNodePool",
+        "the brokers of the pool are deleted, with the partitions that only they \
+    hold",
+    ),
+    ("kafka.strimzi.io", "KafkaTopic", "the topic and all its records are deleted"),
+    ("minio.min.io", "Tenant", "the servers are deleted, and possibly their volumes"),
+    ("clickhouse.altinity.com", "ClickHouseInstallation", "the tables are deleted"),
+    ("elasticsearch.k8s.elastic.co", "Elasticsearch", "the indices are deleted"),
+    ("opensearch.opster.io", "OpenSearchCluster", "the indices are deleted"),
+    ("s3.aws.upbound.io", "Bucket", "the bucket and all objects in it are deleted"),
 ];
 
 /// Fields that the API server refuses to change: API group, kind, path below which they stand, and the
@@ -139,7 +144,7 @@ pub fn assess(change: &Subject) -> Option<Risk> {
         Action::Add => {}
     }
     if change.is_moved {
-        found.push((Level::Caution, "another unit applies it now, and the old one may prune it first".to_owned()));
+        found.push((Level::Caution, "another unit now applies it, but the old one may prune it first".to_owned()));
     }
     let level = found.iter().map(|(level, _)| *level).min()?;
     let mut reasons: Vec<String> = Vec::new();
@@ -157,7 +162,10 @@ fn removal(change: &Subject) -> Option<Finding> {
     let id = change.subject.object()?;
     if let Some((_, _, what)) = DATA.iter().find(|(group, kind, _)| (*group, *kind) == (&*id.group, &*id.kind)) {
         if let Some(why) = change.old.and_then(kept_by) {
-            return Some((Level::Caution, format!("{why} keeps it in the cluster, where nothing manages it any more")));
+            return Some((
+                Level::Caution,
+                format!("{why} keeps it in the cluster, where nothing manages it any longer"),
+            ));
         }
         return Some((Level::DataLoss, format!("`{}` is removed: {what}", id.name)));
     }
@@ -167,7 +175,7 @@ fn removal(change: &Subject) -> Option<Finding> {
         ("argoproj.io", "Application") => Some(match at(&["metadata", "finalizers"]) {
             Some(list) if !list.is_empty() => (
                 Level::DataLoss,
-                format!("`{}` is removed with a finalizer: Argo CD deletes all that it manages", id.name),
+                format!("`{}` is removed with a finalizer: Argo CD deletes everything it manages", id.name),
             ),
             _ => (Level::Caution, format!("`{}` is removed: what it manages stays, unmanaged", id.name)),
         }),
@@ -182,7 +190,7 @@ fn removal(change: &Subject) -> Option<Finding> {
             } else {
                 (
                     Level::DataLoss,
-                    format!("`{}` is removed with its Applications: Argo CD deletes all that they manage", id.name),
+                    format!("`{}` is removed with its Applications: Argo CD deletes everything they manage", id.name),
                 )
             })
         }
@@ -191,13 +199,13 @@ fn removal(change: &Subject) -> Option<Finding> {
             Some(Value::Bool(false)) => {
                 (Level::Caution, format!("`{}` is removed: what it manages stays, unmanaged", id.name))
             }
-            _ => (Level::DataLoss, format!("`{}` is removed: Flux deletes all that it manages", id.name)),
+            _ => (Level::DataLoss, format!("`{}` is removed: Flux deletes everything it manages", id.name)),
         }),
         ("helm.toolkit.fluxcd.io", "HelmRelease") => {
             Some((Level::Failure, format!("`{}` is removed: Flux uninstalls the release", id.name)))
         }
         ("external-secrets.io", "ExternalSecret") => {
-            Some((Level::Caution, format!("`{}` is removed: the Secret that it made goes with it", id.name)))
+            Some((Level::Caution, format!("`{}` is removed: the Secret that it created is deleted", id.name)))
         }
         _ => None,
     }
@@ -270,23 +278,22 @@ fn special(group: &str, kind: &str, path: &str, old: Option<&Value>, new: Option
         // The three that a KafkaTopic does not allow, from "Configuring Kafka topics" in
         // https://docs.redhat.com/en/documentation/red_hat_streams_for_apache_kafka/2.7/ (Strimzi's own distribution).
         ("kafka.strimzi.io", "KafkaTopic", "spec.partitions") if is_less() => {
-            Some((Level::Failure, format!("partitions go from {before} to {after}, and Kafka cannot shrink a topic")))
+            Some((Level::Failure, format!("partitions go from {before} to {after}, but Kafka cannot shrink a topic")))
         }
         ("kafka.strimzi.io", "KafkaTopic", "spec.replicas") => {
-            Some((Level::Caution, format!("replicas go from {before} to {after}, which the operator can refuse")))
+            Some((Level::Caution, format!("replicas go from {before} to {after}, which the operator may reject")))
         }
         ("kafka.strimzi.io", "KafkaTopic", "spec.topicName") => {
-            Some((Level::Failure, "a topic cannot be renamed: the operator refuses it".to_owned()))
+            Some((Level::Failure, "a topic cannot be renamed: the operator rejects the change".to_owned()))
         }
         ("kafka.strimzi.io", "KafkaNodePool", "spec.replicas") if is_less() => {
-            Some((Level::Caution, "brokers go away: move their partitions first".to_owned()))
+            Some((Level::Caution, "brokers are removed: move their partitions first".to_owned()))
         }
-        ("objectbucket.io", "ObjectBucketClaim", "spec.bucketName" | "spec.generateBucketName") => Some((
-            Level::Failure,
-            "a claim keeps the bucket it has: the objects do not follow to another name".to_owned(),
-        )),
+        ("objectbucket.io", "ObjectBucketClaim", "spec.bucketName" | "spec.generateBucketName") => {
+            Some((Level::Failure, "a claim keeps its bucket: the objects are not moved to the new name".to_owned()))
+        }
         ("apiextensions.k8s.io", "CustomResourceDefinition", "spec.versions") if new.is_none() => {
-            Some((Level::Failure, "a version goes away that stored objects may have".to_owned()))
+            Some((Level::Failure, "a version is removed that stored objects may use".to_owned()))
         }
         _ => None,
     }
@@ -303,7 +310,7 @@ fn immutable(group: &str, kind: &str, path: &str) -> Option<Finding> {
     let field = if *root == "spec" { path } else { root };
     Some((
         Level::Failure,
-        format!("`{field}` cannot change on a {kind} that is there: it must be deleted and made again"),
+        format!("`{field}` of an existing {kind} is immutable: it must be deleted and created again"),
     ))
 }
 
@@ -320,25 +327,24 @@ fn anywhere(path: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Find
     match last {
         _ if is_size => match (old.and_then(quantity::nano), new.and_then(quantity::nano)) {
             (Some(a), Some(b)) if b < a => {
-                Some((Level::Failure, format!("`{path}` goes from {before} to {after}, and volumes cannot shrink")))
+                Some((Level::Failure, format!("`{path}` goes from {before} to {after}, but volumes cannot shrink")))
             }
             _ => None,
         },
         "storageClass" | "storageClassName" if old.is_some() || new.is_some() => Some((
             Level::Failure,
-            format!("`{path}` goes from {before} to {after}: volumes do not move to another class"),
+            format!("`{path}` goes from {before} to {after}: existing volumes do not move to another class"),
         )),
-        "bucketName" | "bucket" | "claimName" | "existingClaim" if old.is_some_and(is_scalar) => Some((
-            Level::Caution,
-            format!("`{path}` goes from {before} to {after}: what is stored in the old one does not follow"),
-        )),
+        "bucketName" | "bucket" | "claimName" | "existingClaim" if old.is_some_and(is_scalar) => {
+            Some((Level::Caution, format!("`{path}` goes from {before} to {after}: existing data is not moved")))
+        }
         "enabled" if under_storage && new == Some(&Value::Bool(false)) && old == Some(&Value::Bool(true)) => {
-            Some((Level::DataLoss, format!("`{path}` is switched off: the next pod starts with an empty disk")))
+            Some((Level::DataLoss, format!("`{path}` is disabled: the next pod starts with an empty disk")))
         }
         "reclaimPolicy" | "persistentVolumeReclaimPolicy" | "databaseReclaimPolicy" | "deletionPolicy"
             if new.and_then(Value::as_str).is_some_and(|s| s.eq_ignore_ascii_case("delete")) =>
         {
-            Some((Level::Caution, format!("`{path}` becomes {after}: a later removal takes the data with it")))
+            Some((Level::Caution, format!("`{path}` becomes {after}: a later removal would delete the data")))
         }
         _ => None,
     }
@@ -352,10 +358,10 @@ fn engine(group: &str, kind: &str, path: &str, old: Option<&Value>, new: Option<
     );
     match path.rsplit('.').next()? {
         "prune" if is_engine && is_on => {
-            Some((Level::Caution, "prune is switched on: what is no longer in git is deleted".to_owned()))
+            Some((Level::Caution, "prune is enabled: objects removed from git are deleted".to_owned()))
         }
         "selfHeal" if is_engine && is_on => {
-            Some((Level::Caution, "self-heal is switched on: changes made by hand are undone".to_owned()))
+            Some((Level::Caution, "self-heal is enabled: manual changes are reverted".to_owned()))
         }
         _ => None,
     }

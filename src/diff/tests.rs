@@ -263,7 +263,13 @@ fn risks_are_read_off_kinds_and_paths() {
         ("v1", "ConfigMap", "", None, None),
         ("v1", "PersistentVolumeClaim", "", None, Some((DataLoss, "volume"))),
         ("argoproj.io/v1alpha1", "Application", "spec: {}", None, Some((Caution, "stays"))),
-        ("argoproj.io/v1alpha1", "ApplicationSet", "spec: {}", None, Some((DataLoss, "deletes all that they manage"))),
+        (
+            "argoproj.io/v1alpha1",
+            "ApplicationSet",
+            "spec: {}",
+            None,
+            Some((DataLoss, "deletes everything they manage")),
+        ),
         (
             "argoproj.io/v1alpha1",
             "ApplicationSet",
@@ -381,7 +387,14 @@ fn an_application_that_a_set_no_longer_makes_is_lost() {
     let keep = "preserveResourcesOnDeletion: true";
     let rows = [
         ("", "trino-{{ .target }}", "", both, prod, Some((DataLoss, "`trino-dev` is removed: Argo CD deletes"))),
-        (keep, "trino-{{.target}}", "", both, dev, Some((Caution, "`trino-prod` is removed: what is managed stays"))),
+        (
+            keep,
+            "trino-{{.target}}",
+            "",
+            both,
+            dev,
+            Some((Caution, "`trino-prod` is removed: the managed objects stay")),
+        ),
         (keep, "{{ .name }}", "", both, prod, Some((DataLoss, "`b` is removed"))),
         (keep, "{{ .name }}", "x", both, dev, Some((DataLoss, "`a` is removed"))),
         (keep, "{{ .name }}", "", both, "", Some((DataLoss, "Application `b` is removed"))),
@@ -391,7 +404,7 @@ fn an_application_that_a_set_no_longer_makes_is_lost() {
             "",
             both,
             "",
-            Some((Caution, "`a`, `b` are no longer made")),
+            Some((Caution, "`a`, `b` are no longer created")),
         ),
         ("", "{{ index .list 0 }}", "", both, prod, Some((DataLoss, "target: dev"))),
         ("", "{{ .name }}", "", prod, both, None),

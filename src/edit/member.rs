@@ -41,7 +41,7 @@ impl Cannot {
         match near(name, all.iter().copied()) {
             near if near.is_empty() && all.is_empty() => self,
             near if near.is_empty() => {
-                self.help(format!("there is {}", quoted_list(all.iter().copied().take(20), "and")))
+                self.help(format!("available: {}", quoted_list(all.iter().copied().take(20), "and")))
             }
             near => self.help(format!("did you mean {}?", quoted_list(near, "or"))),
         }
@@ -61,9 +61,9 @@ impl<'a> Member<'a> {
     ) -> Result<Self, Cannot> {
         let environments: Vec<&str> = names(&written.root, "environments");
         if let Some(wanted) = environment.filter(|wanted| !environments.contains(wanted)) {
-            let cannot = Cannot::new(format!("there is no environment `{wanted}`"));
+            let cannot = Cannot::new(format!("unknown environment: `{wanted}`"));
             return Err(match environments.is_empty() {
-                true => cannot.help("the platform has no `[environments]`: leave `-e` out"),
+                true => cannot.help("the platform has no `[environments]`: omit `-e`"),
                 false => cannot.near(wanted, &environments),
             });
         }
@@ -111,7 +111,7 @@ impl<'a> Member<'a> {
         }
         let Some(chart) = &self.definition.chart else { return Err(cannot) };
         cannot = cannot.help(format!(
-            "its images come with chart `{0}`: `lakegen chart set {1} VERSION` takes another one",
+            "its images come with chart `{0}`: change the chart with `lakegen chart set {1} VERSION`",
             chart.name, self.name
         ));
         let values = image_values(uses, &chart.name);
@@ -119,7 +119,7 @@ impl<'a> Member<'a> {
             let list = quoted_list(values.iter().map(String::as_str), "and");
             let example = values.iter().find(|v| v.ends_with("tag")).unwrap_or(&values[0]);
             cannot = cannot.help(format!(
-                "or lay an image over the chart's values, which are {list}: `values.{example} = \"…\"` under `[{}.{}]`",
+                "or override the chart's image values, which are {list}: `values.{example} = \"…\"` under `[{}.{}]`",
                 self.group, self.name
             ));
         }
@@ -132,7 +132,7 @@ impl<'a> Member<'a> {
     /// When the component has no chart.
     pub fn chart_version(&self) -> Result<Vec<&'a str>, Cannot> {
         if self.definition.chart.is_none() && !self.table.contains_key("chart") {
-            let cannot = Cannot::new(format!("`{}` has no chart: its objects are lakegen's own", self.name));
+            let cannot = Cannot::new(format!("`{}` has no chart: lakegen writes its objects itself", self.name));
             return Err(match self.image() {
                 Ok(_) => cannot.help(format!("`lakegen image set {} IMAGE` sets its image", self.name)),
                 Err(_) => cannot,

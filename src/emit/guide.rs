@@ -16,7 +16,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
     line(
         &mut text,
         format_args!(
-            "# Platform {}\n\nWritten by lakegen from `platform.toml`; change that, not this. Engine: {}.",
+            "# Platform {}\n\nWritten by lakegen from `platform.toml`; edit that file, not this one. Engine: {}.",
             platform.name,
             platform.engine.name()
         ),
@@ -49,13 +49,16 @@ fn whereabouts(text: &mut String, platform: &Platform, target: &Target) {
     let others: Vec<&str> = platform.targets.iter().filter(beside).map(|other| other.environment.as_str()).collect();
     let others = quoted_list(others, "and");
     match (target.is_shared, others.is_empty()) {
-        (true, _) => line(text, format_args!("\nWhat {others} share on cluster `{cluster}`.")),
+        (true, _) => line(text, format_args!("\nThe shared part of {others} on cluster `{cluster}`.")),
         (false, true) if target.environment == "default" => line(text, format_args!("\nCluster `{cluster}`.")),
         (false, true) => {
-            line(text, format_args!("\nEnvironment `{}`, on a cluster of its own: `{cluster}`.", target.environment));
+            line(text, format_args!("\nEnvironment `{}`, on its own cluster `{cluster}`.", target.environment));
         }
         (false, false) => {
-            line(text, format_args!("\nEnvironment `{}`, on cluster `{cluster}` beside {others}.", target.environment));
+            line(
+                text,
+                format_args!("\nEnvironment `{}`, on cluster `{cluster}`, shared with {others}.", target.environment),
+            );
         }
     }
 }
@@ -68,9 +71,7 @@ fn coming_up(text: &mut String, platform: &Platform, target: &Target) {
     line(
         text,
         format_args!(
-            "\nThe first roll-out is in [bootstrap/{folder}/README.md](bootstrap/{folder}/README.md){first}. Then the Kustomization `{name}`\n\
-             in `{NAMESPACE}` brings up the others, each once those are ready that it depends on; one that waits for a step of\n\
-             yours tries again by itself: `flux get kustomizations --status-selector ready=false` shows where it stands."
+            "\nThe first rollout is described in [bootstrap/{folder}/README.md](bootstrap/{folder}/README.md){first}. Then the Kustomization `{name}`\nin `{NAMESPACE}` starts the others, each once its dependencies are ready; one that waits for a manual step\nretries by itself: `flux get kustomizations --status-selector ready=false` shows what is still waiting."
         ),
     );
 }
@@ -105,7 +106,7 @@ fn components(text: &mut String, target: &Target, lowered: &TargetManifests) {
     line(
         text,
         format_args!(
-            "\n### Components, in the order of coming up\n\n| wave | unit | namespace | chart | waits for |\n|---|---|---|---|---|"
+            "\n### Components, in startup order\n\n| wave | unit | namespace | chart | waits for |\n|---|---|---|---|---|"
         ),
     );
     for (unit, place) in &lowered.order.units {
@@ -145,7 +146,7 @@ fn hosts(text: &mut String, lowered: &TargetManifests) {
     for (host, edges) in &lowered.dns {
         for (edge, address) in edges {
             let edge = if edges.len() > 1 { format!(" ({edge})") } else { String::new() };
-            let address = address.as_deref().unwrap_or("given by the edge");
+            let address = address.as_deref().unwrap_or("assigned by the edge");
             line(text, format_args!("| {} | {address}{edge} |", cell(host)));
         }
     }
@@ -157,7 +158,7 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
         line(
             text,
             format_args!(
-                "\n### Secrets to make\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen; `lakegen secrets --format commands` prints commands that ask for them.\n\n| item | properties | read by | how |\n|---|---|---|---|",
+                "\n### Secrets to create\n\nThese items must exist in the secret store `{}` ({}). Values never pass through lakegen; `lakegen secrets --format commands` prints commands that prompt for them.\n\n| item | properties | read by | how |\n|---|---|---|---|",
                 list.store, list.provider
             ),
         );
@@ -169,7 +170,7 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
                 .collect();
             let mut how = cell(&item.how);
             if item.precious {
-                how = format!("**precious**: losing it is losing data. {how}");
+                how = format!("**precious**: losing it means losing data. {how}");
             }
             let readers = item.readers().into_iter().collect::<Vec<_>>().join(", ");
             line(text, format_args!("| `{}` | {} | {readers} | {how} |", cell(item.name), properties.join(", ")));
@@ -179,7 +180,7 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
         line(
             text,
             format_args!(
-                "\n### Secrets that make themselves\n\nThe cluster draws these once and writes them to the store `{}`, where nothing that is there is overwritten.\n\n| item | properties | read by |\n|---|---|---|",
+                "\n### Generated secrets\n\nThe cluster generates these once and writes them to the store `{}`; existing values are never overwritten.\n\n| item | properties | read by |\n|---|---|---|",
                 list.store
             ),
         );
@@ -193,7 +194,7 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
         line(
             text,
             format_args!(
-                "\n### Secrets kept by people\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys | labels and annotations |\n|---|---|---|---|"
+                "\n### Secrets to create in the cluster\n\nThese Secrets must exist in the cluster before their components start.\n\n| namespace | Secret | keys | labels and annotations |\n|---|---|---|---|"
             ),
         );
         for (namespace, name, kept) in &list.kept {
@@ -223,7 +224,7 @@ fn steps(text: &mut String, lowered: &TargetManifests) {
 }
 
 fn graph(text: &mut String, lowered: &TargetManifests) {
-    line(text, format_args!("\n### Who waits for whom\n\n```mermaid\nflowchart LR"));
+    line(text, format_args!("\n### Dependencies\n\n```mermaid\nflowchart LR"));
     for (unit, place) in &lowered.order.units {
         for before in place.after.keys().filter(|u| u.component != crate::lower::objects::namespaces::UNIT) {
             line(text, format_args!("  {} --> {}", before.name(), unit.name()));

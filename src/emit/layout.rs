@@ -206,16 +206,16 @@ impl Component<'_> {
                 let id = lowered.object.id();
                 if let Some(before) = seen.insert(folded(id.clone()), lowered) {
                     let message = match before.object.id() {
-                        same if same == id => format!("component `{}` makes {id} twice", self.name),
+                        same if same == id => format!("component `{}` creates {id} twice", self.name),
                         other => format!(
-                            "component `{}` makes {id} and {other}: files that differ only in capitals",
+                            "component `{}` creates {id} and {other}, whose file names differ only in case",
                             self.name
                         ),
                     };
                     let at = |l: &Lowered| l.origin.template.unwrap_or(l.origin.span);
                     writer.found.push(
                         crate::diag::Diagnostic::error(&super::PATH_COLLISION, message)
-                            .at(at(lowered), "made here")
+                            .at(at(lowered), "created here")
                             .at(at(before), "and here"),
                     );
                 }

@@ -31,10 +31,10 @@ pub static CODES: &[&Code] = &[&PATH_COLLISION];
 code!(
     PATH_COLLISION,
     "path-collision",
-    "two things would be written to one file",
+    "two objects would be written to the same file",
     "one of them would be lost silently",
-    "two objects of one kind and name in one component",
-    "give one of them another name or namespace"
+    "two objects of the same kind and name in one component",
+    "rename one of them, or give it another namespace"
 );
 
 /// Lays everything out.
@@ -63,7 +63,7 @@ impl Writer {
     /// Adds a text file.
     pub fn file(&mut self, path: impl Into<String>, text: String) {
         if let Err(path) = self.tree.add(path, text.into_bytes()) {
-            self.found.push(Diagnostic::error(&PATH_COLLISION, format!("two things would be written to `{path}`")));
+            self.found.push(Diagnostic::error(&PATH_COLLISION, format!("two objects would be written to `{path}`")));
         }
     }
 

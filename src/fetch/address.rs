@@ -43,7 +43,7 @@ impl Address {
         let (tls, rest) = match text.split_once("://") {
             Some(("https", rest)) => (true, rest),
             Some(("http", rest)) => (false, rest),
-            _ => return Err("begins neither with `https://` nor with `http://`".into()),
+            _ => return Err("does not begin with `https://` or `http://`".into()),
         };
         let rest = rest.split('#').next().unwrap_or("");
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -134,7 +134,7 @@ impl fmt::Display for Address {
 pub fn origin(tls: bool, authority: &str) -> Result<Origin, String> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {
-            (host, port.parse().ok().filter(|port| *port != 0).ok_or("has no proper port")?)
+            (host, port.parse().ok().filter(|port| *port != 0).ok_or("has no valid port")?)
         }
         _ => (authority, if tls { 443 } else { 80 }),
     };
@@ -144,7 +144,7 @@ pub fn origin(tls: bool, authority: &str) -> Result<Origin, String> {
     let last = host.rsplit('.').next().unwrap_or("");
     let numeric = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
     if host.is_empty() || (numeric && host.parse::<std::net::Ipv4Addr>().is_err()) {
-        return Err("has no proper host".into());
+        return Err("has no valid host".into());
     }
     Ok(Origin { tls, host, port })
 }

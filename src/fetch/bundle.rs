@@ -59,28 +59,28 @@ pub fn read(
     mut take: impl FnMut(Digest, Vec<u8>) -> io::Result<()>,
 ) -> Result<usize, Unreadable> {
     let mut archive = Archive::new(from);
-    let broken = |_: io::Error| Unreadable::Odd("it is no tar archive, or it is cut off".into());
+    let broken = |_: io::Error| Unreadable::Odd("it is not a tar archive, or it is truncated".into());
     let mut others = BTreeSet::new();
     // Raw: what other formats hide in extra entries is not read, so nobody can see another archive than we do.
     for (count, entry) in archive.entries().map_err(broken)?.raw(true).enumerate() {
         let mut entry = entry.map_err(broken)?;
         if count == MAX_ENTRIES {
-            return Err(Unreadable::Odd(format!("it holds more than {MAX_ENTRIES} files")));
+            return Err(Unreadable::Odd(format!("it contains more than {MAX_ENTRIES} files")));
         }
         let size = entry.header().entry_size().map_err(broken)?;
         if entry.header().entry_type() != EntryType::Regular {
             return Err(Unreadable::Odd(
-                "it holds something that is no file: `lakegen fetch --export` made it not".into(),
+                "it contains an entry that is not a file, so `lakegen fetch --export` did not create it".into(),
             ));
         }
         if size > MAX_CHART_BYTES {
-            return Err(Unreadable::Odd(format!("it holds a file of more than {} MiB", MAX_CHART_BYTES >> 20)));
+            return Err(Unreadable::Odd(format!("it contains a file larger than {} MiB", MAX_CHART_BYTES >> 20)));
         }
         let is_lock = entry.path_bytes().as_ref() == LOCK.as_bytes();
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(broken)?;
         if bytes.len() as u64 != size {
-            return Err(Unreadable::Odd("it is cut off".into()));
+            return Err(Unreadable::Odd("it is truncated".into()));
         }
         if is_lock {
             continue;

@@ -122,7 +122,11 @@ impl Client {
     pub fn send(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         let origin = &call.address.origin;
         if self.tired().contains(origin) {
-            return Err(Problem::new(&UNREACHABLE, Class::TryAgain, format!("{origin} did not answer in time before")));
+            return Err(Problem::new(
+                &UNREACHABLE,
+                Class::TryAgain,
+                format!("{origin} did not answer in time earlier"),
+            ));
         }
         let deadline = Instant::now() + self.timeout;
         let mut tries = 0;
@@ -178,8 +182,8 @@ impl Client {
         if !origin.tls && !self.allowed.plain(&origin.host, origin.port) {
             let message = format!("{address} is not encrypted{by}");
             return Err(Problem::new(&REFUSED_HOST, Class::Finding, message)
-                .help("use its `https://` address")
-                .help(format!("or, if you trust the network between, `--allow-host {origin}`")));
+                .help("use its `https://` URL")
+                .help(format!("or, if you trust the network, `--allow-host {origin}`")));
         }
         check_literal(origin, &self.allowed).map_err(|private| troubles::private(origin, &private))
     }
@@ -278,7 +282,7 @@ fn roots(own: Option<&[u8]>) -> Result<RootCerts, String> {
             }
         }
         if all.len() == before {
-            return Err("there is no certificate in it".into());
+            return Err("it contains no certificate".into());
         }
     }
     Ok(if all.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&all) })

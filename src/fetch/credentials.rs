@@ -88,8 +88,11 @@ impl Credentials {
                 // The library's own text shows the line, and so a password.
                 let line =
                     error.span().and_then(|span| text.get(..span.start)).map_or(1, |t| t.matches('\n').count() + 1);
-                let message = error.message().lines().next().unwrap_or("it is not TOML");
-                format!("line {line}: {}", if message.contains('"') { "it is not as it should be" } else { message })
+                let message = error.message().lines().next().unwrap_or("it is not valid TOML");
+                format!(
+                    "line {line}: {}",
+                    if message.contains('"') { "it has an unexpected structure" } else { message }
+                )
             })?,
         };
         let entries = file.credential.into_iter().map(|written| written.entry(variable)).collect::<Result<_, _>>()?;
@@ -123,12 +126,12 @@ impl Written {
     fn entry(self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Entry, String> {
         let shown = self.url.split('@').next_back().unwrap_or("").escape_debug().to_string();
         let url = self.url.strip_prefix("oci://").map_or(self.url.clone(), |rest| format!("https://{rest}"));
-        let address = Address::parse(&url).map_err(|reason| format!("the address `{shown}` {reason}"))?;
+        let address = Address::parse(&url).map_err(|reason| format!("the URL `{shown}` {reason}"))?;
         let from = |value: Option<String>, name: Option<String>| match (value, name) {
-            (Some(_), Some(_)) => Err(format!("`{shown}` has a value and a variable for it; leave one out")),
+            (Some(_), Some(_)) => Err(format!("`{shown}` has both a value and a variable; remove one")),
             (None, Some(name)) => match variable(&name).filter(|value| !value.is_empty()) {
                 Some(value) => Ok(Some(value)),
-                None => Err(format!("`{shown}` wants the variable `{}`, which is not set", name.escape_debug())),
+                None => Err(format!("`{shown}` needs the variable `{}`, which is not set", name.escape_debug())),
             },
             (value, None) => Ok(value),
         };
@@ -145,7 +148,7 @@ impl Written {
             Login::Bearer(token) | Login::Identity(token) => token.bytes().all(|b| b.is_ascii_graphic()),
         };
         if !fits {
-            return Err(format!("the credential of `{shown}` has characters that no header can carry"));
+            return Err(format!("the credential of `{shown}` has characters that are not allowed in a header"));
         }
         Ok(Entry { folder: address.folder().path, origin: address.origin, login })
     }
@@ -201,10 +204,7 @@ mod tests {
     #[test]
     fn t74_messages_hold_no_password() {
         for (text, message) in [
-            (
-                "[[credential]]\nurl = \"https://u:canary@h/\"\ntoken = \"x\"",
-                "the address `h/` is an address with credentials",
-            ),
+            ("[[credential]]\nurl = \"https://u:canary@h/\"\ntoken = \"x\"", "the URL `h/` contains credentials"),
             (
                 "[[credential]]\nurl = \"https://h/\"\npassword = \"canary\"",
                 "needs `username` and `password`, or `token`",
@@ -212,7 +212,7 @@ mod tests {
             ("[[credential]]\nurl = \"https://h/\"\npasword = \"canary\"", "unknown field `pasword`"),
             ("[[credential]]\nurl = \"https://h/\"\npassword = canary", "line 3"),
             ("[[credential]]\nurl = \"https://h/\"\npassword = [\"canary\"]", "line 3"),
-            ("[[credential]]\nurl = \"https://h/\"\ntoken = \"canary\\r\\nx: y\"", "no header can carry"),
+            ("[[credential]]\nurl = \"https://h/\"\ntoken = \"canary\\r\\nx: y\"", "not allowed in a header"),
             ("[[credential]]\nurl = \"https://h/\"\ntoken_env = \"NONE\"", "variable `NONE`, which is not set"),
             ("credential = \"canary\"", "line 1"),
         ] {

@@ -51,7 +51,7 @@ impl Docker {
         for file in &self.files {
             let Some(text) = read(file)? else { continue };
             let value: Value = serde_json::from_slice(&text)
-                .map_err(|_| format!("`{}` is not JSON; log in to the registry again", file.display()))?;
+                .map_err(|_| format!("`{}` is not valid JSON; log in to the registry again", file.display()))?;
             let found = in_config(&value, origin, repository)
                 .map_err(|reason| format!("`{}` has a broken entry for {origin}: {reason}", file.display()))?;
             match found {
@@ -128,10 +128,10 @@ fn in_config(config: &Value, origin: &Origin, repository: &str) -> Result<Option
 fn login(auth: &Value) -> Result<Option<Login>, &'static str> {
     let text = |key: &str| auth.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     if let Some(token) = text("identitytoken") {
-        return if is_plain(token) { Ok(Some(Login::Identity(token.into()))) } else { Err("its token is garbled") };
+        return if is_plain(token) { Ok(Some(Login::Identity(token.into()))) } else { Err("its token is malformed") };
     }
     if let Some(token) = text("registrytoken") {
-        return if is_plain(token) { Ok(Some(Login::Bearer(token.into()))) } else { Err("its token is garbled") };
+        return if is_plain(token) { Ok(Some(Login::Bearer(token.into()))) } else { Err("its token is malformed") };
     }
     let pair = match (text("auth"), text("username"), text("password")) {
         (Some(auth), ..) => {

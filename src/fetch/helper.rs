@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// When there is no such program, it takes too long, or its answer cannot be understood.
 pub fn ask(name: &str, server: &str) -> Result<Option<Login>, String> {
     if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) || name.starts_with(['-', '.']) {
-        return Err(format!("`{}` is no name of a credential helper", name.escape_debug()));
+        return Err(format!("`{}` is not a valid name of a credential helper", name.escape_debug()));
     }
     let program = format!("docker-credential-{name}");
     let failed = |what: &str| format!("`{program}`, which the docker configuration names for {server}, {what}");
@@ -49,14 +49,14 @@ pub fn ask(name: &str, server: &str) -> Result<Option<Login>, String> {
     if answer.is_err() {
         let _ = child.kill();
     }
-    let status = child.wait().map_err(|_| failed("cannot be waited for"))?;
+    let status = child.wait().map_err(|_| failed("did not exit properly"))?;
     let bytes = answer.map_err(|_| failed("does not answer"))?.map_err(|_| failed("cannot be read"))?;
     if !status.success() {
         // The protocol has one message for "nothing there"; it comes on stdout (credentials/error.go).
         let none = String::from_utf8_lossy(&bytes).contains("credentials not found in native keychain");
         return if none { Ok(None) } else { Err(failed("failed")) };
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(|_| failed("does not answer in JSON"))?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| failed("does not answer with JSON"))?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     let (username, password) = (text("Username"), text("Secret"));
     if password.is_empty() {

@@ -64,7 +64,7 @@ pub fn find(text: &str, chart: &str, wanted: &str) -> Result<Release, NoRelease>
         return Err(NoRelease::Broken(format!("{entry} is broken: {reason}")));
     }
     if releases.iter().any(|other| other.version == chosen.version && other != chosen) {
-        return Err(NoRelease::Broken(format!("{entry} is there twice, and the two differ")));
+        return Err(NoRelease::Broken(format!("{entry} is listed twice, with different contents")));
     }
     Ok(chosen.clone())
 }
@@ -96,8 +96,8 @@ impl<'t> Walk<'t> {
     fn next(&mut self) -> Result<Event<'t>, String> {
         match self.parser.next() {
             Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => Err(format!("it is not YAML, at line {}", error.marker().line())),
-            None => Err("it ends early".into()),
+            Some(Err(error)) => Err(format!("it is not valid YAML at line {}", error.marker().line())),
+            None => Err("it is truncated".into()),
         }
     }
 
@@ -120,7 +120,7 @@ impl<'t> Walk<'t> {
                 self.depth -= 1;
                 return Ok(None);
             }
-            _ => return Err("it is not one document".into()),
+            _ => return Err("it is not a single document".into()),
         }))
     }
 
@@ -146,11 +146,11 @@ impl<'t> Walk<'t> {
             None => return Ok(None),
             Some(Node::Text(key)) => key,
             Some(Node::Null | Node::Other) => String::new(),
-            Some(_) => return Err("a key of it is no text".into()),
+            Some(_) => return Err("one of its keys is not a string".into()),
         };
         match self.node()? {
             Some(value) => Ok(Some((key, value))),
-            None => Err("a key of it has no value".into()),
+            None => Err("one of its keys has no value".into()),
         }
     }
 
@@ -164,7 +164,7 @@ impl<'t> Walk<'t> {
             self.next()?;
         }
         if !matches!(self.node()?, Some(Node::Map)) {
-            return Err("it is no map".into());
+            return Err("it is not a map".into());
         }
         let (mut found, mut names, mut seen, mut api) = (None, Vec::new(), false, false);
         while let Some((key, value)) = self.entry()? {
@@ -180,14 +180,14 @@ impl<'t> Walk<'t> {
                             continue;
                         }
                         if found.is_some() {
-                            return Err(format!("chart `{name}` is there twice"));
+                            return Err(format!("chart `{name}` is listed twice"));
                         }
                         found = Some(self.list(&value)?);
                     }
                 }
                 ("entries", Node::Null) if !seen => seen = true,
-                ("entries", _) if seen => return Err("`entries` is there twice".into()),
-                ("entries", _) => return Err("`entries` is no map".into()),
+                ("entries", _) if seen => return Err("`entries` is listed twice".into()),
+                ("entries", _) => return Err("`entries` is not a map".into()),
                 ("apiVersion", Node::Text(_)) => api = true,
                 (_, value) => self.skip(&value)?,
             }
@@ -203,7 +203,7 @@ impl<'t> Walk<'t> {
         match value {
             Node::List => {}
             Node::Null => return Ok(releases),
-            _ => return Err(format!("the entry of chart `{}` is no list", self.chart)),
+            _ => return Err(format!("the entry of chart `{}` is not a list", self.chart)),
         }
         while let Some(node) = self.node()? {
             if releases.len() == MAX_VERSIONS {
@@ -228,7 +228,7 @@ impl<'t> Walk<'t> {
                 continue;
             }
             if seen.contains(&key) {
-                broken = broken.or(Some(format!("`{key}` is there twice")));
+                broken = broken.or(Some(format!("`{key}` is listed twice")));
             }
             match (key.as_str(), value) {
                 ("version", Node::Text(text)) => release.version = text,
@@ -239,21 +239,22 @@ impl<'t> Walk<'t> {
                         match node {
                             Node::Text(url) if release.urls.len() < MAX_ADDRESSES => release.urls.push(url),
                             other => {
-                                broken = broken.or(Some("an item of `urls` is no text, or there are too many".into()));
+                                broken =
+                                    broken.or(Some("an item of `urls` is not a string, or there are too many".into()));
                                 self.skip(&other)?;
                             }
                         }
                     }
                 }
                 (key, value) => {
-                    broken = broken.or(Some(format!("`{key}` is of the wrong type")));
+                    broken = broken.or(Some(format!("`{key}` has the wrong type")));
                     self.skip(&value)?;
                 }
             }
             seen.push(key);
         }
         if release.urls.is_empty() {
-            broken = broken.or(Some("it has no address in `urls`".into()));
+            broken = broken.or(Some("its `urls` is empty".into()));
         }
         release.broken = broken;
         Ok(release)
@@ -333,11 +334,11 @@ entries:
     #[test]
     fn t63_broken_entries() {
         for (chart, wanted, message) in [
-            ("trino", "1.39.0", "`urls` is of the wrong type"),
-            ("trino", "1.38.0", "no address in `urls`"),
-            ("trino", "1.37.0", "`digest` is of the wrong type"),
-            ("trino", "1.36.0", "is there twice, and the two differ"),
-            ("odd", "1.0.0", "is no list"),
+            ("trino", "1.39.0", "`urls` has the wrong type"),
+            ("trino", "1.38.0", "its `urls` is empty"),
+            ("trino", "1.37.0", "`digest` has the wrong type"),
+            ("trino", "1.36.0", "is listed twice, with different contents"),
+            ("odd", "1.0.0", "is not a list"),
         ] {
             let error = version(chart, wanted).unwrap_err();
             assert!(matches!(&error, NoRelease::Broken(text) if text.contains(message)), "{wanted}: {error:?}");
@@ -355,14 +356,14 @@ entries:
         let deep = format!("apiVersion: v1\nx: {}", "[".repeat(10_000));
         for (text, message) in [
             ("", "is empty"),
-            ("<html><body>Login</body></html>", "is no map"),
-            ("- a", "is no map"),
-            ("apiVersion: v1\nentries: [a]", "`entries` is no map"),
-            ("apiVersion: v1\nentries: {a: []}\nentries: {a: []}", "`entries` is there twice"),
-            ("apiVersion: v1\nentries: {a: [], a: []}", "chart `a` is there twice"),
+            ("<html><body>Login</body></html>", "is not a map"),
+            ("- a", "is not a map"),
+            ("apiVersion: v1\nentries: [a]", "`entries` is not a map"),
+            ("apiVersion: v1\nentries: {a: []}\nentries: {a: []}", "`entries` is listed twice"),
+            ("apiVersion: v1\nentries: {a: [], a: []}", "chart `a` is listed twice"),
             ("entries: {a: []}", "no `apiVersion`"),
-            ("apiVersion: v1\nentries: {a: [", "not YAML"),
-            ("apiVersion: v1\nentries: {[a]: b}", "a key of it is no text"),
+            ("apiVersion: v1\nentries: {a: [", "not valid YAML"),
+            ("apiVersion: v1\nentries: {[a]: b}", "one of its keys is not a string"),
             (&deep, ""),
         ] {
             let error = find(text, "a", "1").unwrap_err();

@@ -40,48 +40,50 @@ pub static CODES: &[&Code] = &[
 code!(
     UNLOCKED_CHART,
     "unlocked-chart",
-    "the platform uses a chart that the lock does not know",
-    "without a digest nobody can say whether a chart is the one that was reviewed",
-    "[components.trino]\nversion = \"1.43.0\"    # and lakegen.lock knows 1.42.2",
+    "the platform uses a chart that is not in the lock",
+    "without a digest, nobody can tell whether a chart is the one that was reviewed",
+    "[components.trino]\nversion = \"1.43.0\"    # but lakegen.lock has 1.42.2",
     "run `lakegen lock` and commit lakegen.lock"
 );
 code!(
     CHART_NOT_FOUND,
     "chart-not-found",
-    "a repository or registry has no such chart, or no such version of it",
-    "an engine would fail on it too, but only later and in the cluster",
+    "a repository or registry does not have this chart, or this version of it",
+    "the engine would also fail, but later and in the cluster",
     "[components.trino]\nversion = \"99.0.0\"",
     "[components.trino]\nversion = \"1.42.2\""
 );
 code!(
     DIGEST_MISMATCH,
     "digest-mismatch",
-    "what a server sent is not what the lock or the index promises",
-    "either the chart was published again under the same version, or somebody is in between; both need a person",
+    "a server sent something other than the lock or the index expects",
+    "either the chart was republished under the same version, or the connection is being tampered with; a person has \
+    to decide",
     "lakegen.lock: digest = \"sha256:ba78…\"    served: sha256:4f2a…",
-    "ask the chart's owner; when the change is right, run `lakegen lock --update NAME` and review the diff"
+    "ask the chart's owner; if the change is legitimate, run `lakegen lock --update NAME` and review the diff"
 );
 code!(
     BAD_ANSWER,
     "bad-answer",
-    "a server sent something that is no chart, index or manifest, or more than the limit",
-    "lakegen guesses nothing about what it is sent: a login page is no chart",
+    "a server sent something that is not a chart, index or manifest, or exceeds the size limit",
+    "lakegen does not guess: it may be a login page",
     "chart.repository = \"https://example.com/login\"",
     "chart.repository = \"https://charts.example.com\""
 );
 code!(
     REFUSED_HOST,
     "refused-host",
-    "an address leads into a private network, is not encrypted, or has credentials in it",
-    "platform.toml may come from a stranger's pull request: only who runs lakegen may open the inside of a network to it",
+    "a URL leads into a private network, is not encrypted, or contains credentials",
+    "platform.toml may come from a stranger's pull request, so only the person who runs lakegen can allow access to \
+    internal hosts",
     "chart.repository = \"http://10.0.0.7/charts\"",
     "lakegen lock --allow-host http://10.0.0.7"
 );
 code!(
     LOGIN_NEEDED,
     "login-needed",
-    "a server does not let lakegen in",
-    "private repositories need credentials, which lakegen takes from the person or pipeline that runs it, never from platform.toml",
+    "a server denied access",
+    "private repositories need credentials, which come from whoever runs lakegen, never from platform.toml",
     "oci://registry.example.com/private",
     "docker login registry.example.com, helm registry login registry.example.com, or `--credentials FILE`"
 );
@@ -89,17 +91,17 @@ code!(
     UNTRUSTED_SERVER,
     "untrusted-server",
     "a server's certificate is not valid for it",
-    "anybody on the way could be answering",
-    "a server with a certificate of the company's own authority",
+    "somebody on the network could be impersonating the server",
+    "a server with a certificate signed by the company's own CA",
     "lakegen lock --ca-file company-ca.pem"
 );
 code!(
     UNREACHABLE,
     "unreachable",
-    "a server cannot be reached, is too slow, or asks to come back later",
-    "this may be over in a minute, so the exit code is 75: try again",
+    "a server is unreachable, too slow, or asks to retry later",
+    "the problem may be temporary, so the exit code is 75",
     "no network, 429 Too Many Requests, 503 Service Unavailable",
-    "run it again later; without network, use `lakegen fetch --import FILE` or vendored charts"
+    "run it again later; without network access, use `lakegen fetch --import FILE` or vendored charts"
 );
 
 /// Whose turn it is; the number is the exit code.
@@ -142,7 +144,7 @@ impl Problem {
 
     /// Returns the problem of bytes that are not those that were promised.
     pub(crate) fn mismatch(what: &str, by: &str, expected: &Digest, actual: &Digest) -> Self {
-        Self::new(&DIGEST_MISMATCH, Class::Finding, format!("{what} is not what {by} promises"))
+        Self::new(&DIGEST_MISMATCH, Class::Finding, format!("{what} does not match {by}"))
             .note(format!("expected {expected}"))
             .note(format!("received {actual}"))
     }

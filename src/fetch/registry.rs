@@ -81,7 +81,8 @@ impl<'a> Registries<'a> {
         };
         if !parts.iter().all(plain) {
             return Err(odd(
-                "and the chart's name are no name of a repository: lower-case letters, digits, `.`, `_`, `-`",
+                "and the chart's name do not form a valid repository name: use lower-case letters, digits, `.`, `_` \
+                and `-`",
             ));
         }
         Ok(Place { origin, repository: parts.join("/") })
@@ -95,24 +96,27 @@ impl<'a> Registries<'a> {
         let address = Address::on(&place.origin, format!("/v2/{}/manifests/{tag}", place.repository));
         let Some(answer) = self.get(place, &address, MANIFEST, MAX_MANIFEST_BYTES)? else { return Ok(None) };
         let odd = |what: &str| Problem::new(&BAD_ANSWER, Class::Finding, format!("{address} {what}"));
-        let value: Value = serde_json::from_slice(&answer.body).map_err(|_| odd("is no manifest: it is not JSON"))?;
+        let value: Value = serde_json::from_slice(&answer.body).map_err(|_| {
+            odd("is not a manifest: it is not valid \
+        JSON")
+        })?;
         let layers = value.get("layers").and_then(Value::as_array).ok_or_else(|| {
-            odd("is no manifest of a chart: it has no list of layers").help("name a chart, not an image")
+            odd("is not the manifest of a chart: it has no list of layers").help("use a chart, not an image")
         })?;
         let is_chart = |layer: &&Value| {
             layer.get("mediaType").and_then(Value::as_str).is_some_and(|media| LAYERS.contains(&media))
         };
         let mut charts = layers.iter().filter(is_chart);
-        let layer = charts
-            .next()
-            .ok_or_else(|| odd("is no manifest of a chart: no layer is one").help("name a chart, not an image"))?;
+        let layer = charts.next().ok_or_else(|| {
+            odd("is not the manifest of a chart: no layer is a chart").help("use a chart, not an image")
+        })?;
         if charts.next().is_some() {
             return Err(odd("has two layers that are charts"));
         }
         let digest = layer.get("digest").and_then(Value::as_str).and_then(Digest::parse);
-        let digest = digest.ok_or_else(|| odd("names its layer by no sha256 digest"))?;
+        let digest = digest.ok_or_else(|| odd("does not refer to its layer by sha256 digest"))?;
         if layer.get("size").and_then(Value::as_u64).is_none_or(|size| size > MAX_CHART_BYTES) {
-            return Err(odd(&format!("has a layer without a size, or of more than {} MiB", MAX_CHART_BYTES >> 20)));
+            return Err(odd(&format!("has a layer without a size, or larger than {} MiB", MAX_CHART_BYTES >> 20)));
         }
         Ok(Some(Manifest { digest: Digest::of(&answer.body), layer: digest }))
     }
@@ -126,7 +130,7 @@ impl<'a> Registries<'a> {
         let Some(answer) = self.get(place, &address, "*/*", MAX_CHART_BYTES)? else { return Ok(None) };
         let actual = Digest::of(&answer.body);
         if actual != *digest {
-            return Err(Problem::mismatch(&format!("what {} serves", place.origin), "its address", digest, &actual));
+            return Err(Problem::mismatch(&format!("the response of {}", place.origin), "its URL", digest, &actual));
         }
         Ok(Some(answer.body))
     }
@@ -141,17 +145,16 @@ impl<'a> Registries<'a> {
         for _ in 0..MAX_PAGES {
             let Some(answer) = self.get(place, &address, "application/json", MAX_TAGS_BYTES)? else { return Ok(None) };
             let odd = |what: &str| Problem::new(&BAD_ANSWER, Class::Finding, format!("{address} {what}"));
-            let value: Value = serde_json::from_slice(&answer.body).map_err(|_| odd("is not JSON"))?;
+            let value: Value = serde_json::from_slice(&answer.body).map_err(|_| odd("is not valid JSON"))?;
             let page = value.get("tags").ok_or_else(|| odd("has no list of tags"))?;
             // A repository without tags says null.
             tags.extend(page.as_array().into_iter().flatten().filter_map(Value::as_str).map(String::from));
             // Distribution specification, "Listing Tags": the next page is in a header, as RFC 5988 writes it.
             let next = answer.header("link").filter(|link| link.contains("rel=\"next\""));
             let Some(next) = next.and_then(|link| Some(link.split_once('<')?.1.split_once('>')?.0)) else { break };
-            let next =
-                address.join(next).map_err(|reason| odd(&format!("has a next page at an address that {reason}")))?;
+            let next = address.join(next).map_err(|reason| odd(&format!("has a next page at a URL that {reason}")))?;
             if next.origin != place.origin || next == address {
-                return Err(odd("has its next page elsewhere"));
+                return Err(odd("has its next page on another host"));
             }
             address = next;
         }
@@ -208,14 +211,14 @@ impl<'a> Registries<'a> {
     /// Gets a token from the server that the registry names.
     fn token(&self, place: &Place, challenge: &Challenge, login: Option<&Login>) -> Result<String, Problem> {
         let bad = |what: &str| Problem::new(&BAD_ANSWER, Class::Finding, format!("{} {what}", place.origin));
-        let realm = challenge.get("realm").ok_or_else(|| bad("wants a token and does not say from where"))?;
+        let realm = challenge.get("realm").ok_or_else(|| bad("requires a token but does not say where to get one"))?;
         let realm = Address::parse(realm).map_err(|reason| {
-            let message = format!("{} sends for a token to an address that {reason}", place.origin);
+            let message = format!("{} requests a token from a URL that {reason}", place.origin);
             Problem::new(&REFUSED_HOST, Class::Finding, message)
         })?;
         // The registry names who may see its credentials; never over a line that it does not use itself.
         if place.origin.tls && !realm.origin.tls {
-            let message = format!("{} sends for a token to {realm}, which is not encrypted", place.origin);
+            let message = format!("{} requests a token from {realm}, which is not encrypted", place.origin);
             return Err(Problem::new(&REFUSED_HOST, Class::Finding, message));
         }
         let scope = format!("repository:{}:pull", place.repository);
@@ -260,7 +263,7 @@ impl<'a> Registries<'a> {
         let plain = |token: &&str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
         match token.filter(plain) {
             Some(token) if answer.status == 200 => Ok(token.to_owned()),
-            _ => Err(bad(&format!("sends for a token to {realm}, which gives none"))),
+            _ => Err(bad(&format!("requests a token from {realm}, which returned none"))),
         }
     }
 }
@@ -273,14 +276,14 @@ fn escaped(value: &str) -> String {
 fn denied(place: &Place, status: u16, known: bool) -> Problem {
     let host = place.origin.to_string();
     let host = host.split_once("://").map_or(host.as_str(), |(_, rest)| rest);
-    let message = format!("{host} does not let lakegen read `{}`: it answers {status}", place.repository);
+    let message = format!("{host} denied access to `{}`: it answers {status}", place.repository);
     let problem = Problem::new(&LOGIN_NEEDED, Class::Environment, message)
         .help(format!("run `helm registry login {host}` or `docker login {host}`, or use `--credentials FILE`"));
     if known {
-        return problem.note("the login at hand was refused");
+        return problem.note("the stored login was rejected");
     }
     // Registries say so too when there is no such repository, so as not to give away which ones there are.
-    problem.note("there is no login for it here; many registries answer so too when there is no such chart")
+    problem.note("there is no stored login for it; many registries also answer this way when the chart does not exist")
 }
 
 /// Returns the problem of a tag that is not there.
@@ -289,9 +292,10 @@ pub fn missing(place: &Place, wanted: &str, near: &[String]) -> Problem {
     let problem = Problem::new(&CHART_NOT_FOUND, Class::Finding, message);
     match near {
         [] => problem,
-        near => {
-            problem.note(format!("its newest are {}", crate::diag::quoted_list(near.iter().map(String::as_str), "and")))
-        }
+        near => problem.note(format!(
+            "its latest versions are {}",
+            crate::diag::quoted_list(near.iter().map(String::as_str), "and")
+        )),
     }
 }
 

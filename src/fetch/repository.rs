@@ -16,11 +16,11 @@ pub fn index(client: &Client, credentials: &Credentials, repository: &Address) -
     let address = repository.folder().join("index.yaml").map(|index| repository.lend_query(index));
     let address = address.map_err(|reason| odd_address(&repository.to_string(), &reason))?;
     let bytes = get(client, credentials, &address, MAX_INDEX_BYTES, true)?.ok_or_else(|| {
-        Problem::new(&CHART_NOT_FOUND, Class::Finding, format!("there is no Helm repository at {repository}"))
+        Problem::new(&CHART_NOT_FOUND, Class::Finding, format!("{repository} is not a Helm repository"))
             .note(format!("{address} does not exist"))
     })?;
     String::from_utf8(bytes).map_err(|error| {
-        let message = format!("{address} is not UTF-8 text: byte {} cannot be read", error.utf8_error().valid_up_to());
+        let message = format!("{address} is not valid UTF-8 at byte {}", error.utf8_error().valid_up_to());
         Problem::new(&BAD_ANSWER, Class::Finding, message)
     })
 }
@@ -53,17 +53,12 @@ fn get(
 
 fn denied(address: &Address, status: u16, known: bool) -> Problem {
     let origin = &address.origin;
-    let problem = Problem::new(
-        &LOGIN_NEEDED,
-        Class::Environment,
-        format!("{address} does not let lakegen in: it answers {status}"),
-    );
+    let problem =
+        Problem::new(&LOGIN_NEEDED, Class::Environment, format!("{address} denied access: it answers {status}"));
     if known {
-        return problem.help(format!("check the credential for {origin} in the file of `--credentials`"));
+        return problem.help(format!("check the credential for {origin} in the `--credentials` file"));
     }
-    problem.help(format!(
-        "give a credential for {origin} with `--credentials FILE`; `lakegen fetch --help` shows its form"
-    ))
+    problem.help(format!("add a credential for {origin} with `--credentials FILE`; see `lakegen fetch --help`"))
 }
 
 /// Returns the problem of a text that is no address; what is shown of it holds neither credentials nor a query.
@@ -84,7 +79,7 @@ pub fn odd_text(text: &str, reason: &str) -> Problem {
 
 /// Returns the problem of an address that cannot be used.
 pub fn odd_address(shown: &str, reason: &str) -> Problem {
-    Problem::new(&super::REFUSED_HOST, Class::Finding, format!("the address {shown} {reason}"))
+    Problem::new(&super::REFUSED_HOST, Class::Finding, format!("the URL {shown} {reason}"))
 }
 
 #[cfg(test)]
@@ -105,7 +100,7 @@ mod tests {
             ("a\nb", "a\\nb"),
         ] {
             let message = odd_text(text, "is odd").message;
-            assert_eq!(message, format!("the address {shown} is odd"), "{text}");
+            assert_eq!(message, format!("the URL {shown} is odd"), "{text}");
         }
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Sources<'a> {
     /// See [`Problem`].
     pub fn resolve(&self, chart: &Chart) -> Result<Resolved, Problem> {
         lock::check_name(&chart.name).map_err(|reason| {
-            let message = format!("the chart's name `{}` {reason}", chart.name.escape_debug());
+            let message = format!("the chart name `{}` {reason}", chart.name.escape_debug());
             Problem::new(&BAD_ANSWER, Class::Finding, message)
         })?;
         let found = if chart.is_oci() { self.in_registry(chart)? } else { self.in_repository(chart)? };
@@ -61,9 +61,9 @@ impl<'a> Sources<'a> {
     pub fn fetch(&self, locked: &Locked) -> Result<Vec<u8>, Problem> {
         let what = format!("chart `{}` {}", locked.name, locked.version);
         let gone = |place: &str| {
-            let message = format!("{what} is not at {place} any more");
+            let message = format!("{what} is no longer at {place}");
             Problem::new(&CHART_NOT_FOUND, Class::Finding, message)
-                .help(format!("run `lakegen lock --update {}` to look where it is now", locked.name))
+                .help(format!("run `lakegen lock --update {}` to find its new location", locked.name))
         };
         let bytes = if locked.repository.starts_with("oci://") {
             let place = self.registries.place(&locked.repository, &locked.name)?;
@@ -77,9 +77,9 @@ impl<'a> Sources<'a> {
         if actual == locked.digest {
             return Ok(bytes);
         }
-        let problem = Problem::mismatch(&format!("{what}, as served,"), "the lock", &locked.digest, &actual);
+        let problem = Problem::mismatch(&format!("{what} as served"), "the lock", &locked.digest, &actual);
         Err(problem.help(format!(
-            "ask the chart's owner what happened; when the new bytes are right, run `lakegen lock --update {}`",
+            "ask the chart's owner what happened; if the new contents are legitimate, run `lakegen lock --update {}`",
             locked.name
         )))
     }
@@ -131,7 +131,7 @@ impl<'a> Sources<'a> {
                     return Ok(Resolved { locked, bytes });
                 }
                 Ok(None) => {
-                    let message = format!("{address}, which the index of {base} names, does not exist");
+                    let message = format!("{address}, listed in the index of {base}, does not exist");
                     last = Some(Problem::new(&CHART_NOT_FOUND, Class::Finding, message));
                 }
                 // The next address may be a mirror that works.
@@ -153,7 +153,7 @@ impl<'a> Sources<'a> {
             (version, manifest.ok_or_else(|| registry::missing(&place, &chart.version, &[]))?)
         };
         let bytes = self.registries.layer(&place, &manifest.layer)?.ok_or_else(|| {
-            let message = format!("{} names a layer of `{}` and does not have it", place.origin, place.repository);
+            let message = format!("{} lists a layer of `{}` that it does not have", place.origin, place.repository);
             Problem::new(&BAD_ANSWER, Class::Finding, message)
         })?;
         let repository = lock::repository(&chart.repository).to_owned();
@@ -202,12 +202,12 @@ fn promised(release: &index::Release, address: &Address, digest: &Digest) -> Res
     match Digest::parse(&format!("sha256:{hex}")) {
         Some(expected) if expected != *digest => {
             let problem =
-                Problem::mismatch(&format!("what {address} serves"), "the repository's index", &expected, digest);
-            Err(problem.help("ask the repository's owner: its index and its archives do not belong together"))
+                Problem::mismatch(&format!("the response of {address}"), "the repository's index", &expected, digest);
+            Err(problem.help("ask the repository's owner: its index and its archives do not match"))
         }
         Some(_) => Ok(()),
         None => {
-            let message = format!("the digest that the index gives for {address} is no SHA-256");
+            let message = format!("the digest of {address} in the index is not a SHA-256 digest");
             Err(Problem::new(&BAD_ANSWER, Class::Finding, message))
         }
     }
@@ -220,9 +220,9 @@ fn check_packed(url: &str, bytes: &[u8]) -> Result<(), Problem> {
         return Ok(());
     }
     let url = url.split('?').next().unwrap_or("");
-    let problem = Problem::new(&BAD_ANSWER, Class::Finding, format!("what {url} serves is no packed chart"));
+    let problem = Problem::new(&BAD_ANSWER, Class::Finding, format!("{url} does not serve a packaged chart"));
     let page = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<');
-    Err(if page { problem.note("it looks like a web page, perhaps one to log in") } else { problem })
+    Err(if page { problem.note("it looks like a web page, perhaps a login page") } else { problem })
 }
 
 fn no_release(chart: &Chart, base: &Address, no: NoRelease) -> Problem {
@@ -243,10 +243,9 @@ fn no_release(chart: &Chart, base: &Address, no: NoRelease) -> Problem {
             let problem = Problem::new(&CHART_NOT_FOUND, Class::Finding, message);
             let shown: Vec<String> = versions.iter().take(SHOWN).map(|v| v.escape_debug().to_string()).collect();
             match shown.as_slice() {
-                [] => problem.note("it has no version at all"),
-                shown => {
-                    problem.note(format!("its newest are {}", quoted_list(shown.iter().map(String::as_str), "and")))
-                }
+                [] => problem.note("it has no versions"),
+                shown => problem
+                    .note(format!("its latest versions are {}", quoted_list(shown.iter().map(String::as_str), "and"))),
             }
         }
     }

@@ -91,7 +91,7 @@ fn io_error(fault: Fault) -> io::Error {
     match fault {
         Fault::Io(error) => error,
         Fault::Missing => io::Error::from(io::ErrorKind::NotFound),
-        Fault::Odd(kind) => io::Error::other(format!("{} stands in its way", kind.noun())),
+        Fault::Odd(kind) => io::Error::other(format!("{} is in the way", kind.noun())),
         Fault::TooLarge => io::Error::from(io::ErrorKind::FileTooLarge),
     }
 }

@@ -40,15 +40,15 @@ impl Trouble {
 pub fn late(address: &Address, timeout: Duration) -> Trouble {
     let message = format!("{address} took longer than {} s", timeout.as_secs());
     let mut trouble = Trouble::passing(message);
-    trouble.problem = trouble.problem.help("on a slow line, give it more time with `--timeout SECONDS`");
+    trouble.problem = trouble.problem.help("on a slow connection, allow more time with `--timeout SECONDS`");
     trouble
 }
 
 /// Returns the problem of a host without a public address.
 pub fn private(origin: &Origin, private: &NotPublic) -> Problem {
     Problem::new(&REFUSED_HOST, Class::Finding, private.to_string())
-        .note("an address of a repository must not open a private network; only who runs lakegen can")
-        .help(format!("if this server is meant, use `--allow-host {}`", authority(origin)))
+        .note("the URL of a repository cannot grant access to a private network; only the person who runs lakegen can")
+        .help(format!("if this is the intended server, use `--allow-host {}`", authority(origin)))
 }
 
 fn authority(origin: &Origin) -> String {
@@ -79,15 +79,15 @@ pub fn cut(address: &Address, error: &io::Error) -> Trouble {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     if matches!(inner, Some(Error::Timeout(_))) || error.kind() == io::ErrorKind::TimedOut {
         let mut trouble = Trouble::passing(format!("{address} sends too slowly"));
-        trouble.problem = trouble.problem.help("on a slow line, give it more time with `--timeout SECONDS`");
+        trouble.problem = trouble.problem.help("on a slow connection, allow more time with `--timeout SECONDS`");
         return trouble;
     }
     let what = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it ends before its end".to_owned(),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => "it is garbled".to_owned(),
+        io::ErrorKind::UnexpectedEof => "it is incomplete".to_owned(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => "it is malformed".to_owned(),
         _ => reason(error),
     };
-    Trouble::passing(format!("the answer of {address} breaks off: {what}"))
+    Trouble::passing(format!("the response of {address} is broken: {what}"))
 }
 
 /// Returns the trouble of a request without an answer.
@@ -102,15 +102,15 @@ pub fn of(address: &Address, timeout: Duration, error: Error) -> Trouble {
             Trouble::passing(format!("cannot reach {origin}: it does not answer"))
         }
         Error::Timeout(_) => late(address, timeout),
-        Error::HostNotFound => Trouble::passing(format!("cannot reach {origin}: there is no such host")),
+        Error::HostNotFound => Trouble::passing(format!("cannot reach {origin}: host not found")),
         Error::ConnectProxyFailed(what) => Trouble::passing(format!("cannot reach {origin} through the proxy: {what}")),
         Error::LargeResponseHeader(..) => {
-            let message = format!("{address} sends a head that is too large");
+            let message = format!("{address} sends headers that are too large");
             Trouble::lasting(Problem::new(&BAD_ANSWER, Class::Finding, message))
         }
         Error::Tls(text) => untrusted(origin, text),
         Error::Io(error) => network(address, &error),
-        Error::Protocol(_) | Error::Http(_) => Trouble::passing(format!("{address} does not answer in HTTP")),
+        Error::Protocol(_) | Error::Http(_) => Trouble::passing(format!("{address} does not speak HTTP")),
         // What the other errors say is about the library, and may repeat the address with its query. TLS is among them.
         other => match other.to_string() {
             text if text.starts_with("rustls: ") => untrusted(origin, &text),
@@ -127,7 +127,7 @@ fn network(address: &Address, error: &io::Error) -> Trouble {
     }
     let what = match error.kind() {
         io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
-        _ if text.starts_with("failed to lookup address information") => "there is no such host".to_owned(),
+        _ if text.starts_with("failed to lookup address information") => "host not found".to_owned(),
         _ => reason(error),
     };
     Trouble::passing(format!("cannot reach {origin}: {what}"))
@@ -137,7 +137,7 @@ fn network(address: &Address, error: &io::Error) -> Trouble {
 fn untrusted(origin: &Origin, text: &str) -> Trouble {
     let has = |word: &str| text.contains(word);
     let what = if has("UnknownIssuer") || has("CaUsedAsEndEntity") {
-        "no authority that this machine trusts has signed its certificate"
+        "its certificate is not signed by a CA that this machine trusts"
     } else if has("xpired") {
         "its certificate has expired"
     } else if has("NotValidYet") || has("not valid yet") {
@@ -149,9 +149,9 @@ fn untrusted(origin: &Origin, text: &str) -> Trouble {
     } else if has("invalid peer certificate") || has("Certificate") {
         "its certificate is not valid"
     } else {
-        return Trouble::passing(format!("cannot reach {origin}: it does not speak TLS as it should"));
+        return Trouble::passing(format!("cannot reach {origin}: its TLS handshake failed"));
     };
     let problem = Problem::new(&UNTRUSTED_SERVER, Class::Environment, format!("{origin} is not trusted: {what}"))
-        .help("for an authority of your own, use `--ca-file FILE` (PEM)");
+        .help("for your own CA, use `--ca-file FILE` (PEM)");
     Trouble::lasting(problem)
 }

@@ -69,9 +69,12 @@ pub fn write(root: &Path, add: &[(String, &[u8])], remove: &[String]) -> Result<
         return Ok(());
     }
     let failed = |fault: Fault| match fault {
-        Fault::Odd(kind) => Stop::refused(format!("a folder on the way to `{VENDORED}` is {}", kind.noun())),
+        Fault::Odd(kind) => Stop::refused(format!("a parent folder of `{VENDORED}` is {}", kind.noun())),
         Fault::Io(error) => Stop::io(&format!("write to `{VENDORED}`"), &error),
-        Fault::Missing | Fault::TooLarge => Stop::environment(format!("`{VENDORED}` vanished meanwhile")),
+        Fault::Missing | Fault::TooLarge => Stop::environment(format!(
+            "`{VENDORED}` was removed while lakegen was \
+        running"
+        )),
     };
     let io = |error: std::io::Error| Stop::io(&format!("write to `{VENDORED}`"), &error);
     let mut folder = Folder::open(&root.canonicalize().map_err(io)?).map_err(failed)?;

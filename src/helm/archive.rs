@@ -97,7 +97,7 @@ pub fn unpack(packed: &[u8], budget: &mut Budget) -> Result<Vec<File>, ChartErro
         return Err(refused("", format!("the archive is larger than {} MiB", MAX_PACKED >> 20)));
     }
     if !packed.starts_with(b"\x1f\x8b\x08") {
-        return Err(refused("", "this is no gzip archive"));
+        return Err(refused("", "this is not a gzip archive"));
     }
     // Headers count as well, so an archive of nothing but headers ends somewhere.
     let ratio = (packed.len() as u64).saturating_mul(MAX_RATIO).max(RATIO_FREE);
@@ -119,7 +119,7 @@ pub fn unpack(packed: &[u8], budget: &mut Budget) -> Result<Vec<File>, ChartErro
     }
     let files = outcome?;
     if !stream.inner.into_inner().iter().all(|byte| *byte == 0) {
-        return Err(refused("", "something follows the end of the archive"));
+        return Err(refused("", "there is data after the end of the archive"));
     }
     if files.is_empty() {
         return Err(refused("", "the archive has no files"));
@@ -134,7 +134,7 @@ fn ended(stream: &mut impl Read) -> Result<(), ChartError> {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) if buffer[..count].iter().all(|byte| *byte == 0) => {}
-            Ok(_) => return Err(refused("", "something follows the last file of the archive")),
+            Ok(_) => return Err(refused("", "there is data after the last file of the archive")),
             Err(error) => return Err(broken(&error)),
         }
     }
@@ -190,7 +190,7 @@ fn collect<'a, R: Read + 'a>(
         }
         let raw_name = long_name.take().unwrap_or(header_name);
         if told_size.take().is_some_and(|told| told != size.to_string().into_bytes()) {
-            return Err(refused(&lossy(&raw_name), "the archive tells two sizes of this file"));
+            return Err(refused(&lossy(&raw_name), "the archive has two sizes for this file"));
         }
         let kind = entry.header().entry_type();
         match kind {
@@ -199,10 +199,12 @@ fn collect<'a, R: Read + 'a>(
             EntryType::Regular | EntryType::Continuous => {}
             EntryType::GNUSparse => return Err(sparse(&raw_name)),
             EntryType::Symlink | EntryType::Link | EntryType::GNULongLink => {
-                let error = refused(&lossy(&raw_name), "the archive has a link, which would read another file");
+                let error = refused(&lossy(&raw_name), "the archive has a link, which could read another file");
                 return Err(error.help("package the chart with `helm package`, which stores the file itself"));
             }
-            _ => return Err(refused(&lossy(&raw_name), "the archive has something that is neither file nor folder")),
+            _ => {
+                return Err(refused(&lossy(&raw_name), "the archive has an entry that is neither a file nor a folder"));
+            }
         }
         let name = path_in_chart(&raw_name)?;
         if !names.insert(name.clone()) {
@@ -218,7 +220,7 @@ fn collect<'a, R: Read + 'a>(
         files.push(File::new(name, &data));
     }
     if long_name.is_some() {
-        return Err(refused("", "the archive ends after the name of a file"));
+        return Err(refused("", "the archive ends after a file name"));
     }
     Ok(files)
 }
@@ -226,7 +228,7 @@ fn collect<'a, R: Read + 'a>(
 fn name_once(slot: &mut Option<Vec<u8>>, name: Vec<u8>) -> Result<(), ChartError> {
     match slot.replace(name) {
         None => Ok(()),
-        Some(first) => Err(refused(&lossy(&first), "the archive tells two names of this file")),
+        Some(first) => Err(refused(&lossy(&first), "the archive has two names for this file")),
     }
 }
 
@@ -242,7 +244,7 @@ fn small<R: Read>(entry: &mut Entry<'_, R>, size: u64) -> Result<Vec<u8>, ChartE
 
 /// Reads the records of a PAX header, `<length> <key>=<value>\n` each, where the length counts all of it.
 fn records(data: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ChartError> {
-    let bad = || refused("", "a PAX header of the archive is not well formed");
+    let bad = || refused("", "a PAX header of the archive is malformed");
     let mut found = Vec::new();
     let mut rest = data;
     while !rest.is_empty() && rest.iter().any(|byte| *byte != 0) {
@@ -268,7 +270,7 @@ fn path_in_chart(raw: &[u8]) -> Result<String, ChartError> {
         Some(("Chart.yaml", _)) => Err(refused(path, "`Chart.yaml` is a folder")),
         Some((_, inside)) => Ok(inside.to_owned()),
         None => {
-            let error = refused(path, "the archive has a file outside of the chart's folder");
+            let error = refused(path, "the archive has a file outside the chart's folder");
             Err(error.help("package the chart with `helm package`, which puts all files into one folder"))
         }
     }
@@ -285,15 +287,15 @@ pub fn check_path(path: &str) -> Result<(), ChartError> {
     } else if path.starts_with('/') {
         "the path is absolute"
     } else if path.contains('\\') {
-        "the path has a backslash, which is a folder on Windows only"
+        "the path has a backslash, which only separates folders on Windows"
     } else if path.split('/').any(|part| part == "..") {
-        "the path leaves the chart by `..`"
+        "the path leaves the chart through `..`"
     } else if path.split('/').any(|part| part.is_empty() || part == ".") {
         "the path has an empty part or `.`"
     } else if path.split('/').any(drive) {
         "the path begins with a drive letter"
     } else if path.chars().any(|c| c.is_control() || is_invisible(c)) {
-        "the path has characters that cannot be seen"
+        "the path has invisible characters"
     } else {
         return Ok(());
     };
@@ -421,18 +423,18 @@ mod tests {
     #[test]
     fn paths_stay_in_the_chart() {
         for (name, why) in [
-            ("c/../../evil", "leaves the chart by `..`"),
-            ("../evil", "leaves the chart by `..`"),
+            ("c/../../evil", "leaves the chart through `..`"),
+            ("../evil", "leaves the chart through `..`"),
             ("/etc/passwd", "absolute"),
             ("c//etc/passwd", "empty part or `.`"),
             ("c/./a", "empty part or `.`"),
             ("c\\templates\\a.yaml", "backslash"),
             ("c/C:/windows/a", "drive letter"),
             ("C:/windows/a", "drive letter"),
-            ("loose.yaml", "outside of the chart's folder"),
+            ("loose.yaml", "outside the chart's folder"),
             ("Chart.yaml/x", "`Chart.yaml` is a folder"),
-            ("c/a\u{1b}[31m", "cannot be seen"),
-            ("c/a\u{202e}", "cannot be seen"),
+            ("c/a\u{1b}[31m", "invisible characters"),
+            ("c/a\u{202e}", "invisible characters"),
         ] {
             refuses(&[file(name, b"x")], why);
         }
@@ -454,11 +456,11 @@ mod tests {
             (EntryType::Symlink, "has a link"),
             (EntryType::Link, "has a link"),
             (EntryType::GNULongLink, "has a link"),
-            (EntryType::Char, "neither file nor folder"),
-            (EntryType::Block, "neither file nor folder"),
-            (EntryType::Fifo, "neither file nor folder"),
+            (EntryType::Char, "neither a file nor a folder"),
+            (EntryType::Block, "neither a file nor a folder"),
+            (EntryType::Fifo, "neither a file nor a folder"),
             (EntryType::GNUSparse, "sparse"),
-            (EntryType::new(b'Z'), "neither file nor folder"),
+            (EntryType::new(b'Z'), "neither a file nor a folder"),
         ] {
             refuses(&[file("c/Chart.yaml", b"x"), entry(kind, "c/evil", 0, b"")], why);
         }
@@ -469,10 +471,10 @@ mod tests {
         refuses(&[pax(EntryType::XHeader, "GNU.sparse.major", "1"), a()], "sparse");
         refuses(&[pax(EntryType::XGlobalHeader, "path", "c/evil"), a()], "sets `path` of all entries");
         refuses(&[pax(EntryType::XHeader, "path", "c/b"), pax(EntryType::XHeader, "path", "c/d"), a()], "two names");
-        refuses(&[a(), pax(EntryType::XHeader, "path", "c/b")], "ends after the name");
+        refuses(&[a(), pax(EntryType::XHeader, "path", "c/b")], "ends after a file name");
         for broken in ["99999999999999999999999 a=b\n", "3 a=b\n", "0 \n", "xx\n", "6 a=bc"] {
             let header = entry(EntryType::XHeader, "pax", broken.len() as u64, broken.as_bytes());
-            refuses(&[header, a()], "not well formed");
+            refuses(&[header, a()], "malformed");
         }
     }
 
@@ -514,11 +516,11 @@ mod tests {
             let error = read(packed).unwrap_err();
             assert!(error.message.contains(with), "{error}");
         };
-        fails(&[good.clone(), good.clone()].concat(), "follows the end of the archive");
-        fails(&[good.clone(), b"garbage".to_vec()].concat(), "follows the end of the archive");
+        fails(&[good.clone(), good.clone()].concat(), "after the end of the archive");
+        fails(&[good.clone(), b"garbage".to_vec()].concat(), "after the end of the archive");
         read(&[good.clone(), vec![0; 600]].concat()).unwrap();
         let tail = [file("c/a", b"x"), vec![0; 1024], file("c/hidden", b"x")].concat();
-        fails(&packed(&tail), "follows the last file");
+        fails(&packed(&tail), "after the last file");
         for cut in [0, 5, 30, good.len() / 2, good.len() - 1] {
             read(&good[..cut]).unwrap_err();
         }
@@ -530,8 +532,8 @@ mod tests {
                 assert_eq!(files, read(&good).unwrap(), "{at}");
             }
         }
-        fails(b"", "no gzip archive");
-        fails(b"PK\x03\x04", "no gzip archive");
+        fails(b"", "not a gzip archive");
+        fails(b"PK\x03\x04", "not a gzip archive");
         fails(&archive(&[]), "no files");
     }
 }

@@ -126,7 +126,7 @@ impl Loader {
 
     fn files(&mut self, label: &str, files: Vec<File>, depth: usize) -> Result<Chart, ChartError> {
         if depth > MAX_DEPTH {
-            return Err(ChartError::new(label, "", format!("charts stand in more than {MAX_DEPTH} levels of charts")));
+            return Err(ChartError::new(label, "", format!("charts are nested more than {MAX_DEPTH} levels deep")));
         }
         let mut chart = Chart::default();
         let mut lines = Lines::default();
@@ -215,8 +215,8 @@ impl Loader {
         });
         let inside: Vec<File> = inside.collect();
         if inside.is_empty() {
-            let error = ChartError::new(label, format!("charts/{name}"), "Helm takes this file for a chart");
-            return Err(error.help("move it out of `charts/`, or let its name begin with `_`"));
+            let error = ChartError::new(label, format!("charts/{name}"), "Helm treats this file as a chart");
+            return Err(error.help("move it out of `charts/`, or begin its name with `_`"));
         }
         self.files(&subchart(label, name), inside, depth + 1)
     }
@@ -226,7 +226,7 @@ impl Loader {
             None => Ok(Map::default()),
             Some(Document { value: Value::Map(map), .. }) => Ok(map),
             Some(Document { value, line, .. }) => {
-                let message = format!("values have to be a map, and this is {}", a_type(&value));
+                let message = format!("values must be a map, but this is {}", a_type(&value));
                 Err(ChartError::new(label, &*file.name, message).at(Some(line)))
             }
         }
@@ -251,18 +251,18 @@ pub fn read_document(chart: &str, file: &File) -> Result<(Option<Document>, Vec<
     let mut warnings = Vec::new();
     for duplicate in first.duplicates {
         let key = shown(&duplicate.key);
-        let message = format!("key `{key}` is set twice, first on line {}; this one counts", duplicate.first);
+        let message = format!("key `{key}` is set twice, first on line {}; this one is used", duplicate.first);
         warnings.push(ChartWarning::new(chart, &*file.name, message).at(Some(duplicate.line)));
     }
     if let Some(line) = first.rest {
-        let message = "Helm reads the first document of this file only";
+        let message = "Helm only reads the first document of this file";
         warnings.push(ChartWarning::new(chart, &*file.name, message).at(Some(line)));
     }
     Ok((first.document, warnings))
 }
 
 fn not_text(chart: &str, file: &str) -> ChartError {
-    ChartError::new(chart, file, "this file is not UTF-8 text")
+    ChartError::new(chart, file, "this file is not valid UTF-8")
 }
 
 fn has_extension(name: &str, extension: &str) -> bool {

@@ -23,8 +23,8 @@ pub fn check(chart: &Chart) -> Result<(), ChartError> {
         chart.metadata.dependencies.iter().filter(|dependency| !there.contains(&*dependency.name)).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let names: Vec<String> = missing.iter().map(|dependency| format!("`{}`", dependency.name)).collect();
-    let message = format!("{} declared, and not in `charts/`", is_are(&names));
-    let help = "run `helm dependency build` on the chart, or use its packaged form, which has them";
+    let message = format!("{} declared but not in `charts/`", is_are(&names));
+    let help = "run `helm dependency build` on the chart, or use the packaged chart, which includes them";
     Err(ChartError::new(chart.name(), &*first.file, message).at(first.line).help(help))
 }
 
@@ -117,8 +117,8 @@ impl Process {
         if let Some(below) = loaded.iter().find(|below| below.name() == dependency.name) {
             let (name, version, wanted) = (&dependency.name, &below.metadata.version, &dependency.version);
             let message = format!(
-                "`{name}` {version} in `charts/` does not fit the declared version `{}`, so its alias and imports are \
-                 left out",
+                "`{name}` {version} in `charts/` does not match the declared version `{}`, so its alias and imports \
+                are ignored",
                 shown(wanted)
             );
             self.warn(label, dependency, message);
@@ -135,7 +135,7 @@ impl Process {
                 Some(Value::Bool(false)) => off = true,
                 None => {}
                 Some(value) => {
-                    let message = format!("the tag `{}` is {}, and has no effect", shown(tag), a_type(value));
+                    let message = format!("the tag `{}` is {} and has no effect", shown(tag), a_type(value));
                     self.warnings.push(ChartWarning::new(label, &*dependency.file, message).at(dependency.line));
                 }
             }
@@ -155,7 +155,7 @@ impl Process {
                 None | Some(Value::Map(_)) => {}
                 Some(value) => {
                     let path = shown(path);
-                    let message = format!("the condition `{path}` is {}, and has no effect", a_type(value));
+                    let message = format!("the condition `{path}` is {} and has no effect", a_type(value));
                     self.warn(label, dependency, message);
                 }
             }

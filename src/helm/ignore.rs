@@ -52,11 +52,14 @@ impl Ignore {
             return Err("a line is longer than 64 KiB".into());
         }
         if rule.contains("**") {
-            return Err(format!("Helm does not know `**`, in `{}`", shown(rule)));
+            return Err(format!("Helm does not support `**`, in `{}`", shown(rule)));
         }
         // Checked as written, with its `!`, as Helm does.
         if !well_formed(&rule.chars().collect::<Vec<_>>()) {
-            return Err(format!("`{}` is no pattern: a `[` without its `]`, or a `\\` at the end", shown(rule)));
+            return Err(format!(
+                "`{}` is not a valid pattern: it has a `[` without `]`, or a trailing `\\`",
+                shown(rule)
+            ));
         }
         let (negated, rule) = rule.strip_prefix('!').map_or((false, rule), |rule| (true, rule));
         let (folders_only, rule) = rule.strip_suffix('/').map_or((false, rule), |rule| (true, rule));

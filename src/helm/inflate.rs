@@ -190,7 +190,8 @@ const STACK: usize = 192 << 20;
 
 /// Works on a thread with stack enough.
 fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, Failed> + Send, chart: &str) -> Result<T, Failed> {
-    let failed = || Failed::from(vec![ChartError::new(chart, "", "the thread that renders charts could not run")]);
+    let failed =
+        || Failed::from(vec![ChartError::new(chart, "", "the thread that renders charts could not be started")]);
     std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
         Ok(thread) => thread.join().unwrap_or_else(|_| Err(failed())),
         Err(_) => Err(failed()),

@@ -164,7 +164,7 @@ pub fn sort(
                 }
                 sorter.rendered.crds.extend(items);
             }
-            None => sorter.errors.push(ChartError::new("", name, "this file is not UTF-8 text")),
+            None => sorter.errors.push(ChartError::new("", name, "this file is not valid UTF-8")),
         }
     }
     let mut templates: Vec<&Printed<'_>> = printed.iter().filter(|printed| is_manifest(printed.template)).collect();
@@ -204,7 +204,7 @@ impl Sorter {
             let first = match yaml::read_first(piece) {
                 Ok(first) => first,
                 Err(error) => {
-                    let problem = ChartError::new("", template, format!("this is not YAML: {}", error.message));
+                    let problem = ChartError::new("", template, format!("this is not valid YAML: {}", error.message));
                     self.errors.push(problem.at(Some(line + error.line - 1)));
                     continue;
                 }
@@ -212,10 +212,10 @@ impl Sorter {
             let warn = |at: usize, message: String| ChartWarning::new("", template, message).at(Some(line + at - 1));
             self.warnings.extend(first.duplicates.iter().map(|duplicate| {
                 let (key, first) = (shown(&duplicate.key), line + duplicate.first - 1);
-                warn(duplicate.line, format!("key `{key}` is set twice, first on line {first}; this one counts"))
+                warn(duplicate.line, format!("key `{key}` is set twice, first on line {first}; this one is used"))
             }));
             if let Some(rest) = first.rest {
-                self.warnings.push(warn(rest, "Helm does not look at what follows in this document".to_owned()));
+                self.warnings.push(warn(rest, "Helm ignores the rest of this document".to_owned()));
             }
             let Some(document) = first.document else { continue };
             match check_head(&document) {
@@ -244,7 +244,7 @@ impl Sorter {
         };
         let Some(events) = hook.split(',').map(Event::parse).collect::<Option<Vec<_>>>() else {
             let line = item.line_of(&["metadata", "annotations", "helm.sh/hook"]);
-            let message = format!("`{}` is no event that Helm knows, so it leaves this object out", shown(&hook));
+            let message = format!("Helm does not know the hook event `{}`, so it leaves this object out", shown(&hook));
             self.warnings.push(ChartWarning::new("", item.template, message).at(line));
             return;
         };
@@ -262,7 +262,7 @@ const ANNOTATIONS: &[&str] = &["metadata", "annotations"];
 fn check_head(document: &Document) -> Result<(), (&'static [&'static str], String)> {
     let value = &document.value;
     if value.as_map().is_none() {
-        return Err((&[], format!("an object has to be a map, and this is {}", a_type(value))));
+        return Err((&[], format!("an object must be a map, but this is {}", a_type(value))));
     }
     let scalar = |value: &Value| !matches!(value, Value::Map(_) | Value::List(_));
     for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
@@ -411,8 +411,8 @@ mod tests {
         assert_eq!(
             messages(&errors.unwrap_err()),
             [
-                "c/templates/a.yaml:2: an object has to be a map, and this is a list",
-                "c/templates/b.yaml:5: this is not YAML: misplaced bracket",
+                "c/templates/a.yaml:2: an object must be a map, but this is a list",
+                "c/templates/b.yaml:5: this is not valid YAML: misplaced bracket",
                 "c/templates/c.yaml:3: the annotation `a` is a list, not a string",
                 "c/templates/d.yaml:1: `kind` is a list, not a string",
                 "c/templates/d.yaml:4: `metadata` is a string, not a map",
@@ -443,8 +443,8 @@ mod tests {
         assert_eq!(
             messages(&warnings),
             [
-                "c/templates/a.yaml:24: key `a` is set twice, first on line 23; this one counts",
-                "c/templates/a.yaml:20: `crd-install` is no event that Helm knows, so it leaves this object out",
+                "c/templates/a.yaml:24: key `a` is set twice, first on line 23; this one is used",
+                "c/templates/a.yaml:20: Helm does not know the hook event `crd-install`, so it leaves this object out",
             ]
         );
     }

@@ -152,14 +152,17 @@ impl Metadata {
         let name = &self.name;
         if matches!(name.as_str(), "." | "..") || name.contains(['/', '\\']) || name.trim() != name || name.len() > 250
         {
-            return fail(&["name"], format!("`{}` is no name for a chart: it becomes a folder", shown(name)));
+            return fail(
+                &["name"],
+                format!("`{}` is not a valid chart name, which is also the name of a folder", shown(name)),
+            );
         }
         if let Err(error) = Version::parse(&self.version) {
             return fail(&["version"], error.to_string());
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
             let kind = shown(&self.kind);
-            return fail(&["type"], format!("`type` is `{kind}`, and can be `application` or `library`"));
+            return fail(&["type"], format!("`type` is `{kind}`, but must be `application` or `library`"));
         }
         for text in [
             &mut self.description,
@@ -191,7 +194,7 @@ impl Metadata {
             let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
             if !dependency.alias.bytes().all(allowed) {
                 let alias = shown(&dependency.alias);
-                return fail(format!("the alias `{alias}` may have letters, digits, `_` and `-` only"));
+                return fail(format!("the alias `{alias}` can only have letters, digits, `_` and `-`"));
             }
             if let Some(first) = names.insert(dependency.local_name().to_owned(), line) {
                 let name = shown(dependency.local_name());
@@ -318,7 +321,7 @@ impl<'a> Fields<'a> {
 
     fn wrong_here(&self, wanted: &str) -> ChartError {
         let name = self.path.last().map_or("", String::as_str);
-        ChartError::new(self.chart, self.file, format!("`{}` has to be {wanted}", shown(name))).at(self.line())
+        ChartError::new(self.chart, self.file, format!("`{}` must be {wanted}", shown(name))).at(self.line())
     }
 }
 

@@ -53,7 +53,7 @@ fn check_kubernetes(chart: &Chart, kubernetes: &Version) -> Result<(), ChartErro
     }
     let message = match Constraint::parse(wanted) {
         Ok(constraint) if constraint.matches(kubernetes) => return Ok(()),
-        Ok(_) => format!("the chart is for Kubernetes `{}`, not {kubernetes}", shown(wanted)),
+        Ok(_) => format!("the chart requires Kubernetes `{}`, not {kubernetes}", shown(wanted)),
         Err(error) => format!("`kubeVersion`: {error}"),
     };
     Err(ChartError::new(chart.name(), "Chart.yaml", message))

@@ -268,7 +268,7 @@ impl Coalescer<'_> {
                 Some(Node::Table(id)) => *id,
                 Some(Node::Leaf(value)) => {
                     let message =
-                        format!("`{name}` has to be a map, the values of the subchart, and is {}", a_type(value));
+                        format!("`{name}` must be a map, the values of the subchart, but is {}", a_type(value));
                     return Err(ChartError::new(path, "values.yaml", message));
                 }
             };
@@ -310,7 +310,8 @@ impl Coalescer<'_> {
             Some(Node::Leaf(_)) => None,
         };
         let (Some(into), Some(from)) = (table_of(below), table_of(above)) else {
-            let message = format!("`{GLOBAL}` is no map here or in the chart above, so no globals reach this chart");
+            let message =
+                format!("`{GLOBAL}` is not a map here or in the parent chart, so no globals reach this chart");
             self.warnings.push(ChartWarning::new(path, "values.yaml", message));
             return Ok(());
         };
@@ -356,9 +357,9 @@ impl Coalescer<'_> {
         let key = key.join(".").chars().take(MAX_PATH).flat_map(char::escape_debug).collect::<String>();
         let message = match what {
             Conflict::LeafOverTable => {
-                format!("`{key}` is a map in the chart, and the values set it to something else")
+                format!("`{key}` is a map in the chart, but the values set it to something else")
             }
-            Conflict::TableOverLeaf => format!("`{key}` is no map in the chart, and the values set it to one"),
+            Conflict::TableOverLeaf => format!("`{key}` is not a map in the chart, but the values set it to one"),
         };
         self.warnings.push(ChartWarning::new(path, "values.yaml", message));
     }

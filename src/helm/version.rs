@@ -81,7 +81,7 @@ impl Version {
         let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
         if let Some(part) = pre.into_iter().chain(metadata).flat_map(|all| all.split('.')).find(|part| !word(part)) {
-            let problem = format!("`{}` is no identifier of letters, digits and hyphens", super::shown(part));
+            let problem = format!("`{}` is not an identifier of letters, digits and hyphens", super::shown(part));
             return Err(VersionError::new("version", text, problem));
         }
         let zero = |part: &&str| part.len() > 1 && part.starts_with('0') && numeric(part);
@@ -222,7 +222,7 @@ impl Constraint {
                 }
                 None => {
                     let alternative = super::shown(alternative.trim());
-                    return fail(format!("`{alternative}` is no list of comparisons such as `>=1.2 <2`"));
+                    return fail(format!("`{alternative}` is not a list of comparisons such as `>=1.2 <2`"));
                 }
             }
         }
@@ -439,7 +439,7 @@ impl VersionError {
 
 impl fmt::Display for VersionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no {}: {}", self.text, self.what, self.problem)
+        write!(f, "`{}` is not a valid {}: {}", self.text, self.what, self.problem)
     }
 }
 
@@ -471,7 +471,7 @@ mod tests {
         let message = Version::parse("1.2.3-a\u{1b}").unwrap_err().to_string();
         assert_eq!(
             message,
-            r"`1.2.3-a\u{1b}` is no version: `a\u{1b}` is no identifier of letters, digits and hyphens"
+            r"`1.2.3-a\u{1b}` is not a valid version: `a\u{1b}` is not an identifier of letters, digits and hyphens"
         );
     }
 
@@ -527,10 +527,10 @@ mod tests {
             Constraint::parse(text).unwrap_err();
         }
         let message = |text| Constraint::parse(text).unwrap_err().to_string();
-        assert_eq!(message(" "), "` ` is no version constraint: it is empty; write `*` for every release");
+        assert_eq!(message(" "), "` ` is not a valid version constraint: it is empty; write `*` for every release");
         assert_eq!(
             message("1 || latest"),
-            "`1 || latest` is no version constraint: `latest` is no list of comparisons such as `>=1.2 <2`"
+            "`1 || latest` is not a valid version constraint: `latest` is not a list of comparisons such as `>=1.2 <2`"
         );
         assert!(compatible("~1.2", "1.2.9") && !compatible("", "1.2.9") && !compatible("*", "latest"));
     }

@@ -28,18 +28,18 @@ pub static CODES: &[&Code] = &[&BROKEN_LOCK, &NEWER_LOCK];
 code!(
     BROKEN_LOCK,
     "broken-lock",
-    "the lock is not as `lakegen lock` writes it",
-    "what is locked must be certain: a line that is skipped would be a chart that nobody checks",
+    "the lock is malformed",
+    "the lock must be read exactly: skipping a line would leave a chart unchecked",
     "[[chart]]\nname = \"trino\"\ndigest = \"sha256:ba78\"",
-    "run `lakegen lock`, which writes the file anew; after a merge with conflicts, remove it first"
+    "run `lakegen lock` to write it again; after a merge conflict, remove it first"
 );
 code!(
     NEWER_LOCK,
     "newer-lock",
     "the lock was written by a newer lakegen",
-    "this lakegen does not know what it says",
+    "this lakegen cannot interpret it",
     "edition = 2",
-    "use the lakegen that the platform's other people use"
+    "upgrade to the version of lakegen that the rest of the team uses"
 );
 
 /// One chart of the lock.
@@ -115,5 +115,5 @@ pub fn read(world: &dyn World, sources: &mut Sources) -> Warned<Option<Lock>> {
 
 /// Returns a finding about the lock.
 fn broken(span: Span, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(&BROKEN_LOCK, message).at(span, "").help("run `lakegen lock`, which writes the file anew")
+    Diagnostic::error(&BROKEN_LOCK, message).at(span, "").help("run `lakegen lock` to write it again")
 }

@@ -28,8 +28,8 @@ pub fn parse(source: SourceId, text: &str, found: &mut Vec<Diagnostic>) -> Optio
         Some(entry) => match entry.node.as_int() {
             Some(EDITION) => {}
             Some(newer) if newer > EDITION => {
-                let message = format!("the lock is of edition {newer}, and this lakegen knows {EDITION}");
-                found.push(Diagnostic::error(&NEWER_LOCK, message).at(entry.node.span, "").help("use a newer lakegen"));
+                let message = format!("the lock uses edition {newer}, but this lakegen supports {EDITION}");
+                found.push(Diagnostic::error(&NEWER_LOCK, message).at(entry.node.span, "").help("upgrade lakegen"));
                 return None;
             }
             _ => found.push(broken(entry.node.span, format!("`edition` is not {EDITION}"))),
@@ -80,7 +80,7 @@ impl Reader<'_> {
         for (key, entry) in self.table {
             if !KEYS.contains(&&**key) {
                 let message = format!("a locked chart has no key `{}`", path_gate::shown(key));
-                self.found.push(broken(entry.key, message).note(format!("it has {}", quoted_list(KEYS, "and"))));
+                self.found.push(broken(entry.key, message).note(format!("its keys are {}", quoted_list(KEYS, "and"))));
             }
         }
         let name = self.text("name", check_name);
@@ -108,7 +108,7 @@ impl Reader<'_> {
 
     fn text(&mut self, key: &str, check: fn(&str) -> Result<(), String>) -> Option<String> {
         let Some(entry) = self.table.get(key) else {
-            self.found.push(broken(self.span, format!("the chart lacks `{key}`")));
+            self.found.push(broken(self.span, format!("the chart has no `{key}`")));
             return None;
         };
         let Some(text) = entry.node.as_str() else {
@@ -146,7 +146,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
         || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         || name.starts_with('-')
     {
-        return Err("is no name of a chart: letters, digits, `.`, `_` and `-`, at most 128".into());
+        return Err("is not a valid chart name: use at most 128 letters, digits, `.`, `_` and `-`".into());
     }
     Ok(())
 }
@@ -164,21 +164,21 @@ pub fn check_version(version: &str) -> Result<(), String> {
 /// # Errors
 /// The reason, to be read after what holds the address.
 pub fn check_url(url: &str) -> Result<(), String> {
-    let Some((scheme, rest)) = url.split_once("://") else { return Err("is no address".into()) };
+    let Some((scheme, rest)) = url.split_once("://") else { return Err("is not a URL".into()) };
     if !matches!(scheme, "https" | "http" | "oci") {
-        return Err("is an address that begins neither with `https://` nor with `oci://`".into());
+        return Err("does not begin with `https://` or `oci://`".into());
     }
     if url.len() > MAX_TEXT_BYTES {
-        return Err(format!("is an address longer than {MAX_TEXT_BYTES} bytes"));
+        return Err(format!("is longer than {MAX_TEXT_BYTES} bytes"));
     }
     // Controls, blanks, backslashes and everything beyond ASCII are read differently by different programs
     // (CVE-2020-11008, CVE-2024-52006); an address spells them with `%`.
     if let Some(odd) = url.chars().find(|c| !c.is_ascii_graphic() || "\\\"<>^`{|}".contains(*c)) {
-        return Err(format!("is an address with the character `{}`", odd.escape_unicode()));
+        return Err(format!("has the character `{}`", odd.escape_unicode()));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if authority.contains('@') {
-        return Err("is an address with credentials in it; put them into a file of credentials".into());
+        return Err("contains credentials; move them to a credentials file".into());
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -190,10 +190,10 @@ pub fn check_url(url: &str) -> Result<(), String> {
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
     };
     if !host_ok {
-        return Err("is an address without a proper host".into());
+        return Err("has no valid host".into());
     }
     if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0) || port.starts_with('+')) {
-        return Err("is an address without a proper port".into());
+        return Err("has no valid port".into());
     }
     Ok(())
 }
@@ -274,7 +274,7 @@ url = \"https://charts.example.com/stable/c-1.2.3.tgz\"
         let good = text(&Lock::new(vec![locked("a")]));
         for (from, to, message) in [
             ("edition = 1", "edition = \"1\"", "`edition` is not 1"),
-            ("edition = 1", "edition = 2", "the lock is of edition 2, and this lakegen knows 1"),
+            ("edition = 1", "edition = 2", "the lock uses edition 2, but this lakegen supports 1"),
             ("edition = 1\n", "", "the lock has no `edition`"),
             ("edition = 1", "edition = 1\nx = 1", "a lock has no key `x`"),
             ("[[chart]]", "[chart]", "`chart` is not a list of tables"),
@@ -286,7 +286,7 @@ url = \"https://charts.example.com/stable/c-1.2.3.tgz\"
             ("\"1.2.3\"", "\"../1\"", "`version` is not a version such as `1.42.2`"),
             ("name =", "nam =", "a locked chart has no key `nam`"),
             ("digest = \"sha256:", "digest = \"sha256:0", "`digest` is not `sha256:` with 64 lower-case hex digits"),
-            ("[[chart]]\n", "[[chart]]\n[[chart]]\n", "the chart lacks `name`"),
+            ("[[chart]]\n", "[[chart]]\n[[chart]]\n", "the chart has no `name`"),
         ] {
             let text = good.replacen(from, to, 1);
             assert_ne!(text, good, "{from}");

@@ -57,56 +57,56 @@ pub static CODES: &[&Code] = &[
 code!(
     TEMPLATE_ERROR,
     "template-error",
-    "a template of the catalogue cannot be rendered",
-    "a component is made of templates; a broken one makes nothing",
+    "a template of a component cannot be rendered",
+    "a component with a broken template cannot produce its objects",
     "name: {{ component.nam }}",
     "name: {{ component.name }}"
 );
 code!(
     TEMPLATE_LIMIT,
     "template-limit",
-    "a template needs more than it may have",
-    "a template that never ends, or that fills the memory, must not take the machine with it",
+    "a template exceeds its time or memory limit",
+    "a template that never ends or exhausts memory must not take the machine down",
     "{% for i in range(10000) %}{% for j in range(10000) %}…",
-    "make the work depend on what the platform says, not on large numbers"
+    "loop over the settings of the platform, not over large ranges"
 );
 code!(
     BAD_OBJECT,
     "bad-object",
     "a manifest is not a Kubernetes object",
-    "the engine could not apply it",
+    "the engine cannot apply it",
     "kind: ConfigMap                    # no apiVersion, no name",
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings"
 );
 code!(
     UNSUPPORTED,
     "unsupported",
-    "something is asked for that the engine cannot do",
-    "a promise that cannot be kept is said, never passed over",
+    "a setting needs something that the engine cannot do",
+    "lakegen reports what it cannot do instead of ignoring it",
     "engine = \"flux\"\n\n[notify.team]\nkind = \"email\"",
     "[notify.team]\nkind = \"slack\""
 );
 code!(
     OTHER_ENGINE,
     "other-engine",
-    "something is said for the engine that is not used",
-    "it would silently do nothing",
+    "a setting is for the other engine",
+    "it would silently have no effect",
     "engine = \"flux\"\n\n[argocd]\nproject = \"data\"",
     "engine = \"argocd\"\n\n[argocd]\nproject = \"data\""
 );
 code!(
     WITHOUT_EFFECT,
     "without-effect",
-    "something is said that nothing here hears",
-    "who reads the file would believe that it is so",
+    "a setting has no effect here",
+    "readers of the file would assume that it works",
     "[platform]\ncloud = \"none\"\n\n[components.trino]\nidentity = \"arn:aws:iam::111122223333:role/trino\"",
     "[platform]\ncloud = \"aws\""
 );
 code!(
     UNMATCHED_PATCH,
     "unmatched-patch",
-    "a patch has no object that it could change",
-    "it would silently do nothing, or stop the engine",
+    "a patch matches no object",
+    "it would silently have no effect, or make the sync fail",
     "patches = [{ target = { kind = \"Deploymnet\" }, merge.spec.replicas = 3 }]",
     "patches = [{ target = { kind = \"Deployment\" }, merge.spec.replicas = 3 }]"
 );
@@ -114,17 +114,17 @@ code!(
 code!(
     KEPT_SECRET,
     "kept-secret",
-    "a Secret that people keep in a file is missing, not encrypted, or does not fit its reader",
-    "its reader would wait for ever, or the whole repository could read it",
+    "a Secret kept in a file is missing, is not encrypted, or lacks keys its consumer needs",
+    "its consumer would never start, or anybody with access to the repository could read it",
     "[secrets]\nprovider = \"sealed\"\nfiles = \"secrets\"        # nothing in it for `trino`",
-    "secrets/trino.yaml: a SealedSecret with the name, namespace and keys that the message names"
+    "secrets/trino.yaml: a SealedSecret with the name, namespace and keys from the message"
 );
 
 code!(
     SHARED_ITEM,
     "shared-item",
-    "two different secrets would lie in one property of one item",
-    "whoever writes the one overwrites the other",
+    "two different secrets share the same property of an item",
+    "writing one would overwrite the other",
     "[secrets]\nkey = \"platform/${component.name}\"        # administrator and database role of Keycloak: `password`",
     "[secrets]\nkey = \"platform/${component.name}/${secret.name}\""
 );
@@ -132,8 +132,8 @@ code!(
 code!(
     LOST_SECRET,
     "lost-secret",
-    "raw values take away a Secret that the component is wired with",
-    "the program would miss the credential at its start",
+    "raw values override a Secret that lakegen has wired",
+    "the application would start without the credential",
     "[components.nessie]\nvalues.jdbc = { secret = { name = \"mine\" } }",
     "[components.nessie]\ncredentials.database = { source = \"file\", secret = \"mine\" }"
 );
@@ -471,7 +471,7 @@ fn take(value: Value, origin: &Origin, lowered: &mut Vec<Lowered>, found: &mut V
             found.push(
                 Diagnostic::error(
                     &BAD_OBJECT,
-                    format!("`{}` holds something that is not an object: it lacks `{missing}`", origin.file),
+                    format!("`{}` has something that is not an object: it has no `{missing}`", origin.file),
                 )
                 .at(at, "")
                 .at(origin.span, "used here"),

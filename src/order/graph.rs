@@ -147,7 +147,7 @@ impl Graph<'_> {
         let names: Vec<&String> = self.out.units.keys().collect();
         for name in &names {
             for (stage, before) in [(Stage::Release, Stage::Crds), (Stage::Config, Stage::Release)] {
-                self.dependency((name, stage), (name, before), "the stage before".into());
+                self.dependency((name, stage), (name, before), "the previous stage".into());
             }
             if **name != reserved::NAMESPACES {
                 for stage in Stage::ALL {
@@ -159,7 +159,7 @@ impl Graph<'_> {
             self.dependency(
                 (name, *stage),
                 (reserved::FLUX_SECRETS, Stage::Release),
-                "what only the cluster knows".into(),
+                "variables substituted in the cluster".into(),
             );
         }
         for instance in target.instances.values() {
@@ -414,7 +414,7 @@ impl Graph<'_> {
         }
         let names: Vec<String> = path.iter().chain(path.first()).map(|u| u.name()).collect();
         let mut diagnostic =
-            Diagnostic::error(&DEPENDENCY_CYCLE, format!("these wait for each other: `{}`", names.join("` → `")));
+            Diagnostic::error(&DEPENDENCY_CYCLE, format!("circular dependency: `{}`", names.join("` → `")));
         for (index, unit) in path.iter().enumerate() {
             let next = path[(index + 1) % path.len()];
             let reason = self.dependencies.get(*unit).and_then(|t| t.get(next)).cloned().unwrap_or_default();

@@ -20,16 +20,16 @@ pub static CODES: &[&Code] = &[&DEPENDENCY_CYCLE, &UNKNOWN_KIND];
 code!(
     DEPENDENCY_CYCLE,
     "dependency-cycle",
-    "components wait for each other in a circle",
+    "components depend on each other in a circle",
     "none of them could ever start",
     "a = { after = [\"b\"] }\nb = { after = [\"a\"] }",
-    "remove one `after`, or bind one side with an external"
+    "remove one `after`, or replace one side by an external"
 );
 code!(
     UNKNOWN_KIND,
     "unknown-kind",
-    "an object's kind is brought by nothing in the platform",
-    "the cluster would refuse it: no CustomResourceDefinition",
+    "nothing in the platform installs the kind of an object",
+    "the cluster would reject it, because its CustomResourceDefinition is missing",
     "[components]\npostgres = {}          # a Cluster of CloudNativePG",
     "[components]\ncloudnative-pg = {}\npostgres = {}"
 );

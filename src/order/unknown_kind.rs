@@ -40,7 +40,7 @@ pub fn unknown_kind(objects: &[&Lowered]) -> Diagnostic {
         1 => format!("the kind of `{kind}/{}` (`{group}`)", lowered.object.name()),
         _ => format!("{} of `{group}`", quoted_list(kinds.iter().copied(), "and")),
     };
-    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform brings {what}"));
+    let mut diagnostic = Diagnostic::error(&UNKNOWN_KIND, format!("nothing in the platform installs {what}"));
     let places: BTreeSet<Span> = objects.iter().map(|lowered| lowered.origin.span).collect();
     for place in places.iter().take(3) {
         diagnostic = diagnostic.at(*place, "needed here");
@@ -50,7 +50,10 @@ pub fn unknown_kind(objects: &[&Lowered]) -> Diagnostic {
     }
     let bringers = catalog::bringers_of(group, kind);
     match bringers.first() {
-        Some(first) => diagnostic.help(format!("add `{first} = {{}}` under `[components]`, or, if the cluster has it already, `apis = [\"{api}\"]` under `[platform]`")),
-        None => diagnostic.help(format!("if the cluster has it already, say so: `apis = [\"{api}\"]` under `[platform]`")),
+        Some(first) => diagnostic.help(format!(
+            "add `{first} = {{}}` under `[components]`, or, if the cluster already \
+        has it, `apis = [\"{api}\"]` under `[platform]`"
+        )),
+        None => diagnostic.help(format!("if the cluster already has it, add `apis = [\"{api}\"]` under `[platform]`")),
     }
 }

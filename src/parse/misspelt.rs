@@ -69,12 +69,13 @@ impl Walk<'_> {
             if (meant.is_empty() && !strict) || self.in_cluster.contains(inner) {
                 continue;
             }
-            let message = format!("`${{{inner}}}` names nothing");
+            let message = format!("unknown reference `${{{inner}}}`");
             let diagnostic = Diagnostic::error(&BAD_REFERENCE, message).at(at, "");
-            let literal = format!("to mean it literally, write `$${{{inner}}}`");
+            let literal = format!("for the literal text, write `$${{{inner}}}`");
             self.found.push(match meant[..] {
-                [] => diagnostic
-                    .note("here only names of the platform, of its environments and of the component make sense"),
+                [] => {
+                    diagnostic.note("only names of the platform, the environments and the component can be used here")
+                }
                 _ => diagnostic.help(format!("did you mean {}?", quoted_list(meant, "or"))).note(literal),
             });
         }

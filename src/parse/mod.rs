@@ -39,7 +39,7 @@ code!(
     SYNTAX_ERROR,
     "syntax-error",
     "the file is not valid TOML",
-    "nothing can be compiled from a file that cannot be read",
+    "lakegen cannot compile a file that it cannot parse",
     "name = lake",
     "name = \"lake\""
 );
@@ -47,55 +47,55 @@ code!(
     UNREADABLE_FILE,
     "unreadable-file",
     "a file cannot be read",
-    "lakegen reads regular UTF-8 files of bounded size below the project, never through a symbolic link",
+    "lakegen only reads regular UTF-8 files of limited size below the project folder, and never follows symbolic links",
     "include = [\"../other/*.toml\"]",
-    "keep every file of the platform below the folder of platform.toml"
+    "move the file below the folder of platform.toml"
 );
 code!(
     DUPLICATE_KEY,
     "duplicate-key",
     "one key is set in two files",
-    "with two values for one key, one of them would be dropped silently",
+    "if a key had two values, one of them would be dropped silently",
     "a.toml: platform.name = \"a\"    b.toml: platform.name = \"b\"",
     "keep the key in one of the two files"
 );
 code!(
     UNKNOWN_KEY,
     "unknown-key",
-    "a key is not part of the language or of the component",
-    "a misspelt key that is ignored is a setting that silently does nothing",
+    "a key is unknown to the language or the component",
+    "a misspelt key that is ignored is a setting that silently has no effect",
     "[components.trino]\nreplica = 3",
     "[components.trino]\npods.worker.replicas = 3"
 );
 code!(
     WRONG_TYPE,
     "wrong-type",
-    "a value has another type than its key takes",
-    "guessing a conversion hides mistakes",
+    "a value has the wrong type for its key",
+    "implicit conversions hide mistakes",
     "storage = 20",
     "storage = \"20Gi\""
 );
 code!(
     INVALID_VALUE,
     "invalid-value",
-    "a value has the right type but not the right form",
-    "a cluster would refuse it later, or read something else",
+    "a value has the right type but the wrong format",
+    "the cluster would reject it later, or misread it",
     "schedule = \"every day\"",
     "schedule = \"0 2 * * *\""
 );
 code!(
     MISSING_KEY,
     "missing-key",
-    "a key that must be there is not",
-    "there is no sensible default for it",
+    "a required key is missing",
+    "it has no sensible default",
     "[platform]\ndomain = \"example.com\"",
     "[platform]\nname = \"lake\"\ndomain = \"example.com\""
 );
 code!(
     BAD_REFERENCE,
     "bad-reference",
-    "a `${…}` in a string names nothing",
-    "an unresolved reference would end up in the cluster as text",
+    "a `${…}` refers to something that does not exist",
+    "an unresolved reference would reach the cluster as literal text",
     "host = \"${vars.zon}\"",
     "host = \"${vars.zone}\""
 );
@@ -147,7 +147,7 @@ pub fn read_text(
         }
         Ok(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => return Some(text.strip_prefix('\u{feff}').unwrap_or(text).into()),
-            Err(error) => format!("it is not UTF-8 text: byte {} cannot be read", error.valid_up_to()),
+            Err(error) => format!("it is not valid UTF-8 at byte {}", error.valid_up_to()),
         },
         Err(error) => read_reason(&error),
     };
@@ -160,7 +160,7 @@ pub fn read_text(
 /// Says why a file could not be read, for a message.
 pub fn read_reason(error: &ReadError) -> String {
     match error {
-        ReadError::Missing => "there is no such file".into(),
+        ReadError::Missing => "no such file".into(),
         ReadError::Refused(reason) | ReadError::Failed(reason) => reason.clone(),
         ReadError::TooLarge { limit } => format!("it is larger than {} KiB", limit >> 10),
     }
@@ -176,7 +176,7 @@ fn includes(world: &dyn World, main: &str, root: &Table, diagnostics: &mut Vec<D
         let matcher = match Glob::new(text) {
             Ok(glob) => glob.compile_matcher(),
             Err(error) => {
-                let message = format!("`{text}` is not a file pattern: {}", error.kind());
+                let message = format!("`{text}` is not a valid file pattern: {}", error.kind());
                 diagnostics.push(Diagnostic::error(&INVALID_VALUE, message).at(pattern.span, ""));
                 continue;
             }

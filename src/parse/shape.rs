@@ -195,7 +195,7 @@ pub fn check_table(table: &Table, keys: &Keys, open: &dyn Open, found: &mut Vec<
 
 fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
     if let Some((reason, instead)) = keys.refused.get(name) {
-        let message = format!("{} takes no `{name}`", keys.name);
+        let message = format!("{} does not take `{name}`", keys.name);
         let diagnostic = Diagnostic::error(&UNKNOWN_KEY, message).at(at, "").note(reason.as_str());
         return if instead.is_empty() { diagnostic } else { diagnostic.help(instead.as_str()) };
     }
@@ -206,7 +206,7 @@ fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
         return diagnostic.help(format!("did you mean {}?", quoted_list(near, "or")));
     }
     if let Some(today) = renamed(name).filter(|today| keys.keys.contains_key(*today)) {
-        return diagnostic.help(format!("`{name}` is called `{today}` now"));
+        return diagnostic.help(format!("`{name}` has been renamed to `{today}`"));
     }
     // A key a level or two too high is the commonest mistake with no near match here.
     let mut below = Vec::new();
@@ -217,7 +217,7 @@ fn unknown_key(name: &str, at: crate::diag::Span, keys: &Keys) -> Diagnostic {
     let all = like_first(name, keys.keys.keys().map(String::as_str));
     let shown = all.len().min(16);
     let more = if all.len() > shown { format!(" and {} more", all.len() - shown) } else { String::new() };
-    diagnostic.note(format!("these keys exist: {}{more}", all[..shown].join(", ")))
+    diagnostic.note(format!("valid keys: {}{more}", all[..shown].join(", ")))
 }
 
 /// Finds the tables below that take a key, so many levels down; the first three are enough.
@@ -292,11 +292,11 @@ pub fn check(name: &str, node: &Node, shape: &Shape, open: &dyn Open, found: &mu
             }
         }
         (Shape::Once, _) => {
-            let message = format!("`{name}` holds for the whole platform and cannot differ between targets");
+            let message = format!("`{name}` applies to the whole platform and cannot differ between targets");
             found.push(
                 Diagnostic::error(&INVALID_VALUE, message)
                     .at(node.span, "")
-                    .help("set it once, at the top of the file"),
+                    .help("set it once, at the top level of the file"),
             );
         }
         // One of the words that may stand instead of a text is that word.
@@ -319,7 +319,7 @@ fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut V
         return;
     }
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        let message = format!("`{name}` holds a control character");
+        let message = format!("`{name}` contains a control character");
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
     } else if let Err(what) = format.check(text) {
         let message = format!("`{text}` is not {what}");
@@ -330,7 +330,7 @@ fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut V
 fn not_a_word(name: &str, node: &Node, text: &str, words: &[String]) -> Diagnostic {
     let all = quoted_list(words.iter().map(String::as_str), "or");
     let diagnostic =
-        Diagnostic::error(&INVALID_VALUE, format!("`{name}` cannot be `{text}`: it is {all}")).at(node.span, "");
+        Diagnostic::error(&INVALID_VALUE, format!("`{name}` cannot be `{text}`: use {all}")).at(node.span, "");
     match near(text, words.iter().map(String::as_str)).first() {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
@@ -340,19 +340,19 @@ fn not_a_word(name: &str, node: &Node, text: &str, words: &[String]) -> Diagnost
 /// Adds the text to paste where a plain number or word was given for a string.
 fn hint(diagnostic: Diagnostic, shape: &Shape, node: &Node) -> Diagnostic {
     match (shape, &node.kind) {
-        (Shape::Text(Format::Size), Kind::Int(n)) => diagnostic.help(format!("write the unit: `\"{n}Gi\"`")),
+        (Shape::Text(Format::Size), Kind::Int(n)) => diagnostic.help(format!("add a unit: `\"{n}Gi\"`")),
         (Shape::Text(Format::Version), Kind::Float(_)) => {
-            diagnostic.help("write it in quotes: as a number `1.10` would be read as `1.1`")
+            diagnostic.help("quote it: as a number, `1.10` would be read as `1.1`")
         }
-        (Shape::Text(_), Kind::Int(n)) => diagnostic.help(format!("write it in quotes: `\"{n}\"`")),
-        (Shape::Text(_), Kind::Float(n)) => diagnostic.help(format!("write it in quotes: `\"{n}\"`")),
-        (Shape::Text(_), Kind::Bool(b)) => diagnostic.help(format!("write it in quotes: `\"{b}\"`")),
+        (Shape::Text(_), Kind::Int(n)) => diagnostic.help(format!("quote it: `\"{n}\"`")),
+        (Shape::Text(_), Kind::Float(n)) => diagnostic.help(format!("quote it: `\"{n}\"`")),
+        (Shape::Text(_), Kind::Bool(b)) => diagnostic.help(format!("quote it: `\"{b}\"`")),
         (Shape::Int { .. }, Kind::Str(text)) if text.parse::<i64>().is_ok() => {
-            diagnostic.help(format!("write it without quotes: `{text}`"))
+            diagnostic.help(format!("remove the quotes: `{text}`"))
         }
         (Shape::Bool, Kind::Str(text)) if matches!(&**text, "true" | "false" | "yes" | "no" | "on" | "off") => {
             let word = matches!(&**text, "true" | "yes" | "on");
-            diagnostic.help(format!("write it without quotes: `{word}`"))
+            diagnostic.help(format!("remove the quotes: `{word}`"))
         }
         (Shape::List(_), Kind::Str(text)) => diagnostic.help(format!("write a list: `[\"{text}\"]`")),
         _ => diagnostic,

@@ -51,7 +51,8 @@ impl Format {
             Self::Any => (true, ""),
             Self::Api => (
                 api(text),
-                "an API group and version, for example `cert-manager.io/v1` or, of one kind, `example.com/v1/Widget:Cluster`",
+                "an API group and version, for example `cert-manager.io/v1` or, for a single kind, \
+                `example.com/v1/Widget:Cluster`",
             ),
             Self::Size => (bytes(text).is_some(), "a size, for example `20Gi`"),
             Self::Range => {
@@ -61,26 +62,26 @@ impl Format {
             Self::Cron => return cron(text),
             Self::Image => return image(text),
             Self::Item => {
-                (item(text), "an item of the secret store, for example `app/database` or `app/database#password`")
+                (item(text), "an item in the secret store, for example `app/database` or `app/database#password`")
             }
             Self::Host => {
-                (host(text), "a host: a name below the domain, a whole name with dots, or `@` for the domain itself")
+                (host(text), "a host: a name below the domain, a full name with dots, or `@` for the domain itself")
             }
             Self::Name => {
-                (name(text), "a name: lower-case letters, digits and `-`, at most 63, beginning with a letter")
+                (name(text), "a name: at most 63 lower-case letters, digits and `-`, beginning with a letter")
             }
             Self::Reference => (
                 !text.is_empty() && !text.contains(char::is_whitespace),
                 "a reference such as `postgres` or `postgres/warehouse`",
             ),
             Self::Glob => (globset::Glob::new(text).is_ok(), "a pattern such as `trino-*`"),
-            Self::Url => (url(text), "an address that begins with `https://`, `http://`, `ssh://`, `oci://` or `git@`"),
+            Self::Url => (url(text), "a URL that begins with `https://`, `http://`, `ssh://`, `oci://` or `git@`"),
             Self::Version => (
                 is_version(text),
-                "one exact version, for example `1.42.2` (ranges would make the output depend on the day)",
+                "an exact version, for example `1.42.2` (with a range, the output would change over time)",
             ),
             Self::Pointer => return pointer(text),
-            Self::Path => (path(text), "a path inside the repository, without `..` and not absolute"),
+            Self::Path => (path(text), "a path inside the repository: relative, without `..`"),
         };
         if ok { Ok(()) } else { Err(what.into()) }
     }
@@ -99,7 +100,7 @@ impl Format {
             Self::Name => "name",
             Self::Reference => "reference",
             Self::Glob => "glob",
-            Self::Url => "address",
+            Self::Url => "URL",
             Self::Version => "version",
             Self::Path => "path",
             Self::Pointer => "JSON pointer",
@@ -219,8 +220,8 @@ const CRON: [CronField; 5] = [
 pub fn cron(text: &str) -> Result<(), String> {
     let count = text.split_whitespace().count();
     if !text.starts_with('@') && count != 5 {
-        let seconds = if count == 6 { " (seconds come in CNPG's own schedules only)" } else { "" };
-        return Err(format!("a schedule of five fields `minute hour day month weekday`: it has {count}{seconds}"));
+        let seconds = if count == 6 { " (only CloudNativePG's own schedules have seconds)" } else { "" };
+        return Err(format!("a schedule with five fields `minute hour day month weekday`: it has {count}{seconds}"));
     }
     cron_fields(text, &CRON)
 }
@@ -232,7 +233,7 @@ pub fn cron(text: &str) -> Result<(), String> {
 pub fn cron_with_seconds(text: &str) -> Result<(), String> {
     let count = text.split_whitespace().count();
     if !text.starts_with('@') && count != 6 {
-        return Err(format!("a schedule of six fields `second minute hour day month weekday`: it has {count}"));
+        return Err(format!("a schedule with six fields `second minute hour day month weekday`: it has {count}"));
     }
     let [minute, hour, day, month, weekday] = CRON;
     cron_fields(text, &[("a second", 0, 59, &[]), minute, hour, day, month, weekday])
@@ -244,12 +245,12 @@ fn cron_fields(text: &str, fields: &[CronField]) -> Result<(), String> {
         return if MACROS.contains(&text) || text.starts_with("@every ") {
             Ok(())
         } else {
-            Err(format!("a schedule macro; these exist: {}", MACROS.join(", ")))
+            Err(format!("a schedule macro; valid macros: {}", MACROS.join(", ")))
         };
     }
     for (field, (what, low, high, names)) in text.split_whitespace().zip(fields) {
         if !cron_field(field, *low, *high, names) {
-            return Err(format!("a schedule: `{field}` is not {what} ({low}–{high})"));
+            return Err(format!("a valid schedule: `{field}` is not {what} ({low}–{high})"));
         }
     }
     Ok(())
@@ -314,8 +315,8 @@ pub fn floating(image: &str) -> Option<&'static str> {
     let parts = split_image(image);
     match (parts.digest, parts.tag) {
         (Some(_), _) => None,
-        (None, None) => Some("has no tag: it is whatever is newest"),
-        (None, Some(tag)) => is_moving(tag).then_some("has a tag that moves"),
+        (None, None) => Some("has no tag, so it means whatever is newest"),
+        (None, Some(tag)) => is_moving(tag).then_some("has a tag that changes over time"),
     }
 }
 
@@ -338,7 +339,7 @@ fn image(text: &str) -> Result<(), String> {
     if path_ok && lower && tag_ok && digest_ok {
         Ok(())
     } else if !digest_ok {
-        Err("an image: a digest is `sha256:` and 64 hexadecimal digits".into())
+        Err("a valid image: a digest is `sha256:` and 64 hexadecimal digits".into())
     } else {
         Err("an image, for example `ghcr.io/acme/app:1.4.2`".into())
     }
@@ -388,7 +389,7 @@ fn pointer(text: &str) -> Result<(), String> {
         let slash = text.strip_prefix('.').unwrap_or(text).replace('.', "/");
         let meant = if text.contains('/') { text } else { &slash };
         let example = if text.is_empty() { "/spec/replicas".to_owned() } else { format!("/{meant}") };
-        return Err(format!("a JSON pointer: it begins with `/`, as in `{example}`"));
+        return Err(format!("a JSON pointer: it must begin with `/`, as in `{example}`"));
     };
     let escaped = fields.match_indices('~').all(|(at, _)| fields[at + 1..].starts_with(['0', '1']));
     if escaped { Ok(()) } else { Err("a JSON pointer: in a name, `~` is written `~0` and `/` is written `~1`".into()) }

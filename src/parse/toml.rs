@@ -49,14 +49,14 @@ fn node(source: SourceId, value: &Spanned<DeValue<'_>>, diagnostics: &mut Vec<Di
             let digits = i.as_str().replace('_', "");
             match i64::from_str_radix(&digits, i.radix()) {
                 Ok(number) => Kind::Int(number),
-                Err(_) => invalid("this integer is larger than 64 bits can hold".into()),
+                Err(_) => invalid("this integer does not fit in 64 bits".into()),
             }
         }
         DeValue::Float(f) => match f.as_str().replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => Kind::Float(number),
-            _ => invalid("this number is not finite: YAML readers disagree about it".into()),
+            _ => invalid("this number is not finite, and YAML parsers disagree on how to read it".into()),
         },
-        DeValue::Datetime(d) => invalid(format!("dates are written as strings: `\"{d}\"`")),
+        DeValue::Datetime(d) => invalid(format!("write dates as strings: `\"{d}\"`")),
         DeValue::Array(items) => Kind::List(items.iter().map(|item| node(source, item, diagnostics)).collect()),
         DeValue::Table(inner) => Kind::Table(Arc::new(table(source, inner, diagnostics))),
     };

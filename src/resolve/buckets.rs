@@ -92,11 +92,10 @@ pub fn bucket(
         None => (format!("{}-{name}", target.ground().name), span),
     };
     if !text::bucket(&real) {
-        found.push(
-            Diagnostic::error(&INVALID_VALUE, format!("`{real}` cannot be a bucket's name"))
-                .at(at, "")
-                .note("3 to 63 lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"),
-        );
+        found.push(Diagnostic::error(&INVALID_VALUE, format!("`{real}` is not a valid bucket name")).at(at, "").note(
+            "a bucket name has 3 to 63 lower-case letters, digits, `-` and `.`, and begins and ends with a \
+                letter or digit",
+        ));
     }
     let namespace = settings.namespace.as_ref().map(String::from);
     Bucket { name: name.into(), bucket: real, store, namespace, settings, span }

@@ -41,7 +41,10 @@ pub(super) fn apis_of(
             Diagnostic::error(&UNSERVED_API, message)
                 .at(at, "")
                 .note(format!("chart versions {} serve it", served.since))
-                .help(format!("pin such a version, or add what this one serves: `apis = [\"{}\"]`", served.before)),
+                .help(format!(
+                    "pin one of them, or declare the version that this chart serves: `apis = [\"{}\"]`",
+                    served.before
+                )),
         );
     }
     apis
@@ -90,7 +93,7 @@ pub(super) fn chart_of(
     ] {
         let name = key.split(' ').next().unwrap_or("");
         if value.is_empty() && !written(name) && !(name == "repository" && written("oci")) {
-            let message = format!("the chart lacks `{name}`");
+            let message = format!("the chart has no `{name}`");
             found.push(
                 Diagnostic::error(&MISSING_KEY, message)
                     .at(said.chart.as_ref().map_or(span, |chart| chart.places.key), "")
@@ -113,14 +116,14 @@ fn check_supported(chart: &Chart, said: &Common, definition: &Component, found: 
     };
     if is_version(chart) && !supports(&own.supports, &chart.version) {
         let message = format!(
-            "version `{}` of chart `{}` is outside of what `{}` knows: {}",
+            "version `{}` of chart `{}` is outside the range that `{}` supports: {}",
             chart.version, chart.name, definition.name, own.supports
         );
         let at = said.version.as_ref().map_or(span, |version| version.at);
         found.push(
             Diagnostic::warning(&UNTESTED_VERSION, message)
                 .at(at, "")
-                .note(format!("the catalogue's own version is `{}`", own.version)),
+                .note(format!("the catalogue uses version `{}`", own.version)),
         );
     }
 }

@@ -117,10 +117,10 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
         source => source,
     };
     if origin == Origin::Generate && def.is_none() {
-        let message = format!("nothing makes a password for `{}` beside it", sides.provider.name);
-        let help = "the credential comes from where it was made: `source = \"store\"`, or `source = \"file\"` with the `secret` that holds it";
+        let message = format!("nothing can generate a password for `{}`", sides.provider.name);
+        let help = "set `source = \"store\"`, or `source = \"file\"` with the `secret` that holds the credential";
         found
-            .push(Diagnostic::error(&INVALID_VALUE, message).at(at, "`generate` works for components only").help(help));
+            .push(Diagnostic::error(&INVALID_VALUE, message).at(at, "`generate` only works for components").help(help));
     }
     if origin == Origin::Identity {
         check_identity(sides, context, at, found);
@@ -131,7 +131,7 @@ pub fn decide(sides: &Sides<'_>, context: &Context<'_>, found: &mut Vec<Diagnost
             return None; // It is no text, which was said.
         }
         let message = format!(
-            "the credential of `{}` for `{}` must come from a secret store, and there is none",
+            "the credential of `{}` for `{}` must come from a secret store, but none is configured",
             sides.consumer.name, sides.provider.name
         );
         found.push(Diagnostic::error(&NO_SECRET_STORE, message).at(sides.at, "needs a credential").help(
@@ -171,20 +171,21 @@ fn check_identity(sides: &Sides<'_>, context: &Context<'_>, at: Span, found: &mu
     let (message, help) = if !sides.slot.identity {
         let known = sides.consumer.definition.requires.iter().filter(|(_, slot)| slot.identity);
         let slots = quoted_list(known.map(|(name, _)| name.as_str()), "and");
-        let help = if slots.is_empty() { String::new() } else { format!("it can for {slots}; here ") };
+        let help = if slots.is_empty() { String::new() } else { format!("it can for {slots}, but not here: ") };
         (
             format!("`{}` cannot use a cloud identity for `{}`", sides.consumer.definition.name, sides.slot_name),
-            format!("{help}remove `source = \"identity\"`: the credential then comes from the secret store"),
+            format!("{help}remove `source = \"identity\"` to read the credential from the secret store"),
         )
     } else if sides.provider.external().is_none() {
         (
-            format!("`{provider}` runs in the cluster and knows no cloud identities"),
-            format!("remove `source = \"identity\"` of `{consumer}`"),
+            format!("`{provider}` runs in the cluster and does not accept cloud identities"),
+            format!("remove `source = \"identity\"` from `{consumer}`"),
         )
     } else if context.catalogue.identity(&sides.target.ground().cloud).is_none() {
         (
             format!(
-                "the credential of `{consumer}` for `{provider}` is a cloud identity, and `platform.cloud` is `{}`, which gives pods no roles",
+                "the credential of `{consumer}` for `{provider}` is a cloud identity, but `platform.cloud` is `{}`, \
+                which has no roles for pods",
                 sides.target.ground().cloud
             ),
             context.catalogue.name_a_cloud(),

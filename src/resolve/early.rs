@@ -150,13 +150,24 @@ impl<'a> Early<'a> {
     fn not_early(&self, path: &[&str]) -> Diagnostic {
         let written = path.join(".");
         if path.first().is_some_and(|first| LATE.contains(first)) {
-            return Diagnostic::error(&LATE_REFERENCE, format!("`{written}` is not known yet where this name is needed"))
-                .note("names, hosts and namespaces may use `vars`, `platform`, `environment`, `cluster`, `target` and `component.name`");
+            return Diagnostic::error(
+                &LATE_REFERENCE,
+                format!(
+                    "`{written}` cannot be used here: it is only known \
+            after wiring"
+                ),
+            )
+            .note(
+                "names, hosts and namespaces can use `vars`, `platform`, `environment`, `cluster`, `target` and \
+                `component.name`",
+            );
         }
-        let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("`{written}` names nothing here"));
+        let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("unknown reference `{written}`"));
         match self.here {
             [] => diagnostic,
-            here => diagnostic.note(format!("known here: {}", quoted_list(here.iter().map(|(name, _)| *name), "and"))),
+            here => {
+                diagnostic.note(format!("available here: {}", quoted_list(here.iter().map(|(name, _)| *name), "and")))
+            }
         }
     }
 }
@@ -172,7 +183,7 @@ pub(super) fn filtered(value: &str, reference: &Reference) -> Result<String, Dia
         string::filter(name, &text).ok_or_else(|| {
             let all = quoted_list(string::FILTERS.iter().copied(), "and");
             Diagnostic::error(&BAD_REFERENCE, format!("there is no filter `{name}`"))
-                .note(format!("the filters are {all}"))
+                .note(format!("available filters: {all}"))
         })
     })
 }

@@ -16,11 +16,11 @@ use crate::settings::{Described, Text, read};
 table! {
     /// What every external may say, whatever it provides.
     Words "an external" {
-        provides: Vec<Text> [texts(Format::Name)], "Capabilities that it provides";
-        credentials: Option<Given> [Given::shape()], "Where its credentials come from";
+        provides: Vec<Text> [texts(Format::Name)], "Capabilities it provides";
+        credentials: Option<Given> [Given::shape()], "Source of its credentials";
         service: Option<Text> [Shape::Text(Format::Name)],
-            "Name of a Service that lakegen makes for it, in the namespace of the same name";
-        like: Option<Text> [Shape::Text(Format::Name)], "Another external whose table is copied first";
+            "Name of a Service that lakegen creates for it, in the namespace of the same name";
+        like: Option<Text> [Shape::Text(Format::Name)], "Another external whose table is copied as a starting point";
     }
 }
 
@@ -81,7 +81,7 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
                     format!("external `{name}` does not say what it `provides`"),
                 )
                 .at(span, "")
-                .help("add for example `provides = \"postgres\"`"),
+                .help("add the capability, for example `provides = \"postgres\"`"),
             );
             // What no capability has is wrong whatever it provides.
             let known = || context.catalogue.capabilities.values().flat_map(|capability| capability.fields.keys());
@@ -100,10 +100,9 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
             };
             for (key, field) in &external.fields {
                 if known.fields.get(key).is_some_and(|f| f.secret) {
-                    let message =
-                        format!("`{key}` of external `{name}` is a secret: it does not belong in platform.toml");
+                    let message = format!("`{key}` of external `{name}` is a secret and must not be in platform.toml");
                     found.push(Diagnostic::error(&SECRET_IN_VALUE, message).hidden().at(field.key, "").help(format!(
-                        "put it into the secret store and name the item: `credentials = \"{name}/login\"`"
+                        "store it in the secret store and name the item: `credentials = \"{name}/login\"`"
                     )));
                 } else if !known.fields.contains_key(key) && words.provides.len() == 1 {
                     let diagnostic = Diagnostic::error(
@@ -131,7 +130,7 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
                     && !external.fields.contains_key(field)
                     && !known.claim.contains_key(field)
                 {
-                    let message = format!("external `{name}` provides `{capability}` without its field `{field}`");
+                    let message = format!("external `{name}` provides `{capability}` but has no `{field}`");
                     found.push(Diagnostic::error(&crate::parse::MISSING_KEY, message).at(at, "").note(def.doc.clone()));
                 }
             }

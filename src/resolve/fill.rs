@@ -91,8 +91,7 @@ impl Filler<'_, '_> {
                     .iter()
                     .filter(|(key, _)| phase != Phase::Literal && *form == Format::Any && string::has_reference(key))
                 {
-                    let message =
-                        format!("`{key}` is a key, and keys are taken as they are: nothing is filled into them");
+                    let message = format!("references cannot be used in a key: `{key}`");
                     self.found.push(Diagnostic::error(&BAD_REFERENCE, message).at(entry.key, ""));
                 }
                 self.entries(table, |_| Some((&**of, phase)))

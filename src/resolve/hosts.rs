@@ -125,8 +125,8 @@ fn check_kinds(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnosti
         let Some(kind) = kinds.get(&*table.kind) else {
             let known = kinds.keys().map(String::as_str);
             found.push(
-                unknown_name("kind of edges", &table.kind, table.kind.at, known)
-                    .help(format!("a kind of your own is a folder `lakegen/edges/{}`", table.kind)),
+                unknown_name("kind of edge", &table.kind, table.kind.at, known)
+                    .help(format!("to add a kind, create the folder `lakegen/edges/{}`", table.kind)),
             );
             continue;
         };
@@ -149,12 +149,12 @@ fn check_kinds(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnosti
         }
         let refuses = |key: &str| kind.refuse.iter().any(|refusal| refusal.keys.iter().any(|k| *k == *key));
         for key in TAKEN.iter().filter(|key| table.says(key) && !kind.takes(key) && !refuses(key)) {
-            let message = format!("`{}` means nothing to an edge of kind `{}`", short(key), kind.name);
+            let message = format!("`{}` has no effect on an edge of kind `{}`", short(key), kind.name);
             let takers = kinds.values().filter(|kind| kind.takes(key)).map(|kind| kind.name.as_str());
             found.push(
                 Diagnostic::error(&INVALID_VALUE, message)
                     .at(table.place(key), "")
-                    .note(format!("it is for edges of kind {}", quoted_list(takers, "and")))
+                    .note(format!("only edges of kind {} use it", quoted_list(takers, "and")))
                     .help("remove it"),
             );
         }
@@ -203,7 +203,7 @@ fn broken_templates(target: &Target, context: &Context<'_>, found: &mut Vec<Diag
         if found.len() == before
             && let Err(what) = Format::Host.check(&name)
         {
-            let message = format!("`{name}`, which this gives for the host `app`, is not {what}");
+            let message = format!("for the host `app`, this gives `{name}`, which is not {what}");
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(template.at, ""));
         }
         if found.len() > before {
@@ -281,13 +281,13 @@ fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Di
     match (first, second) {
         (Some(first), Some(second)) => found.push(
             Diagnostic::error(&AMBIGUOUS_PROVIDER, "several edges could publish this host")
-                .at(at, "through which one?")
+                .at(at, "which one?")
                 .at(first.span, "could publish it")
                 .at(second.span, "could publish it too")
                 .help(format!("write `\"{}:<host>\"`, or add `default = true` to one edge", first.name)),
         ),
         (None, _) => found.push(
-            Diagnostic::error(&MISSING_KEY, "a host is published, but there is no edge to publish it through")
+            Diagnostic::error(&MISSING_KEY, "this host cannot be published: there is no edge")
                 .at(at, "")
                 .help("add `[edges.web]` with `kind = \"ingress\"` and `class = \"nginx\"`, or `kind = \"gateway\"`"),
         ),

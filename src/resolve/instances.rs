@@ -217,15 +217,15 @@ fn check_empty(frame: &Frame, off: &[(String, Span)], context: &Context<'_>, fou
         lines.entry(*at).or_default().push(name);
     }
     for (at, names) in lines.iter().take(3) {
-        diagnostic = diagnostic.at(*at, format!("switches off {}", quoted_list(names.iter().copied(), "and")));
+        diagnostic = diagnostic.at(*at, format!("disables {}", quoted_list(names.iter().copied(), "and")));
     }
     if off.is_empty() {
         diagnostic = diagnostic.at(frame.at, "");
     }
     found.push(
         diagnostic
-            .note("the engine removes whatever of the platform runs there")
-            .help("leave a component on, or take the environment out of the file"),
+            .note("the engine would remove everything of the platform that runs there")
+            .help("enable a component, or remove the environment from the file"),
     );
 }
 
@@ -286,7 +286,7 @@ fn like<'a>(
             Some((name, _)) if chain.contains(&&**name) => {
                 let circle = format!("`{}` → `{name}`", chain.join("` → `"));
                 found.push(
-                    Diagnostic::error(&CIRCULAR_REFERENCE, format!("`like` goes in a circle: {circle}"))
+                    Diagnostic::error(&CIRCULAR_REFERENCE, format!("`like` is circular: {circle}"))
                         .at(entry.node.span, ""),
                 );
             }
@@ -307,7 +307,7 @@ fn like<'a>(
         if let Some(text) = path.as_str()
             && !unset(into, text)
         {
-            let message = format!("`{text}` is not set in the layers below, so there is nothing to remove");
+            let message = format!("no earlier layer sets `{text}`, so there is nothing to remove");
             found.push(Diagnostic::error(&super::UNKNOWN_NAME, message).at(path.span, ""));
         }
     }
@@ -316,7 +316,7 @@ fn like<'a>(
     merge(into, &own);
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is one input of an instance, and there are two callers")]
+#[allow(clippy::too_many_arguments, reason = "one argument per input of an instance, with two callers")]
 fn instance(
     name: &str,
     span: Span,
@@ -354,7 +354,7 @@ fn instance(
         None => name.to_string(),
     };
     if release.len() > 53 {
-        let message = format!("the release name `{release}` is longer than the 53 characters that Helm takes");
+        let message = format!("the release name `{release}` is longer than 53 characters, the maximum of Helm");
         found.push(Diagnostic::error(&BAD_NAME, message).at(span, ""));
     }
     let early = frame.early().of(EarlyName { name, namespace: &namespace, release: &release });
@@ -410,14 +410,14 @@ fn check_needs(name: &str, table: &Table, definition: &Component, span: Span, fo
             continue;
         }
         let (what, example) = match key.as_str() {
-            "chart" => ("no chart is named", "chart = { repository = \"https://…\", name = \"…\", version = \"…\" }"),
-            _ => ("no file is named", "manifests = [\"manifests/*.yaml\"]"),
+            "chart" => ("no chart is set", "chart = { repository = \"https://…\", name = \"…\", version = \"…\" }"),
+            _ => ("no file is set", "manifests = [\"manifests/*.yaml\"]"),
         };
-        let message = format!("component `{name}` needs `{key}`: {what}, so it makes nothing");
+        let message = format!("component `{name}` needs `{key}`: {what}, so it would deploy nothing");
         let diagnostic = Diagnostic::error(&MISSING_KEY, message);
         let diagnostic = match entry {
             Some(entry) => diagnostic.at(entry.key, "this is empty"),
-            None => diagnostic.at(span, format!("lacks `{key}`")),
+            None => diagnostic.at(span, format!("has no `{key}`")),
         };
         found.push(diagnostic.help(format!("add `{example}`")));
     }
@@ -440,12 +440,11 @@ fn check_name(name: &str, at: Span, found: &mut Vec<Diagnostic>) {
     let numbered =
         |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
     if DEVICES.contains(&name) || numbered("com") || numbered("lpt") {
-        let message =
-            format!("`{name}` cannot be a folder's name on Windows, and the tree has a folder for each component");
+        let message = format!("`{name}` cannot be the name of a folder on Windows, and each component gets a folder");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, ""));
     }
     if let Some((_, what)) = reserved::UNITS.iter().find(|(unit, _)| *unit == name) {
-        let message = format!("`{name}` is the unit that lakegen makes for {what}");
+        let message = format!("`{name}` is reserved: lakegen uses it for {what}");
         found.push(Diagnostic::error(&BAD_NAME, message).at(at, "").help("give the component another name"));
     }
 }
@@ -478,8 +477,8 @@ fn check_members(
 fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
     for (name, notify) in &frame.settings.notify {
         if matches!(notify.kind, NotifyKind::Slack | NotifyKind::Github) && !notify.places.has("secret") {
-            let message = format!("notification `{name}` has no `secret`, and {} takes a token", notify.kind.name());
-            let help = format!("add `secret = \"notify/{name}#token\"`, an item of the secret store");
+            let message = format!("notification `{name}` has no `secret`, but {} needs a token", notify.kind.name());
+            let help = format!("add `secret = \"notify/{name}#token\"`, an item in the secret store");
             found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
         }
         let help = match (notify.kind, notify.places.has("url"), notify.places.has("secret")) {
@@ -488,11 +487,11 @@ fn check_notify(frame: &Frame, found: &mut Vec<Diagnostic>) {
                 "add user and server: `url = \"https://lake@mail.example.com:587\"`".to_string()
             }
             (NotifyKind::Teams | NotifyKind::Webhook, false, false) => format!(
-                "add `url = \"https://…\"`, or, where the address is a secret itself, `secret = \"notify/{name}#address\"`"
+                "add `url = \"https://…\"`, or, if the URL itself is a secret, `secret = \"notify/{name}#address\"`"
             ),
             _ => continue,
         };
-        let message = format!("notification `{name}` has no `url`, so there is no place to send it to");
+        let message = format!("notification `{name}` has no `url` to send it to");
         found.push(Diagnostic::error(&MISSING_KEY, message).at(notify.places.key, "").help(help));
     }
 }

@@ -25,26 +25,26 @@ pub const EDITIONS: &[&str] = &["1"];
 /// Returns the keys of the whole file, with the words that this catalogue knows.
 pub fn root(catalogue: &Catalogue) -> Keys {
     let mut root = Keys::new("platform.toml")
-        .key("lakegen", words(EDITIONS), "Language edition")
+        .key("lakegen", words(EDITIONS), "Edition of the language")
         .filled(Phase::Literal)
-        .key("include", list(TEXT), "More files of the same language (globs)")
+        .key("include", list(TEXT), "Further platform files to include (globs)")
         .filled(Phase::Literal);
     let layer = layer(catalogue);
     root.keys.extend(layer.keys.clone());
     let mut environment = Keys::new("an environment");
     environment.keys.extend(layered(layer.clone()).keys);
     let environment = environment
-        .key("clusters", texts(Format::Name), "Clusters that it runs on (default: one of its own name)")
+        .key("clusters", texts(Format::Name), "Clusters it runs on (default: one of the same name)")
         .key("enable", texts(Format::Glob), "Components to switch on")
         .key("disable", texts(Format::Glob), "Components to switch off")
         .key("unset", list(TEXT), "Dotted keys to remove from what all environments share");
     let mut cluster = Keys::new("a cluster");
     cluster.keys.extend(layered(layer).keys);
     cluster.keys.extend(Cluster::keys().keys);
-    root.key("environments", map(environment.shape()), "What differs between environments").key(
+    root.key("environments", map(environment.shape()), "Environments, with their differences").key(
         "clusters",
         map(cluster.shape()),
-        "Clusters and what differs there",
+        "Clusters, with their differences",
     )
 }
 
@@ -128,11 +128,11 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn unknown_kind(&self, kind: &str, at: Span) -> Diagnostic {
         let kinds = quoted_list(self.catalogue.job_kinds(), "or");
-        let message = format!("there is no job kind `{kind}`: it is {kinds}");
+        let message = format!("unknown job kind `{kind}`: use {kinds}");
         let diagnostic = Diagnostic::error(&UNKNOWN_JOB_KIND, message).at(at, "");
         match near(kind, self.catalogue.job_kinds()) {
             near if near.is_empty() => {
-                diagnostic.help(format!("a kind of your own is a component: `lakegen/{JOB}{kind}/component.toml`"))
+                diagnostic.help(format!("to add a kind, write a component: `lakegen/{JOB}{kind}/component.toml`"))
             }
             near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
         }
@@ -158,12 +158,12 @@ impl<'a> Known<'a> {
         if self.base.contains_key(name) || table.contains_key("uses") || table.contains_key("like") {
             return None;
         }
-        let message = format!("{kind} `{layer}` changes `{name}`, and there is no component of that name to change");
+        let message = format!("{kind} `{layer}` changes component `{name}`, which does not exist");
         let diagnostic = Diagnostic::error(&UNKNOWN_COMPONENT, message).at(at, "");
         let near = near(name, self.base.keys().map(|key| &**key));
         Some(match near.is_empty() {
             false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
-            true => diagnostic.help(format!("add `uses = \"…\"` if `{name}` is for this {kind} alone")),
+            true => diagnostic.help(format!("add `uses = \"…\"` if `{name}` only exists in this {kind}")),
         })
     }
 
@@ -228,12 +228,12 @@ impl Open for Known<'_> {
         diagnostic = match near.is_empty() {
             true if self.asked(name).is_some() => {
                 let (slot, provider) = self.asked(name).unwrap_or_default();
-                diagnostic.help(format!("add `uses = \"{provider}\"`, which gives what {slot} asks for"))
+                diagnostic.help(format!("add `uses = \"{provider}\"`, which provides what {slot} requires"))
             }
             false => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
             true => diagnostic
-                .help("use `uses = \"chart\"` for any Helm chart, `uses = \"app\"` for a service of your own")
-                .note("`lakegen catalog list` shows every component"),
+                .help("set `uses = \"chart\"` for any Helm chart, or `uses = \"app\"` for your own service")
+                .note("`lakegen catalog list` shows all components"),
         };
         self.found.borrow_mut().push(diagnostic);
         None
@@ -349,7 +349,7 @@ fn misplaced(syntax: &Syntax, catalogue: &Catalogue, found: &mut [Diagnostic]) {
         };
         if let Some(diagnostic) = found.iter_mut().find(its) {
             diagnostic.notes.clear();
-            diagnostic.help = vec![format!("components stand under `components`: `[components.{name}]`")];
+            diagnostic.help = vec![format!("move it under `components`: `[components.{name}]`")];
         }
     }
 }
@@ -444,8 +444,8 @@ pub fn strange(
     let known = |key: &str| keys.keys.contains_key(key) || job.keys.contains_key(key) || own.contains_key(key);
     for key in table.keys().filter(|key| !known(key)) {
         let sibling = like.node.as_str().unwrap_or_default();
-        let message = format!("`{name}` is like `{sibling}`, and {} takes no `{key}`", keys.name);
-        let help = format!("take it out: `unset = [\"{key}\"]`");
+        let message = format!("`{name}` copies `{key}` from `{sibling}`, but {} does not take it", keys.name);
+        let help = format!("remove it: `unset = [\"{key}\"]`");
         found.push(Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(like.node.span, "").help(help));
     }
 }

@@ -111,7 +111,7 @@ pub fn frames(
 /// Reports targets whose folders would be one, or that of what all have in common.
 fn target_names(frames: &[Frame], found: &mut Vec<Diagnostic>) {
     let said = |frame: &Frame| match frame.is_shared {
-        true => format!("what the environments of cluster `{}` share", frame.cluster),
+        true => format!("the shared part of cluster `{}`", frame.cluster),
         false => format!("environment `{}` on cluster `{}`", frame.environment, frame.cluster),
     };
     let mut seen: BTreeMap<&str, &Frame> = BTreeMap::new();
@@ -119,11 +119,11 @@ fn target_names(frames: &[Frame], found: &mut Vec<Diagnostic>) {
         let name = frame.name.as_str();
         let message = match seen.insert(name, frame) {
             Some(other) => format!("{} and {} would both be written as `{name}`", said(other), said(frame)),
-            None if name == BASE => format!("`{BASE}` is the folder of what all targets have in common"),
+            None if name == BASE => format!("`{BASE}` is reserved for the folder that all targets share"),
             None => continue,
         };
         let diagnostic = Diagnostic::error(&BAD_NAME, message).at(frame.at, "");
-        found.push(diagnostic.help("give the environment or the cluster another name"));
+        found.push(diagnostic.help("rename the environment or the cluster"));
     }
 }
 
@@ -139,8 +139,8 @@ fn edition(root: &Table, found: &mut Vec<Diagnostic>) {
         && let Ok(number) = text.parse::<u32>()
         && number > 1
     {
-        let message = format!("this file is written in edition {number}; this lakegen reads edition 1");
-        found.push(Diagnostic::error(&NEWER_EDITION, message).at(entry.node.span, "").help("use a newer lakegen"));
+        let message = format!("this file uses edition {number} of the language; this lakegen supports edition 1");
+        found.push(Diagnostic::error(&NEWER_EDITION, message).at(entry.node.span, "").help("upgrade lakegen"));
     }
 }
 
@@ -272,12 +272,12 @@ impl Layers<'_> {
         }
         let numbers = platform.kubernetes.split('.');
         if numbers.clone().count() < 2 || !numbers.clone().all(|n| n.parse::<u32>().is_ok()) {
-            let message = format!("`{}` is not a Kubernetes version, for example `1.33`", platform.kubernetes);
+            let message = format!("`{}` is not a Kubernetes version such as `1.33`", platform.kubernetes);
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(platform.kubernetes.at, ""));
         }
         if platform.places.has("name") && !platform.places.has("domain") && uses_hosts(&frame.table) {
             found.push(
-                Diagnostic::error(&MISSING_KEY, "`platform.domain` is missing, and components have hosts below it")
+                Diagnostic::error(&MISSING_KEY, "`platform.domain` is missing, but components have hosts below it")
                     .at(platform.places.key_of("name"), "")
                     .help("add `domain = \"example.com\"` under `[platform]`"),
             );
@@ -350,7 +350,7 @@ fn remove(table: &mut Table, path: &Node, found: &mut Vec<Diagnostic>) {
     if let Some(text) = path.as_str()
         && !unset(table, text)
     {
-        let message = format!("`{text}` is not set in the layers below, so there is nothing to remove");
+        let message = format!("no earlier layer sets `{text}`, so there is nothing to remove");
         found.push(Diagnostic::error(&super::UNKNOWN_NAME, message).at(path.span, ""));
     }
 }
@@ -422,10 +422,10 @@ fn switch(table: &mut Table, environment: &Table, cluster: Option<&Table>, found
                     continue;
                 }
                 found.push(if jobs.iter().any(|job| matcher.is_match(&**job)) {
-                    let message = format!("`{text}` is a job, and `{key}` switches components");
+                    let message = format!("`{text}` is a job, but `{key}` only switches components");
                     Diagnostic::error(&super::UNKNOWN_NAME, message)
                         .at(pattern.span, "")
-                        .help(format!("write `jobs.{text}.enabled = {on}` below the environment"))
+                        .help(format!("set `jobs.{text}.enabled = {on}` in the environment"))
                 } else {
                     unknown_name("component", text, pattern.span, components.keys().map(|k| &**k))
                 });
@@ -472,7 +472,7 @@ fn var(
     };
     if let Some(start) = path.iter().position(|on| on == name) {
         let circle: Vec<&str> = path[start..].iter().map(|n| &**n).chain([&**name]).collect();
-        let message = format!("variables use each other in a circle: `{}`", circle.join("` → `"));
+        let message = format!("variables refer to each other in a circle: `{}`", circle.join("` → `"));
         found.push(Diagnostic::error(&CIRCULAR_REFERENCE, message).at(entry.node.span, ""));
         done.insert(name.clone(), Value::from(""));
         return;

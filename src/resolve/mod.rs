@@ -76,47 +76,47 @@ code!(
     UNKNOWN_COMPONENT,
     "unknown-component",
     "the catalogue has no component of that name",
-    "lakegen can only render what it knows; any Helm chart can be used through `chart`",
+    "lakegen can only render components it knows; any other Helm chart can be used with `uses = \"chart\"`",
     "[components]\ntrinoo = {}",
     "[components]\ntrino = {}"
 );
 code!(
     UNKNOWN_JOB_KIND,
     "unknown-job-kind",
-    "there is no job kind of that name",
-    "a job's kind decides which objects are made",
+    "a job has an unknown kind",
+    "the kind of a job decides which objects lakegen writes",
     "[jobs.etl]\nkind = \"sparkk\"",
     "[jobs.etl]\nkind = \"spark\""
 );
 code!(
     UNKNOWN_NAME,
     "unknown-name",
-    "a name points at something that the platform does not have",
-    "a member, edge, placement or component that does not exist would silently do nothing",
+    "a name refers to something that does not exist in the platform",
+    "a reference to a missing member, edge, placement or component would silently have no effect",
     "after = [\"postgress\"]",
     "after = [\"postgres\"]"
 );
 code!(
     MISSING_PROVIDER,
     "missing-provider",
-    "a component needs something that nothing provides",
-    "it could never start",
+    "a component requires a capability that nothing provides",
+    "the component could never start",
     "[components]\nnessie = {}                 # needs a database",
     "[components]\npostgres = {}\nnessie = { database = \"postgres\" }"
 );
 code!(
     AMBIGUOUS_PROVIDER,
     "ambiguous-provider",
-    "several components could provide what is needed",
-    "choosing one silently would move data when another is added",
+    "several components provide a required capability",
+    "an implicit choice could change, and move data, when a provider is added",
     "[components]\npg-a = { uses = \"postgres\" }\npg-b = { uses = \"postgres\" }\nnessie = {}",
     "nessie = { database = \"pg-a\" }"
 );
 code!(
     MISTYPED_WIRING,
     "mistyped-wiring",
-    "a slot is bound to something of another capability",
-    "a database cannot stand where a bucket is needed",
+    "a slot is bound to a provider of another capability",
+    "a database cannot serve as a bucket",
     "[components.nessie]\ndatabase = \"trino\"",
     "[components.nessie]\ndatabase = \"postgres\""
 );
@@ -124,38 +124,38 @@ code!(
     CIRCULAR_REFERENCE,
     "circular-reference",
     "names refer to each other in a circle",
-    "none of them could ever be filled in",
+    "none of them could ever be resolved",
     "a = { like = \"b\" }\nb = { like = \"a\" }",
-    "break the circle at one place"
+    "replace one of the references with a value"
 );
 code!(
     LATE_REFERENCE,
     "late-reference",
-    "a name that is known late stands where it is needed early",
-    "names, hosts and namespaces decide what is bound to what, so they cannot depend on bindings",
+    "a late reference is used where only early ones are known",
+    "names, hosts and namespaces determine the bindings, so they cannot depend on them",
     "namespace = \"${requires.database.host}\"",
     "namespace = \"${vars.namespace}\""
 );
 code!(
     NO_SECRET_STORE,
     "no-secret-store",
-    "a credential must come from a secret store, and there is none",
-    "lakegen never writes a Secret with a value; something must bring it",
+    "a credential needs a secret store, but none is configured",
+    "lakegen never writes a Secret with a value; it has to come from a store",
     "[components]\npostgres = {}",
     "[secrets]\nprovider = \"vault\"\nat = \"https://vault.example.com\""
 );
 code!(
     BAD_NAME,
     "bad-name",
-    "a name cannot be used in Kubernetes",
-    "the API server would refuse the object",
+    "a name is not valid in Kubernetes",
+    "the API server would reject the object",
     "[components.Trino_1]",
     "[components.trino-1]"
 );
 code!(
     NEWER_EDITION,
     "newer-edition",
-    "the file is written in a newer edition of the language",
+    "the file uses a newer edition of the language",
     "an older lakegen could misread it",
     "lakegen = \"9\"",
     "lakegen = \"1\""
@@ -164,16 +164,16 @@ code!(
 code!(
     SECRET_IN_VALUE,
     "secret-in-value",
-    "a secret stands where everybody can read it",
-    "git never forgets, and Helm values, ConfigMaps and annotations are readable for many",
+    "a secret is used where anybody can read it",
+    "git history is permanent, and Helm values, ConfigMaps and annotations are widely readable",
     "env.DB_URL = \"postgres://app:hunter2@db/app\"",
     "env.DB_URL = \"postgres://app:${requires.database.password|urlquery}@db/app\""
 );
 code!(
     UNTESTED_VERSION,
     "untested-version",
-    "a chart version lies outside of what the component's templates know",
-    "values may have been renamed there, and Helm ignores values that a chart does not read",
+    "a chart version is outside the range that the component supports",
+    "that version may have renamed values, and Helm silently ignores values that a chart does not read",
     "components.trino.version = \"2.0.0\"",
     "components.trino.version = \"1.42.2\""
 );
@@ -182,7 +182,7 @@ code!(
     UNSERVED_API,
     "unserved-api",
     "a pinned chart version does not serve the API version that the catalogue writes",
-    "the API server would refuse every object of it",
+    "the API server would reject every object of that kind",
     "[components]\nstrimzi = { version = \"0.45.0\" }",
     "[components]\nstrimzi = { version = \"0.45.0\", apis = [\"kafka.strimzi.io/v1beta2\"] }"
 );
@@ -348,7 +348,7 @@ pub fn resolve(world: &dyn World, syntax: &Syntax, sources: &mut Sources) -> War
             continue;
         }
         let message = format!("`engine` is `{}` in one target and `{}` in another", engine.name(), other.engine.name());
-        let help = "write the engine's name: it holds for the whole platform";
+        let help = "write the engine without references: it applies to the whole platform";
         let at = other.places.value_of("engine");
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
     }
@@ -414,12 +414,12 @@ pub(crate) fn unknown_name<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Diagnostic {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("there is no {what} `{name}`")).at(at, "");
+    let diagnostic = Diagnostic::error(&UNKNOWN_NAME, format!("unknown {what}: `{name}`")).at(at, "");
     let near = crate::diag::near(name, candidates.iter().copied());
     if !near.is_empty() {
         diagnostic.help(format!("did you mean {}?", crate::diag::quoted_list(near, "or")))
     } else if candidates.is_empty() {
-        diagnostic.note(format!("the platform has no {what} at all"))
+        diagnostic.note(format!("the platform defines no {what}"))
     } else {
         diagnostic.note(crate::diag::what_there_is(name, candidates))
     }

@@ -29,8 +29,8 @@ pub fn offered(late: &Late<'_>, binding: &Binding, field: &str) -> Result<Filled
     }
     let by_identity = binding.credential.as_ref().is_some_and(|c| c.origin == Origin::Identity);
     if by_identity && late.capability(&binding.capability).and_then(|c| c.fields.get(field)).is_some_and(|f| f.secret) {
-        let message = format!("`{}` is used by cloud identity, so there is no `{field}`", binding.provider);
-        return Err(Diagnostic::error(&BAD_REFERENCE, message).help("leave it out: the pod's own identity is enough"));
+        let message = format!("`{}` is accessed with a cloud identity, so there is no `{field}`", binding.provider);
+        return Err(Diagnostic::error(&BAD_REFERENCE, message).help("leave it out: the pod's identity is enough"));
     }
     let Some(provider) = provider(late.targets, late.index, &binding.provider) else { return text(String::new()) };
     match provider.provider {
@@ -90,11 +90,11 @@ fn unpublished(instance: &Instance, template: &str) -> Option<String> {
 fn not_published(instance: &Instance, endpoint: &str, capability: &str) -> Diagnostic {
     let key = if endpoint == "main" { "host".to_string() } else { format!("hosts.{endpoint}") };
     let message = format!(
-        "component `{}` needs `{key}`: it gives `{capability}` at an address that browsers reach",
+        "component `{}` needs `{key}`: it provides `{capability}` at a URL that browsers must reach",
         instance.name
     );
     Diagnostic::error(&MISSING_KEY, message)
-        .at(instance.span, format!("lacks `{key}`"))
+        .at(instance.span, format!("has no `{key}`"))
         .help(format!("add `{key} = \"{}\"`", instance.name))
 }
 

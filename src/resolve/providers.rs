@@ -115,9 +115,10 @@ pub fn add_one(capabilities: &[String]) -> String {
     let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
     match known.first() {
         Some(first) => format!(
-            "add one of them under `[components]`, for example `{first} = {{}}`, or describe one that runs elsewhere under `[external]`"
+            "add one of them under `[components]`, for example `{first} = {{}}`, or describe an existing one under \
+            `[external]`"
         ),
-        None => "describe one that runs elsewhere under `[external]`".into(),
+        None => "describe an existing one under `[external]`".into(),
     }
 }
 
@@ -125,7 +126,7 @@ pub fn add_one(capabilities: &[String]) -> String {
 pub fn missing(subject: &str, capabilities: &[String], at: Span) -> Diagnostic {
     let wanted = quoted_list(capabilities.iter().map(String::as_str), "or");
     let known: Vec<&str> = capabilities.iter().flat_map(|c| catalog::providers_of(c)).collect();
-    let diagnostic = Diagnostic::error(&MISSING_PROVIDER, format!("{subject} needs {wanted}, and nothing provides it"))
+    let diagnostic = Diagnostic::error(&MISSING_PROVIDER, format!("{subject} needs {wanted}, but nothing provides it"))
         .at(at, format!("requires {wanted}"));
     let diagnostic = if known.is_empty() {
         diagnostic
@@ -138,9 +139,14 @@ pub fn missing(subject: &str, capabilities: &[String], at: Span) -> Diagnostic {
 /// Several provide it.
 pub fn ambiguous(subject: &str, capability: &str, at: Span, several: &[&Named<'_>], remedy: &str) -> Diagnostic {
     let names = quoted_list(several.iter().map(|p| p.name), "and");
-    let mut diagnostic =
-        Diagnostic::error(&AMBIGUOUS_PROVIDER, format!("{subject} needs `{capability}`, and {names} provide it"))
-            .at(at, "which one?");
+    let mut diagnostic = Diagnostic::error(
+        &AMBIGUOUS_PROVIDER,
+        format!(
+            "{subject} needs `{capability}`, but more than one provides \
+        it: {names}"
+        ),
+    )
+    .at(at, "which one?");
     for provider in several {
         diagnostic = diagnostic.at(provider.span, "could provide it");
     }
@@ -151,8 +157,8 @@ pub fn ambiguous(subject: &str, capability: &str, at: Span, several: &[&Named<'_
 pub fn mistyped(at: Span, name: &str, provider: &Named<'_>, wanted: &[String], subject: &str) -> Diagnostic {
     let wanted = quoted_list(wanted.iter().map(String::as_str), "or");
     let offers = provider.offers();
-    let offers = if offers.is_empty() { "nothing that can be bound".to_string() } else { offers };
-    Diagnostic::error(&MISTYPED_WIRING, format!("{subject} needs {wanted}, and `{name}` does not provide it"))
+    let offers = if offers.is_empty() { "nothing a slot can bind".to_string() } else { offers };
+    Diagnostic::error(&MISTYPED_WIRING, format!("{subject} needs {wanted}, but `{name}` does not provide it"))
         .at(at, format!("needs {wanted}"))
         .at(provider.span, format!("provides {offers}"))
 }

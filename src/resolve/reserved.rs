@@ -17,13 +17,13 @@ pub const FLUX_SECRETS: &str = "flux-secrets";
 
 /// Names of units, with what each holds.
 pub const UNITS: &[(&str, &str)] = &[
-    (NAMESPACES, "the namespaces themselves"),
-    (EXTERNALS, "the Services of externals"),
+    (NAMESPACES, "namespaces"),
+    (EXTERNALS, "the Services of external systems"),
     (EDGES, "the Gateways of edges"),
     (PULL_SECRETS, "pull secrets"),
     (REPOSITORIES, "credentials of repositories"),
     (STORES, "the secret stores of namespaces"),
-    (FLUX_SECRETS, "what Flux itself reads from the secret store"),
+    (FLUX_SECRETS, "the secrets that Flux itself reads"),
 ];
 
 /// Folder of what targets have in common, beside a folder for each target.

@@ -21,7 +21,7 @@ use crate::parse::{BAD_REFERENCE, Kind, Node};
 
 pub(super) fn no_such<'a>(what: &str, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("there is no {what} `{name}`"));
+    let diagnostic = Diagnostic::error(&BAD_REFERENCE, format!("unknown {what}: `{name}`"));
     let close = near(name, candidates.iter().copied());
     if !close.is_empty() {
         diagnostic.help(format!("did you mean {}?", quoted_list(close, "or")))
@@ -214,8 +214,10 @@ impl<'a> Late<'a> {
             (["secrets", name, "name"], Some(instance)) => self.secret_name(instance, name),
             // What there is of a Secret, when that exists.
             (["secrets", name, ..], Some(instance)) => self.secret_name(instance, name).and_then(|_| {
-                let message =
-                    format!("`{}` names nothing here: a text may hold the name of a Secret only", reference.written());
+                let message = format!(
+                    "unknown reference `{}`: only the name of a Secret can be used in text",
+                    reference.written()
+                );
                 Err(Diagnostic::error(&BAD_REFERENCE, message).help(format!("write `${{secrets.{name}.name}}`")))
             }),
             (["hosts", endpoint, field], Some(instance)) => host(instance, endpoint, field).map_or_else(
@@ -237,7 +239,7 @@ impl<'a> Late<'a> {
                 let (_, binding) = self.each.expect("asked just before");
                 offers::offered(self, binding, field)
             }
-            _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("`{}` names nothing here", reference.written()))),
+            _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("unknown reference `{}`", reference.written()))),
         }
     }
 
@@ -284,7 +286,7 @@ impl<'a> Late<'a> {
                 Some(binding) => offers::offered(self, binding, field),
                 None => Err(no_such(&format!("entry of `{slot}`"), name, map.keys().map(String::as_str))),
             },
-            _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("name one field of `requires.{slot}`"))),
+            _ => Err(Diagnostic::error(&BAD_REFERENCE, format!("name a field of `requires.{slot}`"))),
         }
     }
 
@@ -301,9 +303,9 @@ impl<'a> Late<'a> {
     fn secret_key(&self, name: &str, key: &str) -> Result<Filled, Diagnostic> {
         let Some(held) = self.held else {
             let message =
-                format!("`secrets.{name}.{key}` can only be used in `env` and `files`, where a Secret carries it on");
+                format!("`secrets.{name}.{key}` can only be used in `env` and `files`, where a Secret can carry it");
             return Err(Diagnostic::error(&BAD_REFERENCE, message).help(format!(
-                "`${{secrets.{name}.name}}` is the name of the Secret, for what takes a reference to it"
+                "use `${{secrets.{name}.name}}` for the name of the Secret, where a reference to it is expected"
             )));
         };
         let Some(keys) = held.get(name) else {
@@ -383,9 +385,9 @@ impl<'a> Late<'a> {
 
 /// Reports a secret where only text may stand.
 pub fn secret_here(at: Span) -> Diagnostic {
-    Diagnostic::error(&super::SECRET_IN_VALUE, "a secret would become part of a plain value here")
+    Diagnostic::error(&super::SECRET_IN_VALUE, "a secret would be written into a plain value here")
         .at(at, "")
-        .help("use it in `env`, `files` or `secrets` of the component: there a Secret can carry it")
+        .help("use it in `env`, `files` or `secrets` of the component, where a Secret can carry it")
 }
 
 const INSTANCE_FIELDS: &[&str] = &["name", "namespace", "release", "fullname", "version"];

@@ -125,8 +125,8 @@ pub fn store(frame: &Frame, secrets: Option<&Table>, catalogue: &Catalogue, foun
     };
     if settings.generate && store.readable() && store.definition.is_some() && store.push().is_none() {
         let message =
-            format!("External Secrets cannot write to the store `{}`, so nothing can be generated", store.name);
-        let help = "remove `generate`: people then make the items, which `lakegen secrets` lists";
+            format!("External Secrets cannot write to the store `{}`, so secrets cannot be generated", store.name);
+        let help = "remove `generate` and create the items by hand: `lakegen secrets` lists them";
         say(Diagnostic::error(&INVALID_VALUE, message).at(settings.places.value_of("generate"), "").help(help), found);
     }
     store
@@ -142,7 +142,7 @@ fn value(key: &str, def: &OptionDef, node: Option<&Node>, found: &mut Vec<Diagno
         && regex::Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
     {
         let note = format!("{} (pattern `{pattern}`)", def.doc);
-        let message = format!("`{text}` cannot be `{key}`");
+        let message = format!("`{text}` is not a valid `{key}`");
         wrong.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, "").note(note));
     }
     for diagnostic in wrong {
@@ -172,8 +172,8 @@ fn deaf(key: &str, at: Span, kind: &StoreKind, catalogue: &Catalogue, found: &mu
     let takers: Vec<&str> = all.filter(|kind| kind.heeds(key)).map(|kind| kind.name.as_str()).collect();
     // A key that no store has was reported where the file was checked.
     if !kind.heeds(key) && !takers.is_empty() {
-        let message = format!("`{key}` means nothing to the store `{}`", kind.name);
-        let note = format!("it is for {}", named(&takers, catalogue));
+        let message = format!("`{key}` has no effect on the store `{}`", kind.name);
+        let note = format!("only {} use it", named(&takers, catalogue));
         say(Diagnostic::error(&INVALID_VALUE, message).at(at, "").note(note).help("remove it"), found);
     }
 }
@@ -185,8 +185,8 @@ pub fn unheard(frames: &[Frame], catalogue: &Catalogue, found: &mut Vec<Diagnost
         && !tables().any(|secrets| secrets.places.has("provider"))
     {
         let help = "add `provider = \"vault\"`, or another of `lakegen catalog stores`";
-        let diagnostic = Diagnostic::error(&MISSING_KEY, "`[secrets]` does not say which store it is");
-        say(diagnostic.at(nameless.places.key, "lacks `provider`").help(help), found);
+        let diagnostic = Diagnostic::error(&MISSING_KEY, "`[secrets]` has no `provider`");
+        say(diagnostic.at(nameless.places.key, "has no `provider`").help(help), found);
     }
     let mut heard: BTreeSet<Span> = BTreeSet::new();
     let mut unheard: IndexMap<Span, (&str, &StoreKind)> = IndexMap::new();

@@ -176,7 +176,7 @@ fn follow(
     let binder = Binder { targets, index, offers, consumer, slot, slot_name, context };
     let catalogues = consumer.bindings.values().flat_map(|b| b.all()).filter(|b| b.capability == CATALOGUE);
     if let Some((binding, door)) = catalogues.into_iter().find_map(|binding| Some((binding, binder.door(binding)?))) {
-        let message = format!("`{}` takes nobody without a login, and `{name}` has none", binding.provider);
+        let message = format!("`{}` requires a login, and `{name}` has none", binding.provider);
         let line = format!(
             "{slot_name} = {{ from = \"{}\", service = true, audiences = [\"{}\"] }}",
             door.provider,
@@ -240,7 +240,7 @@ impl<'a> Binder<'a> {
         if let Some(node) = node {
             match &node.kind {
                 Kind::Bool(false) if !self.slot.optional => {
-                    let message = format!("`{}` cannot do without `{}`", self.consumer.definition.name, self.slot_name);
+                    let message = format!("`{}` requires `{}`", self.consumer.definition.name, self.slot_name);
                     found.push(Diagnostic::error(&MISSING_PROVIDER, message).at(node.span, ""));
                     return None;
                 }
@@ -368,16 +368,16 @@ impl<'a> Binder<'a> {
         let capabilities = quoted_list(self.slot.capabilities.iter().map(String::as_str), "or");
         let target = &self.targets[self.index];
         if target.off.contains(name) {
-            let message = format!("`{}` needs `{name}`, which is not part of `{}`", self.consumer.name, target.name);
+            let message = format!("`{}` needs `{name}`, which is disabled in `{}`", self.consumer.name, target.name);
             return Diagnostic::error(&super::UNKNOWN_NAME, message)
                 .at(at, "")
-                .help(format!("switch `{name}` on there, or bind `{}` to something else there", self.slot_name));
+                .help(format!("enable `{name}` there, or bind `{}` to another provider there", self.slot_name));
         }
-        let message = format!("there is no `{name}` that could provide {capabilities} for `{}`", self.consumer.name);
+        let message = format!("no component or external `{name}` provides {capabilities} for `{}`", self.consumer.name);
         let diagnostic = Diagnostic::error(&super::UNKNOWN_NAME, message).at(at, "");
         let close = near(name, candidates.iter().map(|c| c.name));
         if close.is_empty() && !candidates.is_empty() {
-            diagnostic.note(format!("{} could", quoted_list(candidates.iter().map(|c| c.name), "or")))
+            diagnostic.note(format!("provided by {}", quoted_list(candidates.iter().map(|c| c.name), "or")))
         } else if close.is_empty() {
             diagnostic.help(add_one(&self.slot.capabilities))
         } else {
@@ -423,7 +423,7 @@ impl<'a> Binder<'a> {
                 && let Ok(regex) = regex::Regex::new(pattern)
                 && !regex.is_match(&value)
             {
-                let message = format!("`{value}` cannot be the `{field}` of a `{}` claim", capability.name);
+                let message = format!("`{value}` is not a valid `{field}` for a claim on `{}`", capability.name);
                 found.push(
                     Diagnostic::error(&INVALID_VALUE, message)
                         .at(span, "")
@@ -438,10 +438,10 @@ impl<'a> Binder<'a> {
             !capability.claim.contains_key(key) && others.any(|other| other.claim.contains_key(key))
         };
         for (key, entry) in table.into_iter().flatten().filter(|(key, _)| elsewhere(key)) {
-            let message = format!("a claim on `{}` has no `{key}`", capability.name);
+            let message = format!("a claim on `{}` has no field `{key}`", capability.name);
             let diagnostic = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
             found.push(diagnostic.note(format!(
-                "it has {}",
+                "its fields are {}",
                 quoted_list(capability.claim.keys().map(String::as_str).chain(["from"]), "and")
             )));
         }
@@ -498,7 +498,7 @@ impl<'a> Binder<'a> {
         let (binding, first) = doors.first()?;
         if let Some((other, door)) = doors.iter().find(|(_, door)| door.provider != first.provider) {
             let message = format!(
-                "`{}` would have to log in at two places: at `{}` for `{}`, at `{}` for `{}`",
+                "`{}` would need two logins: at `{}` for `{}`, and at `{}` for `{}`",
                 self.consumer.name, first.provider, binding.provider, door.provider, other.provider
             );
             found.push(Diagnostic::error(&MISTYPED_WIRING, message).at(other.span, "").at(binding.span, "the first"));
@@ -523,7 +523,7 @@ impl<'a> Binder<'a> {
         let first = buckets.first()?;
         if let Some(other) = buckets.iter().find(|b| b.store != first.store) {
             let message = format!(
-                "the buckets of one slot must lie in one store: `{}` is in `{}`, `{}` in `{}`",
+                "the buckets of one slot must be in the same store: `{}` is in `{}`, `{}` in `{}`",
                 first.name, first.store, other.name, other.store
             );
             found.push(Diagnostic::error(&MISTYPED_WIRING, message).at(at, "").at(other.span, "the other store"));

@@ -13,13 +13,13 @@ use crate::parse::text::Format;
 table! {
     /// A chart, as users and catalogues write it.
     ChartTable "`chart`" {
-        repository: Option<Text> [URL], "Address of a classic Helm repository";
-        oci: Option<Text> [URL], "Address (`oci://…`) of the folder that holds the chart in an OCI registry";
+        repository: Option<Text> [URL], "URL of a classic Helm repository";
+        oci: Option<Text> [URL], "URL (`oci://…`) of the folder in an OCI registry that contains the chart";
         name: Option<Text> [TEXT], "Chart name";
-        version: Option<Text> [VERSION], "Chart version, exact";
-        supports: Option<Text> [TEXT], "Versions that the templates know";
-        @late fullname: Option<Text> [TEXT], "What `${fullname}` is";
-        open_values: Vec<Text> [list(TEXT)], "Value maps that take any key";
+        version: Option<Text> [VERSION], "Exact chart version";
+        supports: Option<Text> [TEXT], "Chart versions that the templates support";
+        @late fullname: Option<Text> [TEXT], "Value of `${fullname}`";
+        open_values: Vec<Text> [list(TEXT)], "Value maps that accept any key";
         skip_crds: bool [Shape::Bool] = false, "Whether the chart's `crds/` folder is left out";
     }
 }
@@ -28,7 +28,7 @@ table! {
     /// An entry of `[served]` in component.toml: an API that older chart versions do not serve.
     Served "an entry of `served`" {
         since: Text [TEXT], "Chart versions that serve it, such as `>=0.49`";
-        before: Text [TEXT], "API group/version that older ones serve";
+        before: Text [TEXT], "API group/version that older versions serve";
     }
 }
 
@@ -44,10 +44,10 @@ words! {
 table! {
     /// An entry of `alerts`.
     AlertTable "an alert" {
-        @late expr: Text [TEXT], "PromQL expression that is true when something is wrong";
-        r#for: Text [DURATION] = "5m", "How long it must be true";
-        severity: Severity [words(Severity::WORDS)] = "warning", "How bad it is";
-        @late summary: Text [TEXT], "One line for the person on call";
+        @late expr: Text [TEXT], "PromQL expression that is true while something is wrong";
+        r#for: Text [DURATION] = "5m", "How long it must be true before the alert fires";
+        severity: Severity [words(Severity::WORDS)] = "warning", "Severity";
+        @late summary: Text [TEXT], "One-line summary for the person on call";
     }
 }
 
@@ -66,19 +66,19 @@ table! {
 table! {
     /// An entry of `json` of a patch.
     Operation "a JSON patch operation" {
-        op: Option<Text> [words(&["add", "remove", "replace", "move", "copy", "test"])], "What is done";
+        op: Option<Text> [words(&["add", "remove", "replace", "move", "copy", "test"])], "Operation";
         path: Option<Text> [Shape::Text(Format::Pointer)], "JSON pointer to the field: `/spec/replicas`";
-        from: Option<Text> [Shape::Text(Format::Pointer)], "JSON pointer that `move` and `copy` take the value from";
-        @late value: Option<Node> [Shape::Any], "The value of `add`, `replace` and `test`";
+        from: Option<Text> [Shape::Text(Format::Pointer)], "JSON pointer to the source of `move` and `copy`";
+        @late value: Option<Node> [Shape::Any], "Value for `add`, `replace` and `test`";
     }
 }
 
 table! {
     /// An entry of `patches`.
     Patch "a patch" {
-        @late target: Option<Node> [PatchTarget::shape()], "Which objects";
+        @late target: Option<Node> [PatchTarget::shape()], "Objects to patch";
         stage: Text [words(&["crds", "prepare", "release", "config"])] = "release", "Stage of the objects";
-        @late merge: Option<Node> [free_map(Shape::Any)], "What is laid over the object (strategic merge)";
+        @late merge: Option<Node> [free_map(Shape::Any)], "Fields merged over the object (strategic merge)";
         @late json: Option<Node> [list(Operation::shape())], "JSON patch operations (RFC 6902)";
     }
 }
@@ -116,7 +116,7 @@ table! {
     /// One kind of pod of a component.
     PodTable "a pod" {
         replicas: Option<i64> [COUNT], "Number of pods";
-        cpu: Option<Text> [Shape::Text(Format::Range)], "Processor `request..limit`, for example `500m..2`";
+        cpu: Option<Text> [Shape::Text(Format::Range)], "CPU `request..limit`, for example `500m..2`";
         memory: Option<Text> [Shape::Text(Format::Range)], "Memory `request..limit`, for example `4Gi..8Gi`";
         placement: Vec<Text> [texts(Format::Name)], "Named placements of these pods";
         @late env: IndexMap<String, Node> [free_map(super::variable())], "Environment variables of these pods";
@@ -153,50 +153,54 @@ words! {
 table! {
     /// What every component and job may say.
     Common "a component" {
-        uses: Option<Text> [NAME], "Name in the catalogue, when it differs from the instance's own name";
+        uses: Option<Text> [NAME], "Name in the catalogue, when it differs from the instance's name";
         enabled: bool [Shape::Bool] = true, "Whether the component is part of the platform";
-        like: Option<Text> [NAME], "A sibling whose table is copied first, as it stands there";
+        like: Option<Text> [NAME], "Another component whose table is copied as a starting point";
         namespace: Option<Text> [NAME], "Kubernetes namespace (default: the catalogue's)";
         release: Option<Text> [NAME], "Helm release name (default: the instance's name)";
         version: Option<Text> [VERSION], "Chart version (default: the catalogue's)";
-        chart: Option<ChartTable> [ChartTable::shape()], "Another chart or chart repository than the catalogue's";
+        chart: Option<ChartTable> [ChartTable::shape()], "Chart or chart repository to use instead of the catalogue's";
         tier: Option<Tier> [words(Tier::WORDS)],
-            "Layer of the platform, which decides the order of coming up";
-        after: Vec<Text> [texts(Format::Reference)], "Components that must be up first, beyond what the wiring says";
-        host: Vec<Text> [texts(Format::Host)], "Hosts of the main endpoint, each a name below the domain, a whole name or `@`; `\"edge:host\"` names the edge";
+            "Layer of the platform, which decides the startup order";
+        after: Vec<Text> [texts(Format::Reference)], "Components that must be up first, in addition to those it is \
+        wired to";
+        host: Vec<Text> [texts(Format::Host)], "Hosts of the main endpoint: names below the domain, full names or \
+        `@`; `\"edge:host\"` selects an edge";
         hosts: IndexMap<String, Vec<Text>> [Shape::Map(Format::Name, texts(Format::Host).into())],
             "Hosts of further endpoints";
-        identity: Identity [Identity::shape()], "Cloud identity (role) of its service accounts";
+        identity: Identity [Identity::shape()], "Cloud identity (role) of its ServiceAccounts";
         credentials: IndexMap<String, Given> [free_map(Given::shape())],
-            "Where a slot's credential comes from: an item of the store, or a table";
+            "Source of a slot's credential: an item in the store, or a table";
         apis: Vec<Text> [texts(Format::Api)],
-            "API group/versions (CRDs) that it brings to the cluster; `group/version/Kind:Cluster` says that a kind lives in no namespace";
+            "API group/versions (CRDs) that it installs; `group/version/Kind:Cluster` marks a kind as cluster-scoped";
         placement: Vec<Text> [texts(Format::Name)], "Named placements of its pods";
-        pods: IndexMap<String, PodTable> [Shape::Any], "Replicas, cpu, memory and placement per pod";
+        pods: IndexMap<String, PodTable> [Shape::Any], "Replicas, CPU, memory and placement per pod";
         @late env: IndexMap<String, Node> [free_map(super::variable())],
-            "Environment variables of its pods; may refer to bindings and secrets";
+            "Environment variables of its pods; can refer to bindings and secrets";
         @late files: IndexMap<String, Text> [free_map(TEXT)],
-            "Files mounted into its pods: absolute path → text; may refer to bindings and secrets";
+            "Files mounted into its pods: absolute path → text; can refer to bindings and secrets";
         secrets: IndexMap<String, Secret> [map(Secret::shape())],
-            "Secrets of its own, or another item for one of the catalogue's";
+            "Its own secrets, or another item for one that the catalogue defines";
         alerts: IndexMap<String, AlertTable> [Shape::Map(Format::Any, AlertTable::shape().into())], "Alert rules";
-        dashboards: Vec<Text> [texts(Format::Path)], "Grafana dashboards (JSON files of the repository)";
+        dashboards: Vec<Text> [texts(Format::Path)], "Grafana dashboards (JSON files in the repository)";
         @late values: Option<Node> [free_map(Shape::Any)],
-            "Raw Helm values, laid over everything else and checked against the chart";
-        values_files: Vec<Text> [texts(Format::Path)], "Helm values files of the repository, laid under `values`";
-        patches: Vec<Patch> [list(Patch::shape())], "Kustomize patches on the objects of the component";
-        manifests: Vec<Text> [texts(Format::Any)], "Kubernetes manifests of the repository (globs), added to the component";
+            "Raw Helm values, merged over everything else and checked against the chart";
+        values_files: Vec<Text> [texts(Format::Path)], "Helm values files in the repository; `values` overrides them";
+        patches: Vec<Patch> [list(Patch::shape())], "Kustomize patches for the component's objects";
+        manifests: Vec<Text> [texts(Format::Any)], "Kubernetes manifests in the repository (globs), added to the \
+        component";
         sync: Sync [Sync::shape()], "How the engine syncs it";
-        unset: Vec<Text> [list(TEXT)], "Dotted keys to remove from the layers below";
+        unset: Vec<Text> [list(TEXT)], "Dotted keys to remove from earlier layers";
     }
 }
 
 table! {
     /// What only jobs may say.
     JobWords "a job" {
-        kind: Text [TEXT] = "container", "What runs it";
-        when: Option<When> [words(When::WORDS)], "When it runs";
+        kind: Text [TEXT] = "container", "What runs the job: `container`, or another kind from the catalogue";
+        when: Option<When> [words(When::WORDS)], "When the job runs";
         on: Option<Text> [Shape::Text(Format::Reference)],
-            "Component that runs it, such as one of several operators or a session cluster (default: who brings its kind)";
+            "Component that runs it, such as one of several operators or a session cluster (default: the one that \
+            installs its kind)";
     }
 }

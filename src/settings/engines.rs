@@ -55,9 +55,10 @@ words! {
 table! {
     /// `sync.retry`.
     Retry "`retry`" {
-        limit: Option<i64> [Shape::Int { min: -1, max: 1000 }], "How often a failed sync is tried again; -1 for ever (default 10)";
-        delay: Option<Text> [DURATION], "First delay (default 15s)";
-        factor: Option<i64> [Shape::Int { min: 1, max: 10 }], "Growth of the delay (default 2)";
+        limit: Option<i64> [Shape::Int { min: -1, max: 1000 }], "How often a failed sync is retried; -1 for no limit \
+        (default 10)";
+        delay: Option<Text> [DURATION], "Delay before the first retry (default 15s)";
+        factor: Option<i64> [Shape::Int { min: 1, max: 10 }], "Factor by which the delay grows (default 2)";
         max_delay: Option<Text> [DURATION], "Longest delay (default 5m)";
     }
 }
@@ -76,16 +77,16 @@ table! {
 table! {
     /// `sync`: how the engine syncs a component. What a component leaves open its project says, then the platform.
     Sync "`sync`" {
-        automated: Option<bool> [Shape::Bool], "Whether changes in git are applied by themselves (default true)";
-        prune: Option<bool> [Shape::Bool], "Whether objects that left git are removed (default true; never data)";
-        self_heal: Option<bool> [Shape::Bool], "Whether changes in the cluster are undone (default true)";
+        automated: Option<bool> [Shape::Bool], "Whether changes in git are applied automatically (default true)";
+        prune: Option<bool> [Shape::Bool], "Whether objects removed from git are deleted (default true; never data)";
+        self_heal: Option<bool> [Shape::Bool], "Whether changes made in the cluster are reverted (default true)";
         server_side: Option<bool> [Shape::Bool], "Server-side apply for the whole component";
         cascade: Option<bool> [Shape::Bool],
-            "Whether removing the component removes its objects (default true unless it holds data)";
+            "Whether removing the component deletes its objects (default true unless it holds data)";
         retry: Option<Retry> [Retry::shape()], "Retries of a failed sync";
-        options: Option<Vec<Text>> [list(TEXT)], "Further sync options of Argo CD, as written there";
-        ignore: Option<Vec<Ignore>> [list(Ignore::shape())], "Fields that others change";
-        revision_history: Option<i64> [COUNT], "How many old syncs are kept";
+        options: Option<Vec<Text>> [list(TEXT)], "Further Argo CD sync options, in Argo CD's syntax";
+        ignore: Option<Vec<Ignore>> [list(Ignore::shape())], "Fields that other controllers change";
+        revision_history: Option<i64> [COUNT], "Number of old syncs to keep";
     }
 }
 
@@ -111,15 +112,17 @@ impl Sync {
 table! {
     /// `[argocd]`.
     ArgoCd "`[argocd]`" {
-        namespace: Option<Text> [NAME], "Namespace of Argo CD (default: where its component lives, else `argocd`)";
+        namespace: Option<Text> [NAME], "Namespace of Argo CD (default: that of its component, else `argocd`)";
         project: Option<Text> [NAME], "An existing project for all Applications";
-        @each names: Option<Text> [TEXT], "Name of an Application; may use `${component.name}` (default: just that)";
+        @each names: Option<Text> [TEXT], "Name of each Application; can use `${component.name}`, which is also the \
+        default";
         hub: bool [Shape::Bool] = false, "One Argo CD for all clusters instead of one on each";
-        form: Form [words(Form::WORDS)] = "application", "Applications one by one, or ApplicationSets";
+        form: Form [words(Form::WORDS)] = "application", "Individual Applications, or ApplicationSets";
         rollout: Vec<Text> [list(NAME)],
-            "Environments in the order in which ApplicationSets sync them, each once the one before is healthy (Argo CD's progressive syncs, which are beta)";
-        bootstrap: Bootstrap [words(Bootstrap::WORDS)] = "full", "What `bootstrap/` holds";
-        sync: Sync [Sync::shape()], "Defaults of `sync`; units of lakegen's own, such as `namespaces`, take them too";
+            "Environments in the order in which ApplicationSets sync them, each once the previous one is healthy \
+            (Argo CD's progressive syncs, a beta feature)";
+        bootstrap: Bootstrap [words(Bootstrap::WORDS)] = "full", "Contents of `bootstrap/`";
+        sync: Sync [Sync::shape()], "Defaults of `sync`, also for units of lakegen's own, such as `namespaces`";
     }
 }
 
@@ -127,7 +130,7 @@ table! {
     /// `flux.decrypt`.
     Decrypt "`decrypt`" {
         secret: Option<Text> [NAME],
-            "Secret with the keys in Flux's namespace, made by hand; left out: the controller's own cloud identity";
+            "Secret with the keys, created by hand in Flux's namespace (default: the controller's own cloud identity)";
     }
 }
 
@@ -136,24 +139,25 @@ table! {
     Webhook "`webhook`" {
         kind: Text [words(&[
             "github", "gitlab", "bitbucket", "generic", "generic-hmac", "harbor", "dockerhub", "quay", "nexus", "acr",
-        ])] = "github", "Who sends the events";
-        secret: Option<Text> [ITEM], "Item with the token that the sender signs with";
+        ])] = "github", "Sender of the events";
+        secret: Option<Text> [ITEM], "Item with the token that signs the events";
         existing: Option<Text> [NAME],
-            "Secret with the key `token` in Flux's namespace, made by hand, instead of `secret`";
+            "Secret with the key `token`, created by hand in Flux's namespace, instead of `secret`";
     }
 }
 
 table! {
     /// `[flux]`.
     Flux "`[flux]`" {
-        install: Install [words(Install::WORDS)] = "bootstrap", "How Flux gets there";
-        version: Option<Text> [VERSION], "Version of Flux";
-        interval: Text [DURATION] = "10m", "How often it looks";
-        retry: Text [DURATION] = "1m", "How soon it tries again";
-        timeout: Text [DURATION] = "15m", "How long it waits for a unit";
+        install: Install [words(Install::WORDS)] = "bootstrap", "How Flux is installed";
+        version: Option<Text> [VERSION], "Flux version";
+        interval: Text [DURATION] = "10m", "How often Flux checks for changes";
+        retry: Text [DURATION] = "1m", "Delay before a retry";
+        timeout: Text [DURATION] = "15m", "How long Flux waits for a unit to become ready";
         substitute: IndexMap<String, Text> [free_map(ITEM)],
-            "Name → item: `${name}` is replaced in the cluster, where everybody who may read the object sees the value";
-        decrypt: Option<Decrypt> [Decrypt::shape()], "Decryption of files encrypted with SOPS";
+            "Name → item: `${name}` is substituted in the cluster, where anybody who can read the object sees the \
+            value";
+        decrypt: Option<Decrypt> [Decrypt::shape()], "Decryption of SOPS-encrypted files";
         webhook: Option<Webhook> [Webhook::shape()], "Receiver of push events";
     }
 }
@@ -161,11 +165,11 @@ table! {
 table! {
     /// An entry of `[notify]`.
     Notify "a notification" {
-        kind: NotifyKind [words(NotifyKind::WORDS)] = "webhook", "Where it goes";
+        kind: NotifyKind [words(NotifyKind::WORDS)] = "webhook", "Service that receives it";
         channel: Option<Text> [TEXT], "Channel or address";
-        url: Option<Text> [URL], "Address of a webhook";
+        url: Option<Text> [URL], "URL of a webhook";
         secret: Option<Text> [ITEM], "Item with the token";
         on: Vec<Event> [list(words(Event::WORDS))] = vec!["failed", "degraded"], "Events";
-        members: Vec<Text> [texts(Format::Glob)], "Components that it is about (default: all)";
+        members: Vec<Text> [texts(Format::Glob)], "Components it covers (default: all)";
     }
 }

@@ -23,12 +23,12 @@ words! {
 table! {
     /// An entry of `[namespaces]`.
     Namespace "a namespace" {
-        members: Vec<Text> [texts(Format::Glob)], "Components and jobs that live in it";
+        members: Vec<Text> [texts(Format::Glob)], "Components and jobs in it";
         labels: IndexMap<String, Text> [free_map(TEXT)], "Labels";
         annotations: IndexMap<String, Text> [free_map(TEXT)], "Annotations";
-        pod_security: Option<PodSecurity> [words(PodSecurity::WORDS)], "Pod Security level that is enforced";
+        pod_security: Option<PodSecurity> [words(PodSecurity::WORDS)], "Enforced Pod Security level";
         quota: Option<IndexMap<String, Quantity>> [free_map(either([TEXT, COUNT]))], "Hard limits of a ResourceQuota";
-        existing: bool [Shape::Bool] = false, "It is there already: never made or changed here";
+        existing: bool [Shape::Bool] = false, "It already exists; lakegen does not create or change it";
     }
 }
 
@@ -58,11 +58,11 @@ table! {
     /// An entry of `[projects]`.
     Project "a project" {
         members: Vec<Text> [texts(Format::Glob)], "Components and jobs in it";
-        description: Option<Text> [TEXT], "One line";
-        roles: IndexMap<String, Role> [map(Role::shape())], "Roles of people";
-        namespaces: Vec<Text> [texts(Format::Any)], "Further namespaces that it may write to";
-        allow: Option<Vec<Text>> [list(TEXT)], "Cluster-scoped kinds that it may write (`group/Kind`)";
-        orphaned: bool [Shape::Bool] = false, "Warn of objects that nobody owns";
+        description: Option<Text> [TEXT], "One-line description";
+        roles: IndexMap<String, Role> [map(Role::shape())], "Roles for people";
+        namespaces: Vec<Text> [texts(Format::Any)], "Further namespaces it may write to";
+        allow: Option<Vec<Text>> [list(TEXT)], "Cluster-scoped kinds it may write (`group/Kind`)";
+        orphaned: bool [Shape::Bool] = false, "Warn about orphaned objects";
         sync: Sync [Sync::shape()], "Defaults of `sync` for its members";
     }
 }
@@ -70,7 +70,7 @@ table! {
 table! {
     /// An entry of `[placements]`.
     Placement "a placement" {
-        nodes: IndexMap<String, Text> [free_map(TEXT)], "Labels of the nodes";
+        nodes: IndexMap<String, Text> [free_map(TEXT)], "Node labels to match";
         tolerate: Vec<Text> [texts(Format::Any)], "Taints to tolerate: `key=value:Effect`";
         spread: Option<Text> [TEXT], "Topology key over which pods are spread";
     }

@@ -28,14 +28,16 @@ table! {
     /// `[platform]`.
     Ground "`[platform]`" {
         name: Text [NAME], "Name of the platform";
-        domain: Text [Shape::Text(Format::Host)], "Domain below which hosts are named";
+        domain: Text [Shape::Text(Format::Host)], "Domain that hosts are below";
         @once engine: Engine [words(Engine::WORDS)] = "argocd", "GitOps engine";
         kubernetes: Text [Shape::Text(Format::Any)] = "1.33", "Kubernetes version, for example `1.33`";
-        output: Output [words(Output::WORDS)] = "values", "Helm values for the engine, or rendered manifests";
-        cloud: Text [NAME] = "none", "Cloud that it runs on: one of `lakegen catalog clouds`";
-        @each identity: Option<Text> [TEXT], "Template behind `identity = true`; may use `${component.…}`";
+        output: Output [words(Output::WORDS)] = "values", "`values`: the engine renders the charts; `manifests`: \
+        lakegen does";
+        cloud: Text [NAME] = "none", "Cloud it runs on: one of `lakegen catalog clouds`";
+        @each identity: Option<Text> [TEXT], "Template for `identity = true`; can use `${component.…}`";
         apis: Vec<Text> [list(Shape::Text(Format::Api))],
-            "API group/versions that the clusters have already; `group/version/Kind:Cluster` or `…:Namespaced` says where a kind that lakegen does not know lives";
+            "API group/versions that already exist in the clusters; `group/version/Kind:Cluster` or `…:Namespaced` \
+            sets the scope of a kind that lakegen does not know";
         labels: IndexMap<String, Text> [free_map(TEXT)], "Labels on every object";
     }
 }
@@ -43,9 +45,9 @@ table! {
 table! {
     /// `[git]`: the repository that the engine reads.
     Git "`[git]`" {
-        url: Text [URL], "Address of the repository that holds the rendered tree";
-        branch: Text [TEXT] = "main", "Branch that the engine follows";
-        path: Text [PATH] = "gitops", "Folder of the tree in the repository";
+        url: Text [URL], "URL of the repository that contains the rendered tree";
+        branch: Text [TEXT] = "main", "Branch that the engine syncs";
+        path: Text [PATH] = "gitops", "Folder of the tree within the repository";
         secret: Option<Text> [ITEM], "Item with the credentials of a private repository";
     }
 }
@@ -63,19 +65,20 @@ table! {
     /// `[images]`.
     Images "`[images]`" {
         rewrite: IndexMap<String, Text> [free_map(TEXT)],
-            "Registry or its folder → another, for example `\"docker.io\" = \"mirror.example.com/hub\"`";
+            "Registry, or a folder in it → its replacement, for example `\"docker.io\" = \"mirror.example.com/hub\"`";
         pins: IndexMap<String, Text> [free_map(TEXT)], "Image → `tag@digest`";
         pull_secret: Option<Text> [TEXT],
-            "Item of the store that holds a `.dockerconfigjson`, or the name of a Secret that every namespace has";
+            "Item in the store that holds a `.dockerconfigjson`, or the name of a Secret that exists in every \
+            namespace";
     }
 }
 
 table! {
     /// What only a cluster's own table says.
     Cluster "a cluster" {
-        server: Option<Text> [URL], "API server address for Argo CD's destination";
+        server: Option<Text> [URL], "API server URL for Argo CD's destination";
         name: Option<Text> [TEXT], "Cluster name in Argo CD, instead of `server`";
         kubernetes: Option<Text> [Shape::Text(Format::Any)], "Kubernetes version, when it differs";
-        vars_from: Option<Text> [PATH], "JSON file of the repository whose members become `vars`";
+        vars_from: Option<Text> [PATH], "JSON file in the repository whose members become `vars`";
     }
 }

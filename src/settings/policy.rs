@@ -28,10 +28,10 @@ words! {
 table! {
     /// `[[policy.allow]]`.
     Allow "`[[policy.allow]]`" {
-        rule: Option<Text> [TEXT], "Slug of the check";
+        rule: Option<Text> [TEXT], "Slug of the rule";
         resource: Option<Text> [TEXT], "Component, or `Kind/name`; globs allowed";
-        reason: Option<Text> [TEXT], "Why it is right here";
-        until: Option<Text> [TEXT], "Date after which it should be looked at again";
+        reason: Option<Text> [TEXT], "Why the exception is justified";
+        until: Option<Text> [TEXT], "Date after which it should be reviewed";
     }
 }
 
@@ -51,7 +51,7 @@ impl Policy {
         codes
             .iter()
             .fold(Keys::new("`[policy]`"), |keys, code| keys.key(code.slug, words(PolicyLevel::WORDS), code.summary))
-            .key("network", words(Network::WORDS), "NetworkPolicies from the bindings")
+            .key("network", words(Network::WORDS), "`bindings`: NetworkPolicies that allow only bound consumers")
             .by_default("off")
             .key("allow", list(Allow::shape()), "Exceptions")
     }

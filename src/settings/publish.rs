@@ -49,16 +49,17 @@ impl Read for Tls {
 table! {
     /// An entry of `[edges]`: a way to publish hosts.
     EdgeTable "an edge" {
-        kind: Text [NAME] = "ingress", "How hosts are published: a kind of `lakegen catalog edges`";
-        class: Text [TEXT], "Ingress class; or Gateway class, and lakegen then makes the Gateway";
-        name: Option<Text> [TEXT], "Name of the Gateway (default: the edge's)";
+        kind: Text [NAME] = "ingress", "How hosts are published: one of `lakegen catalog edges`";
+        class: Text [TEXT], "Ingress class, or the class of a Gateway that lakegen creates";
+        name: Option<Text> [TEXT], "Name of the Gateway (default: the name of the edge)";
         namespace: Text [NAME], "Namespace of the Gateway or controller";
         @each hosts: Option<Text> [TEXT],
-            "Template of host names: `${edge.host}` is what the component says, and `${component.…}` may be used";
-        address: Option<Text> [TEXT], "Address that DNS names should have";
+            "Template for host names; can use `${edge.host}`, the host as the component wrote it, and `${component.…}`";
+        address: Option<Text> [TEXT], "Address that the hosts resolve to";
         tls: Tls [Tls::shape()], "Certificates";
-        @late annotations: IndexMap<String, Text> [free_map(TEXT)], "Annotations on every route; `${component.…}` is the one that is published";
-        default: bool [Shape::Bool] = false, "Used where several edges exist and none is named";
+        @late annotations: IndexMap<String, Text> [free_map(TEXT)], "Annotations on every route; `${component.…}` is \
+        the published component";
+        default: bool [Shape::Bool] = false, "Used when there are several edges and a host names none";
     }
 }
 
@@ -94,14 +95,16 @@ impl EdgeTable {
 table! {
     /// An entry of `[buckets]`.
     BucketTable "a bucket" {
-        store: Option<Text> [Shape::Text(Format::Reference)], "Component or external that holds it, when there are several";
+        store: Option<Text> [Shape::Text(Format::Reference)], "Component or external that stores it, when there are \
+        several";
         namespace: Option<Text> [NAME], "Namespace of its claim";
-        bucket: Option<Text> [TEXT], "Its real name (default: platform and key)";
-        noncurrent_expire_days: Option<i64> [COUNT], "Days until old versions of an object go";
-        expire_days: Option<i64> [COUNT], "Days until objects go";
+        bucket: Option<Text> [TEXT], "Its real name (default: platform name and key)";
+        noncurrent_expire_days: Option<i64> [COUNT], "Days until old versions of an object are deleted";
+        expire_days: Option<i64> [COUNT], "Days until objects are deleted";
         versioned: Option<bool> [Shape::Bool], "Whether old versions are kept (default false)";
         max_size: Option<Text> [Shape::Text(Format::Size)], "Quota in bytes";
         max_objects: Option<i64> [COUNT], "Quota in objects";
-        external: Option<Text> [words(&["s3", "gcs", "azure"])], "It exists outside; the kind of store";
+        external: Option<Text> [words(&["s3", "gcs", "azure"])], "The bucket exists outside the platform; the kind of \
+        its store";
     }
 }

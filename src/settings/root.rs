@@ -17,28 +17,28 @@ use crate::parse::text::Format;
 table! {
     /// Everything that a target's layers say, but for its components and jobs, which have tables of their own.
     Settings "platform.toml" {
-        platform: Ground [Ground::shape()], "Name and ground rules of the platform";
+        platform: Ground [Ground::shape()], "Name and basic settings of the platform";
         @late vars: Option<Node> [free_map(super::variable())], "Values for `${vars.…}`";
         git: Git [Git::shape()], "The repository that the engine reads";
-        argocd: ArgoCd [ArgoCd::shape()], "Argo CD's own settings";
-        flux: Flux [Flux::shape()], "Flux's own settings";
+        argocd: ArgoCd [ArgoCd::shape()], "Settings of Argo CD";
+        flux: Flux [Flux::shape()], "Settings of Flux";
         secrets: Secrets [Secrets::shape()], "Where secrets come from";
         repositories: IndexMap<String, Repository> [map(Repository::shape())], "Other Git, Helm and OCI sources";
         edges: IndexMap<String, EdgeTable> [map(EdgeTable::shape())], "Ways to publish hosts";
         placements: IndexMap<String, Placement> [map(Placement::shape())], "Where pods run";
         @late defaults: Option<Node> [free_map(Shape::Any)],
-            "Value of a common key or optional slot for every component that knows it";
-        namespaces: IndexMap<String, Namespace> [map(Namespace::shape())], "Namespaces and who lives in them";
+            "Value of a common key or optional slot for every component that takes it";
+        namespaces: IndexMap<String, Namespace> [map(Namespace::shape())], "Namespaces and their members";
         projects: IndexMap<String, Project> [map(Project::shape())], "Argo CD projects";
         buckets: IndexMap<String, BucketTable> [map(BucketTable::shape())], "Object store buckets";
-        @late external: Option<Node> [map(free_map(Shape::Any))], "What is used and not run here";
+        @late external: Option<Node> [map(free_map(Shape::Any))], "Systems outside the platform";
         versions: IndexMap<String, Text> [Shape::Map(Format::Name, super::VERSION.into())],
             "Chart version per catalogue component";
         images: Images [Images::shape()], "Registry rewrites and pins";
-        @late components: Option<Node> [map(Shape::Component)], "The components; the key is the instance's name";
-        @late jobs: Option<Node> [map(Shape::Job)], "The team's own jobs";
-        notify: IndexMap<String, Notify> [map(Notify::shape())], "Who hears of failed syncs";
-        policy: Policy [Policy::keys(&[]).shape()], "Levels of the checks and of other warnings, and exceptions";
+        @late components: Option<Node> [map(Shape::Component)], "The components; the key is the name of the instance";
+        @late jobs: Option<Node> [map(Shape::Job)], "Jobs";
+        notify: IndexMap<String, Notify> [map(Notify::shape())], "Notifications about syncs";
+        policy: Policy [Policy::keys(&[]).shape()], "Levels of the rules and other warnings, and exceptions";
     }
 }
 

@@ -54,27 +54,28 @@ table! {
     /// `[secrets]`.
     Secrets "`[secrets]`" {
         provider: Text [NAME], "The secret store: one of `lakegen catalog stores`";
-        at: Option<Text> [TEXT], "Its address, or the component that runs it";
-        name: Option<Text> [NAME], "Name of the ClusterSecretStore (default: the provider's)";
+        at: Option<Text> [TEXT], "URL of the store, or the component that runs it";
+        name: Option<Text> [NAME], "Name of the ClusterSecretStore (default: the provider)";
         @each key: Option<Text> [TEXT],
-            "Convention that gives the item of a secret (default `${component.name}/${secret.name}`, or what the store's names allow)";
+            "Naming convention for items (default `${component.name}/${secret.name}`, or what the store allows)";
         identity: Option<Text> [TEXT], "Cloud role of External Secrets";
-        ca: Option<Text> [TEXT], "ConfigMap with the server's CA in External Secrets' namespace, made by hand";
-        secret: Option<Text> [TEXT], "Secret with the token or the keys, made by hand in External Secrets' namespace";
+        ca: Option<Text> [TEXT], "ConfigMap with the server's CA, created by hand in External Secrets' namespace";
+        secret: Option<Text> [TEXT], "Secret with the token or keys, created by hand in External Secrets' namespace";
         generate: bool [Shape::Bool] = false,
-            "Passwords are made in the cluster and written to the store, unless they are there";
+            "Whether missing passwords are generated in the cluster and written to the store";
         scope: StoreScope [words(StoreScope::WORDS)] = "cluster", "Cluster-wide store, or one per namespace";
-        refresh: Text [DURATION] = "1h", "How often secrets are read again";
-        copy: CopyBy [words(CopyBy::WORDS)] = "external-secrets", "How Secrets made in one namespace reach another";
-        files: Option<Text> [PATH], "Folder of Secrets that people keep";
-        sops: Sops [Sops::shape()], "Who can read files that SOPS encrypted; each must name them all";
+        refresh: Text [DURATION] = "1h", "How often secrets are refreshed from the store";
+        copy: CopyBy [words(CopyBy::WORDS)] = "external-secrets", "How Secrets from one namespace are copied to \
+        another";
+        files: Option<Text> [PATH], "Folder of Secret files";
+        sops: Sops [Sops::shape()], "Recipients of SOPS-encrypted files; every file must list them all";
     }
 }
 
 table! {
     /// An entry of a component's `secrets`.
     Secret "a secret" {
-        item: Option<Text> [ITEM], "Item of the store (default: by the convention `secrets.key`)";
+        item: Option<Text> [ITEM], "Item in the store (default: named by `secrets.key`)";
         name: Option<Text> [TEXT], "Name of the Kubernetes Secret";
         @late keys: IndexMap<String, Text> [free_map(TEXT)],
             "Key of the Secret → string with `${item.<property>}` or other references";
@@ -102,8 +103,8 @@ words! {
 table! {
     /// Where a slot's credential comes from, in full.
     CredentialTable "a credential" {
-        source: Option<CredentialSource> [words(CredentialSource::WORDS)], "Where the credential comes from";
-        item: Option<Text> [ITEM], "Item of the secret store";
+        source: Option<CredentialSource> [words(CredentialSource::WORDS)], "Source of the credential";
+        item: Option<Text> [ITEM], "Item in the secret store";
         secret: Option<Text> [TEXT], "Name of the Secret that holds it";
         namespace: Option<Text> [NAME], "Namespace of that Secret";
         keys: IndexMap<String, Text> [free_map(TEXT)],

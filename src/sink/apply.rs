@@ -26,7 +26,7 @@ const IGNORE: (&str, &str) = (".gitignore", "*\n!index.json\n");
 /// # Errors
 /// Names the file and says what was and was not changed.
 pub(super) fn apply(site: &Site, owned: &Owned, tree: &Tree, plan: &Plan, hands: Hands<'_>) -> Result<(), Stop> {
-    let vanished = || Stop::environment(format!("`{}` vanished while lakegen was running", site.path.display()));
+    let vanished = || Stop::environment(format!("`{}` was removed while lakegen was running", site.path.display()));
     let root = site.root.as_ref().ok_or_else(vanished)?;
     let own = site.own()?.ok_or_else(vanished)?;
     let job = Job { site, root, own: &own, owned, tree, plan, hands };
@@ -36,10 +36,11 @@ pub(super) fn apply(site: &Site, owned: &Owned, tree: &Tree, plan: &Plan, hands:
         match changed.load(Ordering::Relaxed) {
             0 => {
                 job.clean_up();
-                error.help(format!("nothing was changed; run `lakegen render` again, it has {total} files to change"))
+                error.help(format!("nothing was changed; run `lakegen render` again to change {total} files"))
             }
             n => error.help(format!(
-                "{n} of {total} files were changed, each completely, and {} were not; run `lakegen render` again, it completes the work",
+                "{n} of {total} files were changed, each completely, but {} were not; run `lakegen render` again to \
+                finish",
                 total - n
             )),
         }

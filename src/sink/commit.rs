@@ -75,7 +75,7 @@ pub fn commit(project_dir: &Path, tree_prefix: &str, tree: &Tree, options: &Comm
         sleep(Duration::from_millis(u64::from(attempt) * 5));
     }
     Err(Stop::new(Class::TryAgain, format!("branch `{}` kept moving while lakegen was committing", job.target.shown()))
-        .help("run it again when the other writers are done"))
+        .help("run it again when the other processes are done"))
 }
 
 fn failed(doing: &str, error: &git2::Error) -> Stop {
@@ -97,14 +97,17 @@ impl Target {
             (Some(branch), _) => {
                 let name = format!("refs/heads/{}", branch.strip_prefix("refs/heads/").unwrap_or(branch));
                 if branch.starts_with('-') || !git2::Reference::is_valid_name(&name) {
-                    return Err(Stop::environment(format!("`{}` is no name for a branch", path_gate::shown(branch))));
+                    return Err(Stop::environment(format!(
+                        "`{}` is not a valid branch name",
+                        path_gate::shown(branch)
+                    )));
                 }
                 name
             }
             (None, Some(current)) if current.starts_with("refs/heads/") => current.clone(),
             (None, _) => {
                 return Err(Stop::environment("no branch is checked out (detached `HEAD`), so a commit would be lost")
-                    .help("run `git switch <branch>` first, or name one with `--branch`"));
+                    .help("run `git switch <branch>` first, or use `--branch`"));
             }
         };
         let target = Self { is_current: current.as_deref() == Some(&reference), reference };
@@ -144,7 +147,7 @@ fn check_signing(repository: &git2::Repository) -> Result<(), Stop> {
     if !config.get_bool("commit.gpgsign").unwrap_or(false) {
         return Ok(());
     }
-    Err(Stop::environment("`commit.gpgsign` asks for signed commits, and lakegen cannot sign yet")
+    Err(Stop::environment("`commit.gpgsign` requires signed commits, which lakegen does not support yet")
         .help("run `lakegen render`, then `git add` and `git commit -S`")
         .help("or allow unsigned commits in this repository: `git config commit.gpgsign false`"))
 }
@@ -282,8 +285,11 @@ impl Job<'_> {
             Class::TryAgain,
             format!("branch `{}` is locked by `{}`, {}", self.target.shown(), path.display(), age(path)),
         )
-        .help("another git may be at work: try again")
-        .help(format!("if none is, a killed one left it behind: run `rm {}`", quoted(&path.display().to_string())))
+        .help("another git process may be running: try again")
+        .help(format!(
+            "if none is, it was left behind by a killed process: run `rm {}`",
+            quoted(&path.display().to_string())
+        ))
     }
 }
 

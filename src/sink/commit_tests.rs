@@ -161,12 +161,12 @@ fn t21_states_of_a_repository() {
 
     f.repository.config().unwrap().set_bool("commit.gpgsign", true).unwrap();
     let error = f.commit(ONE, &CommitOptions::default()).unwrap_err();
-    assert!(error.class == Class::Environment && error.message.contains("cannot sign yet"), "{error}");
+    assert!(error.class == Class::Environment && error.message.contains("does not support yet"), "{error}");
     f.repository.config().unwrap().set_bool("commit.gpgsign", false).unwrap();
 
     for bad in ["-x", "a b", "a..b", "x\n", ""] {
         let options = CommitOptions { branch: Some(bad.into()), ..CommitOptions::default() };
-        assert!(f.commit(ONE, &options).unwrap_err().message.contains("is no name for a branch"), "{bad:?}");
+        assert!(f.commit(ONE, &options).unwrap_err().message.contains("is not a valid branch name"), "{bad:?}");
     }
     assert!(commit(f.folder.path(), "../x", &tree(ONE), &CommitOptions::default()).is_err());
 }

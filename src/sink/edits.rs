@@ -39,16 +39,16 @@ pub(super) fn refusal(edits: &[Edit], place: &str) -> Stop {
     }
     Stop::new(Class::Refused, message)
         .details(details)
-        .help("to keep the edit, say it in `platform.toml` under the component's `patches` or `values`")
+        .help("to keep the edit, add it to `platform.toml` under the component's `patches` or `values`")
         .help("to drop it, run again with `--overwrite`")
-        .help(format!("to look at it first, run `git diff -- {first}`; `git checkout -- {first}` takes it back"))
+        .help(format!("to review it first, run `git diff -- {first}`; `git checkout -- {first}` reverts it"))
 }
 
 fn describe(edit: &Edit) -> String {
     let path = &edit.path;
-    let Some(rendered) = &edit.rendered else { return format!("{path}: edited, and no longer rendered") };
+    let Some(rendered) = &edit.rendered else { return format!("{path}: edited, but no longer rendered") };
     let Some(found) = edit.found.as_ref().filter(|found| found.len().max(rendered.len()) <= MAX_BYTES) else {
-        return format!("{path}: edited, too large to show");
+        return format!("{path}: edited; too large to show");
     };
     let (rendered, found) = (String::from_utf8_lossy(rendered), String::from_utf8_lossy(found));
     let diff = TextDiff::from_lines(rendered.as_ref(), found.as_ref());
@@ -108,7 +108,7 @@ mod tests {
         assert!(error.details[1].len() < 1000);
         assert!(error.details[2].contains(r"\u{1b}[2J\u{202e}"), "{}", error.details[2]);
         let huge = Edit { path: "b".into(), rendered: Some(vec![b'x'; MAX_BYTES + 1]), found: Some(vec![]) };
-        assert_eq!(describe(&huge), "b: edited, too large to show");
+        assert_eq!(describe(&huge), "b: edited; too large to show");
         let many: Vec<Edit> = (0..40).map(|_| edit("a", "b")).collect();
         let error = refusal(&many, "rendering");
         assert_eq!(error.details.len(), MAX_FILES + 1);

@@ -89,7 +89,7 @@ pub fn put(root: &Path, path: &str, old: Option<&[u8]>, new: &[u8]) -> Result<()
 }
 
 fn changed(path: &str) -> Stop {
-    Stop::new(Class::TryAgain, format!("`{path}` was changed by somebody else meanwhile")).help("run it again")
+    Stop::new(Class::TryAgain, format!("another process has changed `{path}`")).help("run it again")
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Index {
             Stop::environment(format!("`{name}` is damaged: {why}"))
                 .help(format!("restore it with `git checkout -- {name}`, or remove it and run `lakegen render` again"))
         };
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not valid UTF-8"))?;
         let index = match serde_json::from_str::<Value>(text) {
             Ok(value) => Self::from_value(name, &value, damaged)?,
             Err(_) if text.lines().any(|line| line.starts_with("<<<<<<<")) => Self::from_conflict(text),
@@ -86,9 +86,10 @@ impl Index {
         };
         for path in index.files.keys() {
             let own = path.split('/').next() == Some(OWN_FOLDER);
-            let reason = if own { Err(format!("path `{path}` is lakegen's own")) } else { path_gate::check(path) };
+            let reason =
+                if own { Err(format!("path `{path}` is reserved for lakegen")) } else { path_gate::check(path) };
             reason.map_err(|reason| {
-                Stop::refused(format!("`{name}` claims a file that lakegen never writes"))
+                Stop::refused(format!("`{name}` lists a file that lakegen never writes"))
                     .details([reason])
                     .help(format!("restore it with `git checkout -- {name}`"))
             })?;
@@ -103,9 +104,9 @@ impl Index {
                 let writer = value.get("lakegen").and_then(Value::as_str).unwrap_or("a newer version");
                 let needed = path_gate::shown(writer);
                 return Err(Stop::environment(format!("`{name}` needs lakegen >= {needed}"))
-                    .help(format!("install lakegen {needed} or newer; nothing was touched")));
+                    .help(format!("install lakegen {needed} or newer; nothing was changed")));
             }
-            _ => return Err(damaged("it names no format")),
+            _ => return Err(damaged("it has no format version")),
         }
         let files = value.get("files").and_then(Value::as_object).ok_or_else(|| damaged("it has no `files`"))?;
         let mut index = Self::default();

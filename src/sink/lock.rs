@@ -56,15 +56,19 @@ fn hold(
             Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => {
                 return Err(Stop::new(
                     Class::TryAgain,
-                    format!("another lakegen is writing to `{place}` and did not end within {} s", timeout.as_secs()),
+                    format!(
+                        "another lakegen is writing to `{place}` and did not finish within {} s",
+                        timeout.as_secs()
+                    ),
                 )
-                .help("try again when it has ended; the lock ends with its process"));
+                .help("try again when it has finished; the lock is released with its process"));
             }
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::WouldBlock) => sleep(PAUSE),
             Err(TryLockError::Error(_)) => {
-                let warning =
-                    format!("the file system of `{place}` has no locks: let only one lakegen write there at a time");
+                let warning = format!(
+                    "the file system of `{place}` does not support locks: run only one lakegen at a time there"
+                );
                 return Ok(Lock { _file: None, warning: Some(warning) });
             }
         }
@@ -93,6 +97,6 @@ mod tests {
     fn t13_a_file_system_without_locks() {
         let unsupported = |_: &File| Err(TryLockError::Error(io::Error::from(io::ErrorKind::Unsupported)));
         let lock = hold(tempfile::tempfile().unwrap(), "out", Duration::ZERO, unsupported).unwrap();
-        assert!(lock.warning.unwrap().contains("has no locks"));
+        assert!(lock.warning.unwrap().contains("does not support locks"));
     }
 }

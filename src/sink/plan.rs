@@ -210,7 +210,7 @@ impl Plan {
             .in_the_way
             .iter()
             .map(|(path, kind)| match kind {
-                Kind::File => format!("`{path}` is in the way: lakegen did not write it"),
+                Kind::File => format!("`{path}` is in the way: it was not written by lakegen"),
                 kind => format!("`{path}` is in the way: it is {}", kind.noun()),
             })
             .collect();
@@ -221,7 +221,7 @@ impl Plan {
             return Err(blocked(&self.in_the_way, in_the_way));
         }
         match &self.shrunk {
-            Some(message) => Err(Stop::refused(message).help("if that is meant, run again with `--allow-shrink`")),
+            Some(message) => Err(Stop::refused(message).help("if that is intended, run again with `--allow-shrink`")),
             None => Ok(()),
         }
     }
@@ -236,27 +236,30 @@ fn blocked(files: &BTreeMap<String, Kind>, mut details: Vec<String>) -> Stop {
             details.clear();
             message
         }
-        _ => format!("{} files are in the way that lakegen did not write", details.len()),
+        _ => format!("{} files that lakegen did not write are in the way", details.len()),
     };
     details.truncate(20);
-    Stop::new(class, message).details(details).help(
-        "move or delete what is in the way, or choose another output folder; lakegen never replaces files of others",
-    )
+    Stop::new(class, message)
+        .details(details)
+        .help("move or delete them, or use another output folder; lakegen only replaces files that it wrote")
 }
 
 fn check_tree(tree: &Tree) -> Result<(), Stop> {
     let own = |path: &&str| path.split('/').next().is_some_and(|top| top.eq_ignore_ascii_case(OWN_FOLDER));
     let mut details: Vec<String> = tree.files().filter_map(|(path, _)| path_gate::check(path).err()).collect();
-    details
-        .extend(tree.files().map(|(path, _)| path).filter(own).map(|path| format!("path `{path}` is lakegen's own")));
+    details.extend(tree.files().map(|(path, _)| path).filter(own).map(|path| {
+        format!(
+            "path `{path}` is reserved for \
+        lakegen"
+        )
+    }));
     let pairs = path_gate::collisions(tree.files().map(|(path, _)| path));
-    details.extend(pairs.iter().map(|(a, b)| format!("`{a}` and `{b}` are one file on some systems")));
+    details.extend(pairs.iter().map(|(a, b)| format!("`{a}` and `{b}` are the same file on some systems")));
     if details.is_empty() {
         return Ok(());
     }
     details.truncate(20);
-    Err(Stop::new(Class::Findings, "the rendered tree has paths that cannot be written on every system")
-        .details(details))
+    Err(Stop::new(Class::Findings, "the rendered tree has paths that some systems cannot store").details(details))
 }
 
 /// Says how the tree shrank when that looks like an accident.
@@ -264,8 +267,8 @@ fn shrunk(owned: &Owned, tree: &Tree, rules: Rules<'_>) -> Option<String> {
     let before = owned.index.files.keys().filter(|path| rules.covers(path)).count();
     let now = tree.len();
     if before > 0 && now == 0 {
-        return Some(format!("the rendered tree is empty, and all {before} generated files would be removed"));
+        return Some(format!("the rendered tree is empty, so all {before} generated files would be removed"));
     }
     (before >= SHRINK_FROM && now * 10 < before * 7)
-        .then(|| format!("the rendered tree has {now} files instead of {before}, more than 30 % fewer"))
+        .then(|| format!("the rendered tree has {now} files instead of {before}, a drop of more than 30 %"))
 }

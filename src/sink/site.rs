@@ -40,22 +40,22 @@ impl Site {
             .collect();
         let real = full.ancestors().find_map(|at| at.canonicalize().ok()).unwrap_or_default();
         if full.components().chain(real.components()).any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
-            return Err(Stop::refused(format!("output folder `{shown}` lies in git's own folder"))
-                .help("choose an output folder in the work tree"));
+            return Err(Stop::refused(format!("output folder `{shown}` is inside git's own folder"))
+                .help("use an output folder in the work tree"));
         }
         if let Some(link) = link_within_repository(&full) {
             return Err(Stop::refused(format!(
-                "output folder `{shown}` lies behind the symbolic link `{}`",
+                "output folder `{shown}` is behind the symbolic link `{}`",
                 link.display()
             ))
-            .help("name the folder that the link leads to, or replace the link by a folder"));
+            .help("use the folder that the link points to, or replace the link with a folder"));
         }
         let opened = match Folder::open(&full) {
             Ok(folder) => Some(folder),
             Err(Fault::Missing) => None,
             Err(Fault::Odd(kind)) => {
                 return Err(Stop::refused(format!("output folder `{shown}` is {}", kind.noun()))
-                    .help("name a folder, or one that does not exist yet"));
+                    .help("use a folder, or a path that does not exist yet"));
             }
             Err(Fault::Io(error)) => return Err(Stop::io(&format!("open output folder `{shown}`"), &error)),
             Err(Fault::TooLarge) => unreachable!("a folder has no size limit"),
@@ -104,7 +104,7 @@ impl Site {
     pub fn fault(&self, path: &str, fault: Fault) -> Stop {
         let shown = self.shown(path);
         match fault {
-            Fault::Missing => Stop::environment(format!("`{shown}` vanished while lakegen was running")),
+            Fault::Missing => Stop::environment(format!("`{shown}` was removed while lakegen was running")),
             Fault::Odd(kind) => Stop::refused(format!("`{shown}` is {}", kind.noun())).help("move it away"),
             Fault::TooLarge => Stop::environment(format!("`{shown}` is too large")),
             Fault::Io(error) => Stop::io(&format!("read `{shown}`"), &error),

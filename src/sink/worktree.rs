@@ -99,7 +99,7 @@ fn is_interrupted(site: &Site, owned: &Owned) -> Result<bool, Stop> {
 
 /// Makes the output root and the folder `.lakegen` in it.
 fn prepare(root: &Path, fsync: bool) -> Result<Folder, Stop> {
-    let failed = |error: &std::io::Error| Stop::io(&format!("make output folder `{}`", root.display()), error);
+    let failed = |error: &std::io::Error| Stop::io(&format!("create output folder `{}`", root.display()), error);
     std::fs::create_dir_all(root).map_err(|error| failed(&error))?;
     let site = Site::open(root)?;
     let folder = site.root.as_ref().ok_or_else(|| failed(&std::io::ErrorKind::NotFound.into()))?;

@@ -178,7 +178,7 @@ impl<'a> Half<'a> {
                     format!("{chart} cannot be rendered with these values: {}", all.join("; "))
                 }
                 Sight::Unreadable(reason) => format!("{chart} cannot be read: {reason}"),
-                Sight::NoLock | Sight::NotLocked | Sight::NotHere(_) => format!("{chart} is not at hand"),
+                Sight::NoLock | Sight::NotLocked | Sight::NotHere(_) => format!("{chart} has not been fetched"),
             })
         })
     }

@@ -14,7 +14,7 @@ use crate::manifest::value::Value;
 use crate::manifest::yaml;
 
 /// Stands for what another render would fill otherwise.
-const ROTATING: &str = "(made anew at each render)";
+const ROTATING: &str = "(changes on every render)";
 /// Labels by which charts name their version (helm.sh/docs/chart_best_practices/labels, and the older `chart`).
 const VERSION_LABELS: &[&str] = &["helm.sh/chart", "chart", "app.kubernetes.io/version"];
 
@@ -93,7 +93,7 @@ fn finish(mut changes: Changes, targets: &[String], templates: &BTreeMap<String,
     if labels > 0 {
         changes.hidden.push(Hidden {
             rule: "version-labels",
-            what: "objects whose labels name the chart's version",
+            what: "objects where only version labels differ",
             count: labels,
         });
     }

@@ -68,7 +68,7 @@ fn sections(report: &Report, color: bool) -> Vec<Section> {
     };
     add("Not compared", report.failed.iter().map(|(target, reason)| format!("{target}: {reason}")).collect());
     add("Found with the new version", report.findings.iter().map(finding).collect());
-    add("Values that the platform sets and the new version does not read", {
+    add("Values that the platform sets but the new version does not read", {
         report.unread.iter().map(|one| format!("{}{}", unread(one), within(&one.targets))).collect()
     });
     add("Custom resource definitions", report.crds.iter().flat_map(crd).collect());
@@ -105,13 +105,13 @@ fn unread(one: &Unread) -> String {
     let mut line = format!("{path}  {place}");
     let mut say = |text: &str| write!(line, "; {text}").expect("a string takes all");
     if !by_user {
-        say("the catalogue sets it");
+        say("set by the catalogue");
     }
     if *gone {
-        say("its default is gone too");
+        say("its default was removed, too");
     }
     if *named {
-        say("templates still name it, so another value may switch it on");
+        say("templates still mention it, so another value may enable it");
     }
     if !near.is_empty() {
         say(&format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or")));
@@ -127,13 +127,10 @@ fn crd(change: &Crd) -> Vec<String> {
     let mut lines = Vec::new();
     let list = |versions: &[String]| versions.join(", ");
     if !change.removed.is_empty() {
-        lines.push(format!(
-            "!- {name}: {} is gone; objects that are stored in it block the new definition",
-            list(&change.removed)
-        ));
+        lines.push(format!("!- {name}: {} was removed; objects stored in it block the new CRD", list(&change.removed)));
     }
     if !change.unserved.is_empty() {
-        lines.push(format!("!~ {name}: {} is not served any more; manifests that use it fail", list(&change.unserved)));
+        lines.push(format!("!~ {name}: {} is no longer served; manifests that use it fail", list(&change.unserved)));
     }
     if let Some((old, new)) = &change.stored {
         lines.push(format!("~ {name}: objects are stored as {new}, not {old}"));
@@ -177,7 +174,7 @@ fn defaults(upgrade: &Upgrade, color: bool) -> String {
     }
     if !set.is_empty() {
         let names: Vec<&str> = set.iter().map(|default| default.path.as_str()).collect();
-        let text = format!("    without effect, because the platform sets them: {}\n", names.join(", "));
+        let text = format!("    no effect, because the platform sets them: {}\n", names.join(", "));
         out.push_str(&escape::lines(&text));
     }
     out

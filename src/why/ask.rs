@@ -48,10 +48,10 @@ impl<'a> Asked<'a> {
                     [name] => self.component(name),
                     [kind, name] => self.objects(None, kind, name, what),
                     [namespace, kind, name] => self.objects(Some(namespace), kind, name, what),
-                    _ => Err(Stop::environment(format!("`{what}` names no resource")).help(HOW)),
+                    _ => Err(Stop::environment(format!("`{what}` is not a resource")).help(HOW)),
                 }
             }
-            _ => Err(Stop::environment(format!("`{}` names nothing", words.join(" "))).help(HOW)),
+            _ => Err(Stop::environment(format!("`{}` does not exist", words.join(" "))).help(HOW)),
         }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
     fn no_component(&self, name: &str) -> Stop {
         let names: BTreeSet<&str> =
             self.targets().flat_map(|(_, t, _)| t.instances.keys()).map(String::as_str).collect();
-        nearest(Stop::environment(format!("there is no component or job `{name}` here")), name, &names)
+        nearest(Stop::environment(format!("unknown component or job: `{name}`")), name, &names)
     }
 
     fn value(&self, component: &str, path: &str) -> Result<Vec<Subject>, Stop> {
@@ -88,10 +88,10 @@ impl<'a> Asked<'a> {
             }));
         }
         if known.is_empty() {
-            return Err(Stop::environment(format!("`{component}` has no Helm values here")));
+            return Err(Stop::environment(format!("`{component}` has no Helm values")));
         }
         let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-        let message = format!("lakegen sets no value `{path}` of `{component}`; the chart's own default counts");
+        let message = format!("lakegen does not set value `{path}` of `{component}`; the chart's default applies");
         Err(nearest(Stop::environment(message), path, &known))
     }
 
@@ -121,11 +121,11 @@ impl<'a> Asked<'a> {
             found.truncate(MOST);
             return Ok(found);
         }
-        let mut refusal = Stop::environment(format!("lakegen writes no `{what}`"));
+        let mut refusal = Stop::environment(format!("lakegen does not write `{what}`"));
         if let Some((instance, chart)) = self.chart_of(name) {
             refusal = refusal.help(format!(
-                "it may come from chart `{chart}` of component `{instance}`, of which lakegen only writes the values: `lakegen why \
-                 {instance} values`"
+                "it may come from chart `{chart}` of component `{instance}`, for which lakegen only writes the \
+                values: `lakegen why {instance} values`"
             ));
         }
         let folded = what.to_lowercase();
@@ -137,7 +137,7 @@ impl<'a> Asked<'a> {
         Err(match near(&folded, all.iter().map(String::as_str)) {
             near if near.is_empty() && close.is_empty() => refusal,
             near if near.is_empty() => {
-                refusal.help(format!("there is {}", quoted_list(close.into_iter().take(6), "and")))
+                refusal.help(format!("available: {}", quoted_list(close.into_iter().take(6), "and")))
             }
             near => refusal.help(format!("did you mean {}?", quoted_list(near, "or"))),
         })
@@ -162,7 +162,11 @@ impl<'a> Asked<'a> {
         let inside = folders.find_map(|folder| file.strip_prefix(&folder)).unwrap_or(file);
         let Some((file, bytes)) = [file, inside].into_iter().find_map(|path| Some((path, tree.get(path)?))) else {
             let all: BTreeSet<&str> = tree.files().map(|(path, _)| path).collect();
-            return Err(nearest(Stop::environment(format!("the rendered tree has no file `{file}`")), inside, &all));
+            return Err(nearest(
+                Stop::environment(format!("no such file in the rendered tree: `{file}`")),
+                inside,
+                &all,
+            ));
         };
         let text = String::from_utf8_lossy(bytes);
         let count = text.lines().count();
@@ -183,7 +187,7 @@ impl<'a> Asked<'a> {
             .targets()
             .filter(|(_, t, lowered)| (target == "base" || t.name == target) && lowered.units.contains_key(component));
         let Some((index, _, lowered)) = targets.next() else {
-            return Err(Stop::environment(format!("`{file}` belongs to an environment that `-e` leaves out")));
+            return Err(Stop::environment(format!("`{file}` belongs to an environment that `-e` excludes")));
         };
         if parts[3] == "values" {
             return Ok(vec![Subject::Value { target: index, component: component.into(), path }]);
@@ -203,7 +207,7 @@ impl<'a> Asked<'a> {
 }
 
 const HOW: &str =
-    "name a component, `Kind/name`, `namespace/Kind/name`, `FILE:LINE` of the tree, or `COMPONENT values PATH`";
+    "use a component, `Kind/name`, `namespace/Kind/name`, `FILE:LINE` of the tree, or `COMPONENT values PATH`";
 
 fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml")

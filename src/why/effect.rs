@@ -79,7 +79,7 @@ impl Trial<'_> {
     }
 
     /// Compiles and returns the subject; nothing when the platform has errors then.
-    #[allow(clippy::option_option, reason = "no answer is something else than the answer that it is not there")]
+    #[allow(clippy::option_option, reason = "no answer differs from the answer that it does not exist")]
     fn run(&self, syntax: &Syntax) -> Option<Option<Value>> {
         let mut sources = self.sources.clone();
         let resolved = resolve::resolve(self.world, syntax, &mut sources);

@@ -37,16 +37,17 @@ code!(
     ORIGIN,
     "origin",
     "where a part of the tree comes from",
-    "the answer of `lakegen why`: a key marked there decides it, found by compiling without the key; a template or default makes it",
+    "the answer of `lakegen why`: a marked key decides it, which lakegen finds by compiling without the key; a \
+    template or default produces it",
     "lakegen why trino values server.workers",
-    "change the key that is marked, or add the one that is named"
+    "change the marked key, or add the one that is named"
 );
 
 /// The most places of platform.toml in one answer.
 const MOST: usize = 8;
 
 /// What is said of a key without which nothing would be there.
-const MAKES: &str = "without this it would not be there";
+const MAKES: &str = "without this, it would not exist";
 
 /// A part of the compiled platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,9 @@ pub enum Subject {
 fn nearest(stop: Stop, word: &str, all: &BTreeSet<&str>) -> Stop {
     match near(word, all.iter().copied()) {
         near if near.is_empty() && all.is_empty() => stop,
-        near if near.is_empty() => stop.help(format!("there is {}", quoted_list(all.iter().copied().take(20), "and"))),
+        near if near.is_empty() => {
+            stop.help(format!("available: {}", quoted_list(all.iter().copied().take(20), "and")))
+        }
         near => stop.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }
@@ -141,7 +144,7 @@ impl Question<'_> {
             None => answer,
             Some(first) => {
                 let example = &self.target(*first).name;
-                answer.note(format!("it differs in {}: ask with `-e {example}`", names(&differs)))
+                answer.note(format!("it differs in {}: run it with `-e {example}`", names(&differs)))
             }
         }
     }
@@ -155,19 +158,19 @@ impl Question<'_> {
         let instance = &target.instances[name];
         let uses = &instance.definition.name;
         let what = if instance.job { "job" } else { "component" };
-        let mut answer = note(format!("{what} `{name}` is `{uses}` of the catalogue, in `{}`", target.name));
+        let mut answer = note(format!("{what} `{name}` is `{uses}` from the catalogue, in `{}`", target.name));
         answer = self.effects(answer, subject, Some((target, instance)));
         answer = answer.at(instance.span, "declared here");
         if let Some(chart) = &instance.chart {
             let own = instance.definition.chart.as_ref().is_some_and(|own| own.version == chart.version);
-            let from = if own { "the catalogue's version" } else { "a version that the platform sets" };
+            let from = if own { "the catalogue's version" } else { "set in the platform" };
             answer = answer.note(format!("chart `{}` {}: {from}", chart.name, chart.version));
         }
         let order = &self.asked.compiled.manifests.targets[index].order;
         for (unit, place) in order.units.iter().filter(|(unit, _)| unit.component == name) {
             let after: Vec<String> = place.after.iter().map(|(on, why)| format!("`{}` ({why})", on.name())).collect();
             let after = if after.is_empty() { String::new() } else { format!(", waits for {}", after.join(", ")) };
-            answer = answer.note(format!("unit `{}` comes in wave {}{after}", unit.name(), place.wave));
+            answer = answer.note(format!("unit `{}` is in wave {}{after}", unit.name(), place.wave));
         }
         answer
     }
@@ -203,7 +206,7 @@ impl Question<'_> {
                 answer = answer.note(format!("{} {said}", if is_last { "set by" } else { "and by" }));
                 answer = self.made_by(answer, instance, step, path);
             } else {
-                answer = answer.note(format!("over{} of {said}", equals(*now).replace(" =", "")));
+                answer = answer.note(format!("overrides{} of {said}", equals(*now).replace(" =", "")));
             }
         }
         answer
@@ -261,7 +264,7 @@ impl Question<'_> {
         let unit = &self.asked.compiled.manifests.targets[index].units[name];
         let Some(lowered) = unit.stages.get(&stage).and_then(|all| all.iter().find(|one| one.object.id() == *id))
         else {
-            return note(format!("`{id}` is not there"));
+            return note(format!("`{id}` does not exist"));
         };
         let owner = format!("stage `{}` of `{name}` in `{}`", stage.name(), target.name);
         let mut answer = note(match path {
@@ -273,7 +276,7 @@ impl Question<'_> {
         if answer.labels.is_empty()
             || (path.is_empty() && !answer.labels.iter().any(|label| label.text.starts_with(MAKES)))
         {
-            answer = place(answer, lowered.origin.span, "asked for here");
+            answer = place(answer, lowered.origin.span, "included here");
         }
         match instance {
             Some(instance) if lowered.origin.is_chart() => answer.note(self.of_chart(index, instance, lowered, path)),
@@ -322,10 +325,13 @@ impl Question<'_> {
             if let Some(item) = items.find(is_it) {
                 let line = if keys.is_empty() { origin.line } else { item.origin_of(&keys) };
                 let chart = &inflation.chart;
-                return format!("line {line} of {} of chart `{}` {} made it", origin.file, chart.name, chart.version);
+                return format!(
+                    "created by line {line} of {} of chart `{}` {}",
+                    origin.file, chart.name, chart.version
+                );
             }
         }
-        format!("{} made it", origin.file)
+        format!("created by {}", origin.file)
     }
 
     fn line(&self, subject: &Subject, file: &str, path: Option<&[String]>, line: usize) -> Diagnostic {
@@ -351,10 +357,9 @@ impl Question<'_> {
             if let Some((_, instance)) = of {
                 answer = answer.at(instance.span, "this is declared here");
             }
-            answer =
-                answer.note("no key of platform.toml changes it: it comes from the catalogue or from lakegen itself");
+            answer = answer.note("no key of platform.toml changes it: it comes from the catalogue or lakegen itself");
         }
-        answer.note(format!("lakegen makes this file by itself, {}", purpose(file)))
+        answer.note(format!("lakegen writes this file itself, {}", purpose(file)))
     }
 
     /// Returns the component whose unit a file of the engine's folder is.
@@ -441,7 +446,7 @@ impl Question<'_> {
             let at = if effect.value.end - effect.value.start > 200 { effect.key } else { effect.value };
             place(answer, at, &says(effect, name, whole || values))
         });
-        if more > 0 { answer.note(format!("and {more} more keys of platform.toml shape it")) } else { answer }
+        if more > 0 { answer.note(format!("and {more} more keys of platform.toml affect it")) } else { answer }
     }
 
     /// Returns a component with those that it is `like`.
@@ -479,7 +484,7 @@ fn layer(path: &[Arc<str>]) -> (Option<String>, &[Arc<str>]) {
 fn says(effect: &Effect, component: &str, whole: bool) -> String {
     let what = match (effect.makes, whole) {
         (true, _) => MAKES,
-        (false, true) => "this shapes it",
+        (false, true) => "this affects it",
         (false, false) => "this decides it",
     };
     let (layer, rest) = layer(&effect.path);
@@ -512,12 +517,12 @@ fn describe(step: &Step) -> String {
     match step {
         Step::Template => "the component's template".into(),
         Step::Pod(pod, feature) => match *feature {
-            "placement" => format!("the general feature `placement` for the pods `{pod}`"),
-            "identity" | "env" | "files" => format!("the general feature `{feature}` for the pods `{pod}`"),
-            "resources" => format!("the general feature `pods.{pod}.cpu` and `pods.{pod}.memory`"),
-            _ => format!("the general feature `pods.{pod}.{feature}`"),
+            "placement" => format!("the common key `placement` for the pods `{pod}`"),
+            "identity" | "env" | "files" => format!("the common key `{feature}` for the pods `{pod}`"),
+            "resources" => format!("the common keys `pods.{pod}.cpu` and `pods.{pod}.memory`"),
+            _ => format!("the common key `pods.{pod}.{feature}`"),
         },
-        Step::Metrics => "the general feature `metrics`: something here brings monitoring".into(),
+        Step::Metrics => "`[metrics]` of the component, because the target has monitoring".into(),
         Step::File(file, _) => format!("the user's `values_files`: `{file}`"),
         Step::User => "the user's `values`".into(),
         Step::Images(_) => "the platform's `[images]`".into(),
@@ -541,7 +546,7 @@ fn made(answer: Diagnostic, instance: &Instance, stage: Stage, lowered: &Lowered
     }
 }
 
-const OUR_LABEL: &str = "lakegen puts this label on every object";
+const OUR_LABEL: &str = "lakegen sets this label on every object";
 
 fn is_our_label(path: &[String]) -> bool {
     path.last().is_some_and(|key| ["app.kubernetes.io/managed-by", "app.kubernetes.io/part-of"].contains(&key.as_str()))
@@ -557,28 +562,31 @@ fn from_template(answer: Diagnostic, template: &Template, lowered: &Lowered, pat
 fn feature(id: &ObjectId) -> String {
     let what = match &*id.kind {
         "Certificate" => "it is the wildcard certificate of an edge's hosts",
-        "ExternalSecret" => "it brings a Secret from the store, as the wiring and `[secrets]` of the component ask",
+        "ExternalSecret" => {
+            "it reads a Secret from the store, as required by the wiring and `[secrets]` of the \
+        component"
+        }
         "ClusterSecretStore" | "ServiceAccount" | "Role" | "RoleBinding" => {
-            "it lets Secrets of this namespace reach the components that are bound to it"
+            "it lets the components that are bound to it read Secrets of this namespace"
         }
-        "Password" => "it makes a credential once in the cluster",
+        "Password" => "it generates a credential once in the cluster",
         "ServiceMonitor" | "PodMonitor" => {
-            "it comes from `[metrics]` of the component, because something here brings monitoring"
+            "it comes from `[metrics]` of the component, because the target has monitoring"
         }
-        "PrometheusRule" => "it comes from the alerts of the component, because something here brings monitoring",
+        "PrometheusRule" => "it comes from the alerts of the component, because the target has monitoring",
         "NetworkPolicy" => "it comes from `policy.network` and the bindings",
-        "Namespace" | "ResourceQuota" => "every component's namespace is made, as `[namespaces]` says",
-        "ConfigMap" => "it holds `files` or `dashboards` of the component",
+        "Namespace" | "ResourceQuota" => "lakegen creates every component's namespace, as set in `[namespaces]`",
+        "ConfigMap" => "it contains `files` or `dashboards` of the component",
         _ => "no template wrote it",
     };
-    format!("lakegen makes this by itself: {what}")
+    format!("lakegen writes this itself: {what}")
 }
 
 fn purpose(file: &str) -> &'static str {
     match file.split('/').next() {
         Some("argocd" | "flux") => "for the GitOps engine",
-        Some("bootstrap") => "for the first roll-out",
-        Some("components") => "to put the objects of a folder together",
+        Some("bootstrap") => "for the first rollout",
+        Some("components") => "to combine the objects of a folder",
         _ => "for people",
     }
 }

@@ -14,7 +14,7 @@ pub struct Found {
 impl Found {
     /// Returns the words for the line.
     pub fn says(self) -> &'static str {
-        if self.exact { "made by this template" } else { "made by this template, around here" }
+        if self.exact { "created by this template" } else { "created by this template, near this line" }
     }
 }
 

@@ -61,8 +61,8 @@ fn an_object_names_the_key_that_asks_for_it() {
         "ingress/ONE",
         &[
             "`Ingress one/one`",
-            "platform.toml:14 without this it would not be there",
-            "edges/ingress/route.yaml.j2:8 made by this template",
+            "platform.toml:14 without this, it would not exist",
+            "edges/ingress/route.yaml.j2:8 created by this template",
         ],
     );
     says("one/Deployment/one", &["stage `release` of `one` in `prod`", "templates/app/"]);
@@ -75,7 +75,7 @@ fn the_store_names_the_template_of_its_kind() {
         let more = "\n[components.external-secrets]\n[components.two]\nuses = \"app\"\nimage = \"registry.example.com/two:1.0\"\nsecrets.x.keys.k = \"${item.k}\"\n";
         let answers = ask_of(&format!("{PLATFORM}{secrets}{more}"), object).expect("an answer").join("\n");
         assert!(answers.contains("stores/vault/store.yaml.j2:"), "{answers}");
-        assert!(answers.contains("made by this template"), "{answers}");
+        assert!(answers.contains("created by this template"), "{answers}");
     }
 }
 

@@ -101,7 +101,7 @@ pub fn vendored<W: World + ?Sized>(world: &W, digest: &Digest) -> Result<Option<
     }
     match other {
         None => Ok(None),
-        Some(path) => Err(ReadError::Refused(format!("`{}` does not hold what its name says", path_gate::shown(path)))),
+        Some(path) => Err(ReadError::Refused(format!("`{}` does not match its name", path_gate::shown(path)))),
     }
 }
 
@@ -159,7 +159,10 @@ impl Cache {
 }
 
 fn damaged(digest: &Digest) -> ReadError {
-    ReadError::Failed(format!("the entry {digest} of the chart cache is damaged; `lakegen fetch` brings it again"))
+    ReadError::Failed(format!(
+        "the entry {digest} of the chart cache is damaged; run `lakegen fetch` to download it \
+    again"
+    ))
 }
 
 #[cfg(test)]
@@ -203,7 +206,7 @@ mod tests {
         assert_eq!(world.chart(&Digest::of(b"other")), Ok(None));
         world.insert(vendored_path("trino", "1.42.2", &digest), &b"changed"[..]);
         let error = world.chart(&digest).unwrap_err();
-        assert!(matches!(&error, ReadError::Refused(text) if text.contains("does not hold what its name says")));
+        assert!(matches!(&error, ReadError::Refused(text) if text.contains("does not match its name")));
     }
 
     /// T65: the digest is checked on every read, and a link in the cache is not followed.

@@ -89,7 +89,7 @@ struct Listing {
 impl Listing {
     fn visit(&mut self, folder: &Folder, at: &str, depth: usize) -> Result<(), ReadError> {
         if depth > MAX_DEPTH {
-            return Err(ReadError::Failed(format!("folder `{at}` lies deeper than {MAX_DEPTH} levels")));
+            return Err(ReadError::Failed(format!("folder `{at}` is nested deeper than {MAX_DEPTH} levels")));
         }
         for (name, kind) in folder.entries().map_err(|fault| failure(at, fault, 0))? {
             self.visited += 1;

@@ -111,7 +111,7 @@ impl Repository {
                  step `fetch-depth: 0`"
             ));
         }
-        problem.help(format!("run `{fetch}` first, or see `git branch --all` for the names there are"))
+        problem.help(format!("run `{fetch}` first, or list the branches with `git branch --all`"))
     }
 }
 
@@ -175,7 +175,7 @@ fn check_revision(revision: &str) -> Result<(), Stop> {
         return Ok(());
     }
     Err(Stop::environment(format!("`{}` is not a plain revision", shown(revision)))
-        .help("name a branch, a tag or a commit id, such as `main`, `origin/main`, `v1.2` or `HEAD~1`"))
+        .help("use a branch, a tag or a commit ID, such as `main`, `origin/main`, `v1.2` or `HEAD~1`"))
 }
 
 /// The files of one commit below one folder.
@@ -374,7 +374,7 @@ struct Listing<'a> {
 impl Listing<'_> {
     fn visit(&mut self, tree: Oid, at: &str, depth: usize) -> Result<(), ReadError> {
         if depth > MAX_DEPTH {
-            return Err(ReadError::Failed(format!("folder `{}` lies deeper than {MAX_DEPTH} levels", shown(at))));
+            return Err(ReadError::Failed(format!("folder `{}` is nested deeper than {MAX_DEPTH} levels", shown(at))));
         }
         let tree = self.repository.find_tree(tree).map_err(|error| failed(&error))?;
         let mut names = std::collections::BTreeSet::new();
@@ -393,7 +393,7 @@ impl Listing<'_> {
                 .map_err(|reason| ReadError::Refused(format!("path `{}` {reason}", shown(&path))))?;
             path_gate::check(&path).map_err(ReadError::Refused)?;
             if !names.insert(name.to_owned()) {
-                return Err(ReadError::Refused(format!("`{}` is there twice", shown(&path))));
+                return Err(ReadError::Refused(format!("`{}` exists twice", shown(&path))));
             }
             match kind {
                 EntryKind::File => self.files.push((path, id)),

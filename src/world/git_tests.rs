@@ -100,7 +100,7 @@ fn t29_refuses_hostile_names() {
     let f = fixture();
     let inner = f.tree(&[("100644", b"x", f.blob("x"))]);
     f.commit(f.tree(&[("100644", b"same", f.blob("x")), ("40000", b"same", inner)]));
-    assert_eq!(f.world("").list(""), Err(ReadError::Refused("`same` is there twice".into())));
+    assert_eq!(f.world("").list(""), Err(ReadError::Refused("`same` exists twice".into())));
 }
 
 /// T30: links are refused, also as a folder on the way; T34: submodules are not entered.

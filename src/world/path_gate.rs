@@ -63,13 +63,13 @@ pub fn check_part(part: &str) -> Result<(), &'static str> {
         }
     }
     if part.ends_with(['.', ' ']) {
-        return Err("has a part that ends with a dot or a blank");
+        return Err("has a part that ends with a dot or a space");
     }
     if part.eq_ignore_ascii_case(".git") || part.eq_ignore_ascii_case("git~1") {
-        return Err("names git's own folder");
+        return Err("is git's own folder");
     }
     if is_device(part) {
-        return Err("has a part that Windows takes for a device");
+        return Err("has a part that is a device name on Windows");
     }
     Ok(())
 }

@@ -255,7 +255,7 @@ fn a_target_that_goes_is_said_before_it_is_gone() {
             .collect::<Vec<_>>()
     };
     assert_eq!(named("`staging-postgres` is removed: Argo CD deletes"), [Level::DataLoss]);
-    assert_eq!(named("`staging-cloudnative-pg` is removed: what is managed stays"), [Level::Caution]);
+    assert_eq!(named("`staging-cloudnative-pg` is removed: the managed objects stay"), [Level::Caution]);
 }
 
 /// Steps of a set: the targets that each selects.
@@ -306,10 +306,10 @@ fn environments_follow_each_other_where_a_rollout_says_so() {
 #[test]
 fn a_rollout_names_every_environment_once_and_needs_sets() {
     for (settings, words) in [
-        ("form = \"applicationset\"\nrollout = [\"staging\", \"prod\"]", "leaves `hub` out"),
+        ("form = \"applicationset\"\nrollout = [\"staging\", \"prod\"]", "does not list `hub`"),
         ("form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\", \"test\"]", "`test`"),
-        ("form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\", \"hub\"]", "two steps"),
-        ("rollout = [\"hub\", \"staging\", \"prod\"]", "there are none"),
+        ("form = \"applicationset\"\nrollout = [\"hub\", \"staging\", \"prod\", \"hub\"]", "`hub` twice"),
+        ("rollout = [\"hub\", \"staging\", \"prod\"]", "uses Applications"),
     ] {
         let mut world = MemoryWorld::default();
         world.insert("platform.toml", PLATFORM.replace("FORM", settings).as_bytes());

@@ -348,7 +348,7 @@ fn hostile_charts_are_refused() {
         nested = packed("c", &[chart(), ("charts/c.tgz".to_owned(), nested)]);
     }
     let error = Chart::from_archive("c.tgz", &nested).unwrap_err();
-    assert_eq!(error.message, "charts stand in more than 16 levels of charts");
+    assert_eq!(error.message, "charts are nested more than 16 levels deep");
     // Many small archives that are large together.
     let zeros = vec![b' '; 4 << 20];
     let bomb = packed("c", &[chart(), ("a".to_owned(), zeros)]);
@@ -360,23 +360,23 @@ fn hostile_charts_are_refused() {
         message(&[("Chart.yaml".to_owned(), text.into_bytes())])
     };
     for (lines, expected) in [
-        ("name: ../x\n", "c.tgz/Chart.yaml:4: `../x` is no name for a chart: it becomes a folder"),
-        ("name: .\n", "c.tgz/Chart.yaml:4: `.` is no name for a chart: it becomes a folder"),
-        ("name: a\\b\n", "c.tgz/Chart.yaml:4: `a\\\\b` is no name for a chart: it becomes a folder"),
+        ("name: ../x\n", "c.tgz/Chart.yaml:4: `../x` is not a valid chart name, which is also the name of a folder"),
+        ("name: .\n", "c.tgz/Chart.yaml:4: `.` is not a valid chart name, which is also the name of a folder"),
+        ("name: a\\b\n", "c.tgz/Chart.yaml:4: `a\\\\b` is not a valid chart name, which is also the name of a folder"),
         ("name: \"a\\e[31m\"\n", "c.tgz/Chart.yaml:4: `name` has the character `\\u{1b}`"),
         ("name: \"a\\u202e\"\n", "c.tgz/Chart.yaml:4: `name` has the character `\\u{202e}`"),
         ("name: [a]\n", "c.tgz/Chart.yaml:4: `name` is a list, not a string"),
         ("version: {}\n", "c.tgz/Chart.yaml:4: `version` is a map, not a string"),
-        ("type: operator\n", "c.tgz/Chart.yaml:4: `type` is `operator`, and can be `application` or `library`"),
+        ("type: operator\n", "c.tgz/Chart.yaml:4: `type` is `operator`, but must be `application` or `library`"),
         ("deprecated: 1\n", "c.tgz/Chart.yaml:4: `deprecated` is an integer, not `true` or `false`"),
-        ("annotations:\n  a: [1]\n", "c.tgz/Chart.yaml:5: `a` has to be a string"),
+        ("annotations:\n  a: [1]\n", "c.tgz/Chart.yaml:5: `a` must be a string"),
         ("dependencies: {}\n", "c.tgz/Chart.yaml:4: `dependencies` is a map, not a list of maps"),
     ] {
         assert_eq!(with(lines), expected);
     }
     assert_eq!(
         message(&[("Chart.yaml".to_owned(), b"\xff".to_vec())]),
-        "c.tgz/Chart.yaml: this file is not UTF-8 text"
+        "c.tgz/Chart.yaml: this file is not valid UTF-8"
     );
     assert_eq!(message(&[("values.yaml".to_owned(), vec![])]), "c.tgz: `Chart.yaml` is missing");
     assert_eq!(message(&[("Chart.yaml".to_owned(), vec![])]), "c.tgz/Chart.yaml: `name` is missing");
@@ -408,9 +408,9 @@ fn what_helm_passes_over_is_told() {
     assert_eq!(
         told,
         [
-            "c/Chart.yaml:4: key `name` is set twice, first on line 2; this one counts",
+            "c/Chart.yaml:4: key `name` is set twice, first on line 2; this one is used",
             "c/requirements.yaml: a chart of apiVersion `v2` declares its dependencies in `Chart.yaml`",
-            "c/values.yaml:2: Helm reads the first document of this file only",
+            "c/values.yaml:2: Helm only reads the first document of this file",
         ]
     );
     let values = yaml::read_one(

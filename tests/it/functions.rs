@@ -177,7 +177,7 @@ fn t52_no_function_reaches_out() {
     for name in ["env", "expandenv", "readFile", "getenv", "exec", "httpGet", "readDir", "osBase2", "include_file"] {
         assert!(functions::find(name).is_none(), "{name}");
         let error = inflated(&format!("{{{{ {name} \"HOME\" }}}}")).unwrap_err();
-        assert!(error.ends_with(&format!("there is no function `{name}`")), "{error}");
+        assert!(error.ends_with(&format!("function `{name}` does not exist")), "{error}");
     }
     // Names of Helm that reach out there, and do not here.
     assert_eq!(inflated("a: {{ getHostByName \"localhost\" | quote }}\nkind: X"), Ok(1));

@@ -55,12 +55,12 @@ const TEXT: &str = r#"# default: 4 images
 
 docker.io/acme/web:1.0
     web: Deployment/web, container web (chart web 1.0.0)
-    not reached by `[images]`, which means mirror.example.com/hub/acme/web:1.0: the chart writes it and no value that is known sets it; set one under `values`, or `output = "manifests"`
+    not rewritten to mirror.example.com/hub/acme/web:1.0 by `[images]`: no known value of the chart sets it; set one under `values`, or use `output = "manifests"`
 
 docker.io/library/busybox
     web: Deployment/web, container init (chart web 1.0.0)
-    floats: has no tag: it is whatever is newest
-    not reached by `[images]`, which means mirror.example.com/hub/library/busybox: the chart writes it and no value that is known sets it; set one under `values`, or `output = "manifests"`
+    floats: has no tag, so it means whatever is newest
+    not rewritten to mirror.example.com/hub/library/busybox by `[images]`: no known value of the chart sets it; set one under `values`, or use `output = "manifests"`
 
 quay.io/acme/sidecar:2.1
     web: Deployment/web, spec.template.spec.containers[0].args (chart web 1.0.0)
@@ -112,13 +112,16 @@ fn charts_that_are_not_seen_are_named() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
-    let sentence = "chart web 1.0.0 of web: it is locked and not at hand; run `lakegen fetch`";
+    let sentence = "chart web 1.0.0 of web: it is locked but not fetched; run `lakegen fetch`";
     let (code, stdout, _) = run(&["images"]);
     assert_eq!(code, Some(1));
-    assert!(stdout.contains(&format!("Not seen, so their images are missing here:\n    {sentence}")), "{stdout}");
+    assert!(
+        stdout.contains(&format!("Not inspected, so their images are missing from this list:\n    {sentence}")),
+        "{stdout}"
+    );
     let (code, stdout, stderr) = run(&["images", "--format", "list"]);
     assert_eq!((code, stdout.as_str()), (Some(1), "registry.example.com/app:1.1\n"));
-    assert!(stderr.contains(&format!("not seen: {sentence}\n")), "{stderr}");
+    assert!(stderr.contains(&format!("not inspected: {sentence}\n")), "{stderr}");
     let (code, stdout, _) = run(&["images", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &json["targets"][0]["not_seen"][0]["chart"]), (Some(1), &"web".into()));

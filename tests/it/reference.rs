@@ -18,34 +18,34 @@ const HEAD: &str = "<!-- Written by `cargo xtask bless` from the description tha
 
 # Reference of platform.toml
 
-Every table and key. Pages that explain them: [layers](layers.md), [references](references.md), [wiring](wiring.md),
-[secrets](secrets.md), [edges](edges.md), [environments and clusters](environments.md), [own components](components.md).
-Options and slots of a component: `lakegen catalog show NAME`.
+All tables and keys. These pages explain them: [layers](layers.md), [references](references.md), [wiring](wiring.md),
+[secrets](secrets.md), [edges](edges.md), [environments and clusters](environments.md), [your own components](components.md).
+For the options and slots of a component, run `lakegen catalog show NAME`.
 
-**References** says when `${…}` in the value is filled in: *early* (variables, platform, environment, cluster), *each* (as early, and
-anew for each component that the value is about), *late* (bindings, secrets and hosts too), *literal* (never). **Layers** says where
-the key may stand: *all* is at the top, below `[environments.<name>]` and below `[clusters.<name>]`.
+**References** says when `${…}` in the value is filled in: *early* (variables, platform, environment, cluster), *each* (like early, but
+separately for each component that the value applies to), *late* (also bindings, secrets and hosts), *literal* (never). **Layers** says
+where the key can be set: *all* means at the top level, in `[environments.<name>]` and in `[clusters.<name>]`; *top* means only at the top level.
 
 ## Types
 
-| type | is |
+| type | value |
 |---|---|
 | string | any text |
-| size | bytes, as Kubernetes writes them: `20Gi`, `500M` |
-| range | request and limit: `500m..2`, `4Gi..8Gi`; one quantity is the request alone |
+| size | bytes in Kubernetes notation: `20Gi`, `500M` |
+| range | request and limit: `500m..2`, `4Gi..8Gi`; a single quantity sets only the request |
 | duration | `30s`, `90m`, `1h30m`, `7d`, `2w` |
-| cron schedule | five fields, `minute hour day month weekday`, or `@daily` and its like |
+| cron schedule | five fields, `minute hour day month weekday`, or a macro such as `@daily` |
 | image | `ghcr.io/acme/app:1.4.2`, or with a digest `@sha256:…` |
-| item | an item of the secret store: `app/database`, or one of its properties: `app/database#password` |
-| host | a name below the domain (`query`), a whole name (`query.example.com`), `@` for the domain itself; `edge:host` names the edge |
-| name | lower-case letters, digits and `-`, at most 63, beginning with a letter |
-| reference | a component, external or bucket, or what is claimed from one: `postgres`, `postgres/warehouse` |
+| item | an item in the secret store: `app/database`, or one of its properties: `app/database#password` |
+| host | a name below the domain (`query`), a full name (`query.example.com`), or `@` for the domain itself; `edge:host` selects the edge |
+| name | at most 63 lower-case letters, digits and `-`, beginning with a letter |
+| reference | a component, external or bucket, or a claim on one: `postgres`, `postgres/warehouse` |
 | glob | a pattern such as `trino-*` |
-| address | begins with `https://`, `http://`, `ssh://`, `oci://` or `git@` |
-| version | one exact version: `1.42.2`, `v1.21.1` |
+| URL | begins with `https://`, `http://`, `ssh://`, `oci://` or `git@` |
+| version | an exact version: `1.42.2`, `v1.21.1` |
 | path | relative to the repository, without `..` |
 | JSON pointer | a field of an object: `/spec/replicas` |
-| any | whatever TOML can say |
+| any | any TOML value |
 ";
 
 /// What is written, and which tables were.
@@ -113,7 +113,7 @@ fn anchor(title: &str) -> String {
 
 fn title(path: &str) -> String {
     match path {
-        "" => "The whole file".into(),
+        "" => "Top-level keys".into(),
         path if path.contains('.') => format!("`{path}`"),
         path => format!("`[{path}]`"),
     }
@@ -166,10 +166,11 @@ fn toml(value: &Value) -> String {
 }
 
 /// Returns the keys that only jobs of this kind have.
-fn job_options(catalogue: &Catalogue, out: &mut String) {
+fn job_options(catalogue: &Catalogue, writer: &mut Writer) {
     let common = catalog::keys::common();
     for component in catalogue.components.values().filter(|c| c.name.starts_with("job-")) {
         let kind_name = component.name.trim_start_matches("job-");
+        let out = &mut writer.out;
         writeln!(
             out,
             "\n### `jobs.<name>` with `kind = \"{kind_name}\"`\n\n{}.\n\n| key | type | default | |\n|---|---|---|---|",
@@ -186,11 +187,19 @@ fn job_options(catalogue: &Catalogue, out: &mut String) {
             writeln!(out, "\nPods: {}.", pods.iter().map(|pod| format!("`pods.{pod}`")).collect::<Vec<_>>().join(", "))
                 .unwrap();
         }
+        for slot in component.requires.keys() {
+            writer.done.insert(format!("`{slot}` of `{}`", component.name), "Capabilities".into());
+        }
+        for (name, key) in &component.keys.keys {
+            if !common.keys.contains_key(name) && !component.requires.contains_key(name) {
+                writer.inside(&format!("jobs.<name>.{name}"), &key.shape, 4, false);
+            }
+        }
     }
 }
 
 fn capabilities(catalogue: &Catalogue, out: &mut String) {
-    out.push_str("\n## Capabilities\n\nWhat a slot asks for and an offer gives. *Claim* fields stand in a slot's table beside `from`; the others are `${requires.<slot>.<field>}`.\n");
+    out.push_str("\n## Capabilities\n\nSlots require capabilities, and offers provide them. *Claim* fields go into a slot's table beside `from`; the others are `${requires.<slot>.<field>}`.\n");
     let mut all: Vec<_> = catalogue.capabilities.values().collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     for capability in all {
@@ -252,7 +261,7 @@ fn reference() -> String {
     let root = language::root(&catalogue);
     let alone: BTreeSet<&str> = BTreeSet::from(["lakegen", "include", "environments", "clusters"]);
     writer.out.push_str(
-        "\n## The whole file\n\n| key | type | default | references | layers | |\n|---|---|---|---|---|---|\n",
+        "\n## Top-level keys\n\n| key | type | default | references | layers | |\n|---|---|---|---|---|---|\n",
     );
     for (name, key) in &root.keys {
         writer.row("", name, key, alone.contains(name.as_str()));
@@ -262,7 +271,7 @@ fn reference() -> String {
             _ if name == "external" => {
                 let keys = externals::keys(std::iter::empty());
                 writer.table("external.<name>", &keys, 2, false);
-                writer.out.push_str("\nBeside these, the fields of the [capability](#capabilities) that it provides, but for the secret ones.\n");
+                writer.out.push_str("\nIn addition, all fields of the [capability](#capabilities) that it provides, except secret ones.\n");
             }
             Shape::Map(_, of) if matches!(**of, Shape::Component) => {
                 writer.table("components.<name>", &catalog::keys::common(), 2, false);
@@ -272,8 +281,8 @@ fn reference() -> String {
             Shape::Map(_, of) if matches!(**of, Shape::Job) => {
                 let words = <lakegen::settings::component::JobWords as lakegen::settings::Described>::keys();
                 writer.table("jobs.<name>", &words, 2, false);
-                writer.out.push_str("\nJobs take the keys of components too.\n");
-                job_options(&catalogue, &mut writer.out);
+                writer.out.push_str("\nJobs also take the keys of components.\n");
+                job_options(&catalogue, &mut writer);
             }
             shape => writer.inside(name, shape, 2, key.once),
         }
@@ -281,7 +290,8 @@ fn reference() -> String {
     for (name, words) in [("environments", "an environment"), ("clusters", "a cluster")] {
         let Some(Shape::Map(_, of)) = root.keys.get(name).map(|key| &key.shape) else { continue };
         let Shape::Table(keys) = &**of else { continue };
-        writeln!(writer.out, "\n## `{name}.<name>`\n\nAll tables of the layers, and what only {words} has:\n\n| key | type | |\n|---|---|---|").unwrap();
+        writer.done.insert(keys.name.clone(), format!("`{name}.<name>`"));
+        writeln!(writer.out, "\n## `{name}.<name>`\n\nAll tables that can differ between layers, and these keys of {words}:\n\n| key | type | |\n|---|---|---|").unwrap();
         for (key, about) in keys.keys.iter().filter(|(key, _)| !root.keys.contains_key(*key)) {
             writeln!(writer.out, "| `{key}` | {} | {} |", kind(&about.shape), about.doc).unwrap();
         }
@@ -299,13 +309,14 @@ fn reference() -> String {
 fn the_reference_is_what_the_language_says_now() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
     let text = reference();
+    assert!(!text.contains("@@"), "a table has no section to lead to");
     if std::env::var_os("LAKEGEN_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         return;
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "docs/reference.md is not what the language says now: `cargo xtask bless` writes it");
+    assert!(written == text, "docs/reference.md is out of date: run `cargo xtask bless`");
 }
 
 /// A key without a sentence is a riddle.

@@ -158,12 +158,12 @@ fn what_an_upgrade_changes() {
 
 const TEXT: &str = r#"web: chart web 1.0.0 → 2.0.0, in dev, prod
 
-Values that the platform sets and the new version does not read
-  server.workers  platform.toml:10; its default is gone too; templates still name it, so another value may switch it on; did you mean `server.worker`?
+Values that the platform sets but the new version does not read
+  server.workers  platform.toml:10; its default was removed, too; templates still mention it, so another value may enable it; did you mean `server.worker`?
 
 Custom resource definitions
-  !- widgets.example.com: v1alpha1 is gone; objects that are stored in it block the new definition
-  !~ widgets.example.com: v1beta1 is not served any more; manifests that use it fail
+  !- widgets.example.com: v1alpha1 was removed; objects stored in it block the new CRD
+  !~ widgets.example.com: v1beta1 is no longer served; manifests that use it fail
   ~ widgets.example.com: objects are stored as v1, not v1beta1
   + widgets.example.com: v1
 
@@ -181,7 +181,7 @@ Default values of chart web
     + server.worker: 2
     - legacy: true
     + mode: fast
-    without effect, because the platform sets them: server.port
+    no effect, because the platform sets them: server.port
 
 Objects
 1 change can lose data, 3 changes can fail
@@ -189,7 +189,7 @@ Plan: 1 to add, 3 to change, 1 to destroy.
 
 at risk
 !- PersistentVolumeClaim/web-data (base of dev, prod)  web/templates/claim.yaml
-    data loss: `web-data` is removed: the volume and what is stored on it go with it
+    data loss: `web-data` is removed: the volume and its data are deleted
     - apiVersion: v1
     - kind: PersistentVolumeClaim
     - metadata:
@@ -199,7 +199,7 @@ at risk
     -     requests:
     -       storage: 1Gi
 !~ CustomResourceDefinition/widgets.example.com (base of dev, prod)  web/crds/widgets.yaml
-    failure: a version goes away that stored objects may have
+    failure: a version is removed that stored objects may use
     - spec.versions[name=v1alpha1]:
     -   name: v1alpha1
     -   served: true
@@ -216,16 +216,16 @@ at risk
     +   schema:
     +     openAPIV3Schema:
     +       type: object
-    and 1 difference more
+    and 1 more difference
 !~ Deployment/web (dev)  web/templates/web.yaml
-    failure: `spec.selector` cannot change on a Deployment that is there: it must be deleted and made again
+    failure: `spec.selector` of an existing Deployment is immutable: it must be deleted and created again
     ~ spec.replicas: 1 → 2
     ~ spec.selector.matchLabels.app: web → web-server
     ~ spec.template.metadata.labels.app: web → web-server
     ~ spec.template.spec.containers[name=web].image: docker.io/acme/web:1.0 → docker.io/acme/web:2.0
     ~ spec.template.spec.containers[name=web].args[1]: --workers=4 → --workers=2
 !~ Deployment/web (prod)  web/templates/web.yaml
-    failure: `spec.selector` cannot change on a Deployment that is there: it must be deleted and made again
+    failure: `spec.selector` of an existing Deployment is immutable: it must be deleted and created again
     ~ spec.selector.matchLabels.app: web → web-server
     ~ spec.template.metadata.labels.app: web → web-server
     ~ spec.template.spec.containers[name=web].image: docker.io/acme/web:1.0 → docker.io/acme/web:2.0
@@ -240,7 +240,7 @@ base
     + data:
     +   mode: fast
 
-2 differences hidden: 2 objects whose labels name the chart's version (version-labels)
+2 differences hidden: 2 objects where only version labels differ (version-labels)
 Plan: 1 to add, 3 to change, 1 to destroy.
 "#;
 
@@ -301,7 +301,7 @@ fn offline() {
     let asked = server.paths();
     let ran = site.run(&[DIFF, &["--offline"]].concat());
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("chart web 2.0.0 is not at hand, and this is offline"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("chart web 2.0.0 has not been fetched, and lakegen is offline"), "{}", ran.stderr);
     assert_eq!(server.paths(), asked);
     let online = site.ok(DIFF);
     let asked = server.paths();

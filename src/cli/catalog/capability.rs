@@ -27,27 +27,27 @@ pub fn show(capability: &Capability, catalogue: &Catalogue) -> String {
         let default = field.default.as_ref().map_or_else(String::new, |text| format!("= \"{text}\""));
         [name.clone(), default, field.doc.clone()]
     });
-    page.section("what a consumer may ask for", claim);
+    page.section("what a consumer can ask for", claim);
     let fields = capability.fields.iter().map(|(name, field)| {
         let kind = match (field.secret, field.optional, field.default.as_deref()) {
             (true, ..) => "secret".to_string(),
-            (_, true, _) => format!("{}, may be missing", field.kind),
+            (_, true, _) => format!("{}, optional", field.kind),
             (_, _, Some(default)) => format!("{} = \"{default}\"", field.kind),
             _ => field.kind.clone(),
         };
         [name.clone(), kind, field.doc.clone()]
     });
-    page.section("what it is given: `${requires.<slot>.<field>}`", fields);
+    page.section("what it receives: `${requires.<slot>.<field>}`", fields);
     page.section(
         "provided by",
         [[providers(capability, catalogue).join(", ")]].into_iter().filter(|row| !row[0].is_empty()),
     );
     page.section(
-        "needed by",
+        "required by",
         [[consumers(capability, catalogue).join(", ")]].into_iter().filter(|row| !row[0].is_empty()),
     );
     page.line("");
-    page.line("in platform.toml, for what runs elsewhere:");
+    page.line("in platform.toml, for an external system:");
     for line in external(capability).lines() {
         page.line(format!("  {line}"));
     }
@@ -125,7 +125,7 @@ fn external(capability: &Capability) -> String {
         out.push_str(&format!("{off}{name} = {value}  # {}\n", field.doc));
     }
     if capability.fields.values().any(|field| field.secret) {
-        out.push_str(&format!("credentials = \"my-{}/login\"  # item of the secret store\n", capability.name));
+        out.push_str(&format!("credentials = \"my-{}/login\"  # item in the secret store\n", capability.name));
     }
     out
 }

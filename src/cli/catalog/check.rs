@@ -20,15 +20,16 @@ pub fn run(world: &dyn World, names: &[String], session: &mut Session) -> Result
     let wanted: BTreeSet<String> = if names.is_empty() { own.clone() } else { names.iter().cloned().collect() };
     if wanted.is_empty() {
         return Err(Failure::environment(format!(
-            "there is no component of your own: `{USER_FOLDER}/<name>/component.toml`"
+            "the platform has no components of its own (`{USER_FOLDER}/<name>/component.toml`)"
         ))
-        .help("run it where `platform.toml` lies, or name one with `-f FILE`"));
+        .help("run it in the folder of `platform.toml`, or use `-f FILE`"));
     }
     let mut code = DONE;
     for name in &wanted {
         let Some(example) = files::example(world, name) else {
-            return Err(Failure::environment(format!("component `{name}` has no example"))
-                .help(format!("write a small whole platform that uses it to `{USER_FOLDER}/{name}/example.toml`")));
+            return Err(Failure::environment(format!("component `{name}` has no example")).help(format!(
+                "write a small but complete platform that uses it to `{USER_FOLDER}/{name}/example.toml`"
+            )));
         };
         for engine in Engine::WORDS {
             let file = format!("{USER_FOLDER}/{name}/example.toml");

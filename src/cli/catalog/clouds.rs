@@ -24,14 +24,14 @@ pub fn text(catalogue: &Catalogue) -> String {
 fn facts(cloud: &Cloud) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if let Some(identity) = &cloud.identity {
-        facts.push(("role of a pod", format!("annotation `{}` of its service account", identity.annotation)));
+        facts.push(("role of a pod", format!("annotation `{}` of its ServiceAccount", identity.annotation)));
         let labels = identity.labels.iter().map(|(key, text)| format!("{key}: \"{text}\"")).collect::<Vec<_>>();
         if !labels.is_empty() {
             facts.push(("label of the pod", labels.join(", ")));
         }
     }
     if cloud.managed {
-        facts.push(("control plane", "the cloud's".into()));
+        facts.push(("control plane", "run by the cloud".into()));
     }
     facts.extend(cloud.dns.as_ref().map(|dns| ("DNS", format!("`{dns}` of external-dns"))));
     facts
@@ -41,7 +41,7 @@ fn facts(cloud: &Cloud) -> Vec<(&'static str, String)> {
 fn toml(cloud: &Cloud) -> Option<String> {
     let identity = cloud.identity.as_ref()?;
     Some(format!(
-        "[platform]\ncloud = \"{}\"\nidentity = \"{}\"   # of what says `identity = true`\n",
+        "[platform]\ncloud = \"{}\"\nidentity = \"{}\"   # for every `identity = true`\n",
         cloud.name, identity.example
     ))
 }

@@ -129,8 +129,8 @@ pub fn kind(option: &OptionDef) -> String {
 pub fn source(source: &str) -> &str {
     match source {
         "generate" => "generated once in the cluster",
-        "made" => "made by its operator",
-        _ => "an item of the secret store",
+        "made" => "created by its operator",
+        _ => "an item in the secret store",
     }
 }
 
@@ -158,12 +158,12 @@ pub fn how(secret: &SecretDef, name: &str) -> String {
         parts.push(format!("item `<component>/{name}` with {}", items.join(", ")));
     }
     if secret.precious {
-        parts.push("precious: losing it is losing data".into());
+        parts.push("precious: losing it means losing data".into());
     }
     if !secret.generate.is_empty() {
-        parts.push("can be made in the cluster (`secrets.generate`)".into());
+        parts.push("can be generated in the cluster (`secrets.generate`)".into());
     }
-    parts.extend(secret.hint.as_ref().map(|hint| format!("made by: {hint}")));
+    parts.extend(secret.hint.as_ref().map(|hint| format!("to create: {hint}")));
     parts.extend(
         secret
             .when

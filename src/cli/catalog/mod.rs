@@ -40,7 +40,7 @@ enum Command {
         #[command(flatten)]
         print: Print,
     },
-    /// Show a component or a capability: what it takes, needs and gives
+    /// Show a component or capability: its options, slots and offers
     Show {
         /// The name of a component or capability
         name: String,
@@ -50,14 +50,14 @@ enum Command {
         #[command(flatten)]
         print: Print,
     },
-    /// List what components can need and give, or show one
+    /// List the capabilities that components can require and provide, or show one
     Capabilities {
         /// The capability's name
         name: Option<String>,
         #[command(flatten)]
         print: Print,
     },
-    /// List the ways to publish hosts
+    /// List the kinds of edges
     Edges {
         #[command(flatten)]
         print: Print,
@@ -72,7 +72,7 @@ enum Command {
         #[command(flatten)]
         print: Print,
     },
-    /// Compile the examples of your own components, in lakegen/, on both engines
+    /// Compile the examples of your own components (in lakegen/) on both engines
     Check {
         /// The components [default: all of your own]
         names: Vec<String>,
@@ -81,7 +81,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct Print {
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
 }
@@ -160,19 +160,20 @@ fn one(name: &str, world: &dyn World, catalogue: &Catalogue, session: &mut Sessi
 
 fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
     let names = catalogue.names.iter().chain(catalogue.capabilities.keys()).map(String::as_str);
-    let failure = Failure::environment(format!("the catalogue has no component `{name}`"));
+    let failure = Failure::environment(format!("unknown component: `{name}`"));
     match near(name, names) {
-        near if near.is_empty() => {
-            failure.help("run `lakegen catalog list`; any Helm chart can be used through the component `chart`")
-        }
+        near if near.is_empty() => failure.help(
+            "run `lakegen catalog list` for all components, or use the component `chart` for any Helm \
+            chart",
+        ),
         near => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }
 
 fn no_capability(name: &str, catalogue: &Catalogue) -> Failure {
-    let failure = Failure::environment(format!("there is no capability `{name}`"));
+    let failure = Failure::environment(format!("unknown capability: `{name}`"));
     match near(name, catalogue.capabilities.keys().map(String::as_str)) {
-        near if near.is_empty() => failure.help("run `lakegen catalog capabilities`"),
+        near if near.is_empty() => failure.help("run `lakegen catalog capabilities` for a list"),
         near => failure.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }

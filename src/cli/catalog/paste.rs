@@ -140,9 +140,9 @@ fn slot_line(name: &str, slot: &Slot, catalogue: &Catalogue, hand: &Hand) -> (St
     let doc = if slot.doc.is_empty() { what } else { slot.doc.clone() };
     let doc = match (slot.optional, here) {
         (true, true) => format!("optional: {doc}"),
-        (true, false) => format!("optional: {doc}; nothing provides it here yet"),
+        (true, false) => format!("optional: {doc}; nothing provides it yet"),
         (false, true) => doc,
-        (false, false) => format!("{doc}; nothing provides it here yet"),
+        (false, false) => format!("{doc}; nothing provides it yet"),
     };
     let off = if slot.optional { "# " } else { "" };
     (format!("{off}{name} = {value}"), doc)

@@ -41,7 +41,7 @@ pub fn text(component: &Component, catalogue: &Catalogue, pods: &Containers, han
 fn head(component: &Component, page: &mut Page) {
     page.line(format!("{} ({}): {}", component.name, tier(component), component.summary));
     if let Some(chart) = &component.chart {
-        let supports = if chart.supports.is_empty() { String::new() } else { format!(", knows {}", chart.supports) };
+        let supports = if chart.supports.is_empty() { String::new() } else { format!(", supports {}", chart.supports) };
         page.line(format!("chart: {} {} from {}{supports}", chart.name, chart.version, chart.repository));
     }
     if let Some(life) = &component.lifecycle {
@@ -52,10 +52,10 @@ fn head(component: &Component, page: &mut Page) {
         page.line(format!("namespace: {namespace}"));
     }
     if facts::per_cluster(component) {
-        page.line("scope: one per cluster, whatever the environments");
+        page.line("scope: one per cluster, shared by its environments");
     }
     if !component.apis.is_empty() {
-        page.line(format!("brings the kinds of: {}", component.apis.join(", ")));
+        page.line(format!("installs the kinds of: {}", component.apis.join(", ")));
     }
 }
 
@@ -100,7 +100,7 @@ fn slots(component: &Component, catalogue: &Catalogue, page: &mut Page) {
         }
         rows
     });
-    page.section("slots (a name, or a table with `from` and what is claimed)", rows);
+    page.section("slots (a name, or a table with `from` and the claim)", rows);
 }
 
 fn gives(component: &Component, catalogue: &Catalogue, page: &mut Page) {
@@ -143,7 +143,7 @@ fn secrets(component: &Component, page: &mut Page) {
         let keys: Vec<&str> = secret.keys.keys().map(String::as_str).collect();
         [name.clone(), keys.join(", "), facts::how(secret, name)]
     });
-    page.section("secrets that it reads", rows);
+    page.section("secrets it reads", rows);
 }
 
 fn common_keys(component: &Component, page: &mut Page) {
@@ -153,5 +153,5 @@ fn common_keys(component: &Component, page: &mut Page) {
         .iter()
         .filter(|(name, _)| component.keys.keys.contains_key(*name))
         .map(|(name, key)| [name.clone(), facts::shape_word(&key.shape), key.doc.clone()]);
-    page.section("keys of every component", rows);
+    page.section("common keys", rows);
 }

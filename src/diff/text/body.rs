@@ -36,7 +36,8 @@ pub fn render(change: &Change, paint: Paint) -> String {
         body.hunk(hunk);
     }
     if change.more_hunks > 0 {
-        body.line(&format!("and {} more", plural(change.more_hunks, "difference")));
+        let count = plural(change.more_hunks, "difference").replacen(' ', " more ", 1);
+        body.line(&format!("and {count}"));
     }
     body.out
 }
@@ -135,7 +136,7 @@ impl Body {
                 if left == 0 {
                     let counts = crate::diff::lines::count(old, new);
                     return self.line(&format!(
-                        "  … in all {} added, {} removed",
+                        "  … {} added, {} removed in total",
                         plural(counts.added, "line"),
                         counts.removed
                     ));

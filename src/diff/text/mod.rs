@@ -142,7 +142,7 @@ fn verdict(changes: &Changes) -> String {
     let words = [
         (count(Level::DataLoss), "can lose data"),
         (count(Level::Failure), "can fail"),
-        (count(Level::Caution), "to look at with caution"),
+        (count(Level::Caution), "to review"),
     ];
     let parts: Vec<String> =
         words.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", plural(*n, "change"))).collect();

@@ -48,7 +48,7 @@ fn a_report_has_the_verdict_first_and_the_plan_last() {
 
     at risk
     !- ObjectBucketClaim raw/landing (prod)  components/raw/prod/prepare/claim.yaml
-        data loss: `landing` is removed: its bucket and all objects in it go with it
+        data loss: `landing` is removed: its bucket and all objects in it are deleted
         - apiVersion: objectbucket.io/v1alpha1
         - kind: ObjectBucketClaim
         - metadata:
@@ -56,7 +56,7 @@ fn a_report_has_the_verdict_first_and_the_plan_last() {
         -   namespace: raw
         - spec: {}
     !~ KafkaTopic streaming/events (base of prod)  components/kafka/base/config/topic.yaml
-        failure: partitions go from `6` to `3`, and Kafka cannot shrink a topic
+        failure: partitions go from `6` to `3`, but Kafka cannot shrink a topic
         ~ spec.partitions: 6 → 3
 
     base

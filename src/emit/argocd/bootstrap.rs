@@ -62,9 +62,9 @@ impl Applications<'_> {
             return ".\n".into();
         }
         let switch = if self.foreign() {
-            "It is switched on by\n`applicationsetcontroller.enable.progressive.syncs: \"true\"` in `argocd-cmd-params-cm`, and a restart of the controller."
+            "Enable them with\n`applicationsetcontroller.enable.progressive.syncs: \"true\"` in `argocd-cmd-params-cm` and restart the controller."
         } else {
-            "The component `argocd` has it\nswitched on."
+            "The component `argocd` has them\nenabled."
         };
         format!(
             ", unless\n`rollout` has a step for each: then one environment follows another once all of its Applications are healthy.\n\n\
@@ -76,7 +76,7 @@ impl Applications<'_> {
     /// Writes the commands of the first roll-out.
     fn steps(&self, level: Bootstrap, folder: &str) -> String {
         let mut text = format!(
-            "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
+            "# First rollout of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
             self.target.ground().name,
             self.target.name
         );
@@ -114,7 +114,7 @@ impl Applications<'_> {
                 .get(&(self.target.name.clone(), namespaces::UNIT.into()))
                 .and_then(|p| p.stages.get(&Stage::Release))
             {
-                add("Make the namespaces.", &format!("kubectl apply -k {}", self.in_repository(path)));
+                add("Create the namespaces.", &format!("kubectl apply -k {}", self.in_repository(path)));
             }
             let none = Paths::default();
             let values = &self.paths.get(&(self.target.name.clone(), argocd.name.clone())).unwrap_or(&none).values;
@@ -141,7 +141,7 @@ impl Applications<'_> {
                     quiet(argocd)
                 )
             };
-            add("Install Argo CD; from then on it keeps itself.", &command);
+            add("Install Argo CD; from then on it manages itself.", &command);
         }
         if self.target.settings.git.secret.is_some() {
             // The name is that of the Secret that External Secrets takes over later, so that there is only one.
@@ -150,10 +150,10 @@ impl Applications<'_> {
                 "read -rsp 'token: ' token && printf %s \"$token\" | kubectl create secret generic repository-platform \\\n  --namespace {namespace} --from-literal=type=git --from-literal=url={} \\\n  --from-literal=username=<user> --from-file=password=/dev/stdin\nkubectl label secret repository-platform --namespace {namespace} argocd.argoproj.io/secret-type=repository",
                 self.target.settings.git.url
             );
-            add("Let Argo CD read the private repository until External Secrets brings the credentials.", &command);
+            add("Let Argo CD read the private repository until External Secrets provides the credentials.", &command);
         }
-        add("Hand the platform over.", &format!("kubectl apply --server-side -k {}", self.in_repository(folder)));
-        text.push_str(&format!("\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): Argo CD waits, wave by wave, until each is done.\nSee it come up: `kubectl -n {} get applications --watch`.\n", self.namespace()));
+        add("Hand over the platform.", &format!("kubectl apply --server-side -k {}", self.in_repository(folder)));
+        text.push_str(&format!("\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): Argo CD waits, wave by wave, until each is done.\nWatch it start: `kubectl -n {} get applications --watch`.\n", self.namespace()));
         text
     }
 }

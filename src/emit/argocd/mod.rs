@@ -111,7 +111,7 @@ impl<'a> Applications<'a> {
             if let Some(other) = names.insert((place, name.clone()), what.clone()) {
                 let message = format!("{other} and {what} would both be called `{name}` in Argo CD");
                 let diagnostic = Diagnostic::error(&super::PATH_COLLISION, message)
-                    .help("give the component another name, or tell them apart by `[argocd] names`");
+                    .help("rename the component, or set `[argocd] names` to separate them");
                 writer.found.push(match instance {
                     Some(instance) => diagnostic.at(instance.span, ""),
                     None => diagnostic,

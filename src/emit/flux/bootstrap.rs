@@ -121,13 +121,13 @@ impl Flux<'_> {
         let (name, version) = (root(self.target), self.version());
         let place = self.in_repository(folder).trim_start_matches("./").to_string();
         let mut text = format!(
-            "# First roll-out of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
+            "# First rollout of {} in {}\n\nRun these once, from the root of the repository, with `kubectl` pointing at the cluster.\n",
             self.target.ground().name,
             self.target.name
         );
         if let Some(shared) = self.platform.shared_of(self.target) {
             text.push_str(&format!(
-                "\nWhat the environments of this cluster share comes first: [{0}](../{0}/README.md). Flux is installed there.\n",
+                "\nThe shared part of this cluster comes first: [{0}](../{0}/README.md). Flux is installed there.\n",
                 shared.name
             ));
         }
@@ -142,7 +142,9 @@ impl Flux<'_> {
             // The operator installs the versions of Flux that its own image carries.
             let (what, pin) = match version {
                 VERSION => ("Install the Flux Operator.".to_string(), format!("--version {OPERATOR} ")),
-                other => (format!("Install the Flux Operator, in a release that carries Flux {other}."), String::new()),
+                other => {
+                    (format!("Install the Flux Operator, in a release that includes Flux {other}."), String::new())
+                }
             };
             add(
                 &what,
@@ -153,7 +155,7 @@ impl Flux<'_> {
         }
         if self.settings().install == Install::Bootstrap && self.leads() {
             add(
-                "Install Flux. It commits its own files beside these and follows this folder; it needs the right to push once.",
+                "Install Flux. It commits its own files beside these and syncs this folder; it needs push access once.",
                 &format!(
                     "flux bootstrap git --version v{version} \\\n  --url {url} --branch {} --path {place} \\\n  --components source-controller,kustomize-controller,helm-controller,notification-controller{}",
                     git.branch,
@@ -166,19 +168,19 @@ impl Flux<'_> {
                 if is_ssh(&git.url) { "--private-key-file <key>" } else { "--username <user> --password <token>" };
             let secret = self.own_secret().unwrap_or_default();
             add(
-                "Let Flux read the private repository until External Secrets brings the credentials.",
+                "Let Flux read the private repository until External Secrets provides the credentials.",
                 &format!("flux create secret git {secret} --namespace {NAMESPACE} \\\n  --url {url} {credentials}"),
             );
         }
         if let Some(name) = self.settings().decrypt.as_ref().and_then(|decrypt| decrypt.secret.as_ref()) {
             add(
-                "Bring the key with which files are decrypted.",
+                "Create the Secret with the key that decrypts the files.",
                 &format!("kubectl -n {NAMESPACE} create secret generic {name} --from-file age.agekey=<file>"),
             );
         }
         if self.settings().install == Install::Bootstrap && self.leads() {
             add(
-                "Fetch what Flux committed, and see the platform come up.",
+                "Pull what Flux has committed, and watch the platform start.",
                 &format!(
                     "git pull\nflux get kustomizations --watch --label-selector lakegen.dev/target={}",
                     self.target.name
@@ -190,16 +192,14 @@ impl Flux<'_> {
             } else {
                 format!("kubectl apply --server-side -k {place}")
             };
-            add("Hand the platform over.", &how);
+            add("Hand over the platform.", &how);
             add(
-                "See it come up.",
+                "Watch it start.",
                 &format!("flux get kustomizations --watch --label-selector lakegen.dev/target={}", self.target.name),
             );
         }
         text.push_str(&format!(
-            "\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): a Kustomization waits for those that it depends on, and tries\n\
-             again every {} until each step is done. `flux tree kustomization {name}` shows what is there,\n\
-             `flux reconcile kustomization {name} --with-source` asks for a new look at once.\n",
+            "\nThen follow the manual steps in [PLATFORM.md](../../PLATFORM.md): a Kustomization waits for those that it depends on, and tries\nagain every {} until each step is done. `flux tree kustomization {name}` shows its objects,\n`flux reconcile kustomization {name} --with-source` syncs it immediately.\n",
             go_duration(&self.settings().retry)
         ));
         if self.settings().webhook.is_some() {

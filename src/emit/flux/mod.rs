@@ -53,8 +53,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, paths: &All, writer: &m
                     target.name, target.cluster
                 );
                 writer.found.push(
-                    Diagnostic::error(&super::PATH_COLLISION, message)
-                        .help("give the component or the environment another name"),
+                    Diagnostic::error(&super::PATH_COLLISION, message).help("rename the component or the environment"),
                 );
             }
         }

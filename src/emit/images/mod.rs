@@ -236,8 +236,8 @@ fn unseen(lowered: &TargetManifests) -> Vec<Unseen> {
         let (why, help) = match &inflation.sight {
             Sight::Inflated(_) => return None,
             Sight::NoLock => ("the platform has no `lakegen.lock`".to_owned(), "run `lakegen lock`"),
-            Sight::NotLocked => ("`lakegen.lock` does not have it".to_owned(), "run `lakegen lock`"),
-            Sight::NotHere(_) => ("it is locked and not at hand".to_owned(), "run `lakegen fetch`"),
+            Sight::NotLocked => ("it is not in `lakegen.lock`".to_owned(), "run `lakegen lock`"),
+            Sight::NotHere(_) => ("it is locked but not fetched".to_owned(), "run `lakegen fetch`"),
             Sight::Unreadable(reason) => (reason.clone(), "run `lakegen fetch`"),
             Sight::Failed(errors) => (
                 errors.first().map_or_else(|| "it cannot be rendered".to_owned(), ToString::to_string),

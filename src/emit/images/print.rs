@@ -20,7 +20,7 @@ fn target_text(list: &List) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes all");
     let count = match list.images.len() {
-        0 => "no image".to_owned(),
+        0 => "no images".to_owned(),
         1 => "1 image".to_owned(),
         n => format!("{n} images"),
     };
@@ -40,11 +40,11 @@ fn target_text(list: &List) -> String {
         let missed: BTreeSet<(&str, &str)> =
             uses.iter().filter_map(|used| Some((used.missed.as_deref()?, remedy(used)))).collect();
         for (meant, remedy) in missed {
-            line(&format!("    not reached by `[images]`, which means {meant}: {remedy}"));
+            line(&format!("    not rewritten to {meant} by `[images]`: {remedy}"));
         }
     }
     if !list.unseen.is_empty() {
-        line("\nNot seen, so their images are missing here:");
+        line("\nNot inspected, so their images are missing from this list:");
     }
     for unseen in &list.unseen {
         line(&format!("    {}", sentence(unseen)));
@@ -82,13 +82,13 @@ fn source(source: &Source) -> String {
 /// Says what makes the rules of `[images]` reach a place.
 fn remedy(used: &Use) -> &'static str {
     match (&used.place.source, used.place.way) {
-        (Source::Patch, _) => "write it into the patch",
-        (Source::Platform, _) => "it is no plain field of a pod or resource; set it where it is written",
+        (Source::Patch, _) => "change it in the patch",
+        (Source::Platform, _) => "it is not a plain field of a pod or resource; change it where it is written",
         (Source::Chart(..), Way::Field) => {
-            "the chart writes it and no value that is known sets it; set one under `values`, or `output = \"manifests\"`"
+            "no known value of the chart sets it; set one under `values`, or use `output = \"manifests\"`"
         }
         (Source::Chart(..), Way::Setting | Way::Text) => {
-            "the chart gives it to a program as text; set it under `values`"
+            "the chart passes it to an application as text; set it under `values`"
         }
     }
 }

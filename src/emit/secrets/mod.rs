@@ -80,9 +80,9 @@ pub fn list<'a>(target: &'a Target, lowered: &'a TargetManifests) -> List<'a> {
         let source = sources.get(needed.item.as_str());
         let how = match (&needed.hint, source) {
             (Some(hint), _) => hint.clone(),
-            (None, Some(Source::External(name))) => format!("given by `{name}`, which lies outside of the platform"),
+            (None, Some(Source::External(name))) => format!("provided by `{name}`, which is outside the platform"),
             (None, Some(Source::Ours)) => {
-                "any long random text: `openssl rand -hex 24`; all readers take it from here".into()
+                "any long random text: `openssl rand -hex 24`; all consumers read it from here".into()
             }
             (None, None) => String::new(),
         };
@@ -169,15 +169,15 @@ fn target_text(list: &List<'_>) -> String {
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("a string takes all");
     line(&format!("# {}", list.target.name));
     if list.items.is_empty() && list.kept.is_empty() && list.made.is_empty() && list.written.is_empty() {
-        line("no secret is needed");
+        line("no secrets are needed");
     }
     if !list.items.is_empty() {
-        line(&format!("\nTo make in the store `{}` ({}):", list.store, list.provider));
+        line(&format!("\nTo create in the store `{}` ({}):", list.store, list.provider));
     }
     for item in &list.items {
         line(&format!("\n  {}", item.name));
         if item.precious {
-            line("    precious: losing it is losing data, so keep a copy apart");
+            line("    precious: losing it means losing data, so keep a separate copy");
         }
         let width = item.properties.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, readers) in &item.properties {
@@ -189,12 +189,12 @@ fn target_text(list: &List<'_>) -> String {
         }
     }
     if !list.kept.is_empty() {
-        line("\nTo keep by people, in the cluster before their components start:");
+        line("\nTo create in the cluster before their components start:");
     }
     for (namespace, name, kept) in &list.kept {
         line(&format!("\n  Secret {namespace}/{name} ({})", kept.kind));
         if kept.precious {
-            line("    precious: losing it is losing data, so keep a copy apart");
+            line("    precious: losing it means losing data, so keep a separate copy");
         }
         let width = kept.keys.keys().map(|key| key.chars().count()).max().unwrap_or(0);
         for (key, form) in &kept.keys {
@@ -212,14 +212,14 @@ fn target_text(list: &List<'_>) -> String {
         }
     }
     if !list.written.is_empty() {
-        line("\nMade in the cluster and written to the store, unless it is there; nothing to do:");
+        line("\nGenerated in the cluster and written to the store unless already there; nothing to do:");
     }
     for (item, properties, readers) in &list.written {
         let readers: Vec<&str> = readers.iter().copied().collect();
         line(&format!("  {item} ({}), read by {}", properties.join(", "), readers.join(", ")));
     }
     if !list.made.is_empty() {
-        line("\nMade in the cluster, nothing to do:");
+        line("\nCreated in the cluster; nothing to do:");
     }
     for made in &list.made {
         let readers: Vec<&str> = made.readers.iter().copied().collect();

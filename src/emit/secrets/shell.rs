@@ -47,11 +47,11 @@ pub fn commands(lists: &[List<'_>], found: &mut Vec<Diagnostic>) -> String {
 }
 
 const HEAD: &str = r#"#!/bin/sh
-# Asks for the secrets of the platform and puts them into its store. There is no value in this file.
-# Wants jq, openssl and the store's own program, logged in. What is there already stays as it is.
-# A value is one line, or @FILE for what a file holds; where it says so, an empty one becomes random.
+# Prompts for the secrets of the platform and writes them to its store. This file contains no values.
+# Needs jq, openssl and the store's own CLI, logged in. Existing items are left unchanged.
+# A value is one line, or @FILE for the contents of a file; where the prompt says so, an empty value becomes random.
 set -eu
-[ -f "$0" ] || { echo 'write this to a file and run that: it reads the answers where it would read itself' >&2; exit 1; }
+[ -f "$0" ] || { echo 'save this script to a file and run the file: it reads the answers from standard input' >&2; exit 1; }
 trap 'stty echo 2>/dev/null || :' EXIT
 ask() { # variable, what to ask, how an empty answer becomes random: form, bytes
   printf '%s%s: ' "$2" "${3:+ (empty: random)}" >&2
@@ -66,7 +66,7 @@ ask() { # variable, what to ask, how an empty answer becomes random: form, bytes
         hex) value=$(openssl rand -hex "$4") ;;
         base64) value=$(openssl rand -base64 "$4" | tr -d '\n') ;;
         urlsafe) value=$(openssl rand -base64 "$4" | tr -d '\n' | tr '+/' '-_') ;;
-        *) echo 'nothing given' >&2; exit 1 ;;
+        *) echo 'no value given' >&2; exit 1 ;;
       esac ;;
   esac
   export "$1=$value"
@@ -142,11 +142,13 @@ impl Program<'_> {
         let unknown: Vec<&str> = keys.filter(|key| !KNOWN.contains(key)).collect();
         let message = match (missing.is_empty(), unknown.is_empty()) {
             (false, _) => format!("this template does not print {}", quoted_list(missing, "and")),
-            (true, false) => format!("this template prints {}, which nothing takes", quoted_list(unknown, "and")),
+            (true, false) => {
+                format!("this template prints {}, which lakegen does not use", quoted_list(unknown, "and"))
+            }
             (true, true) => return,
         };
         let at = line_span(template, 1);
-        let note = format!("it prints texts under {}", quoted_list(KNOWN, "and"));
+        let note = format!("it must print texts under {}", quoted_list(KNOWN, "and"));
         let diagnostic = Diagnostic::error(&TEMPLATE_ERROR, message).at(at, "").note(note);
         if !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
@@ -163,22 +165,20 @@ fn one(out: &mut String, list: &List<'_>, item: &Item<'_>, program: &mut Program
         line(&comment(&format!("# how: {}", one_line(&item.how))));
     }
     if item.precious {
-        line("# precious: losing it is losing data, so keep a copy apart");
+        line("# precious: losing it means losing data, so keep a separate copy");
     }
     if let Some((_, written, _)) = list.written.iter().find(|(name, ..)| *name == item.name) {
         let written = one_line(&written.join(", "));
-        line(&comment(&format!(
-            "# the cluster adds {written} by itself: where it did so already, add the rest by hand"
-        )));
+        line(&comment(&format!("# the cluster adds {written} itself: if it already has, add the rest by hand")));
     }
     if words.create.is_empty() {
         let names: Vec<&str> = item.properties.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()).collect();
         let with = if names.is_empty() { "as a whole".into() } else { format!("with {}", names.join(", ")) };
-        let text = format!("# make it by hand {}: nothing is known of this store's program", one_line(&with));
+        let text = format!("# create it by hand {}: lakegen does not know the CLI of this store", one_line(&with));
         return line(&comment(&text));
     }
     line(&format!("if {} >/dev/null 2>&1; then", words.there));
-    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{} is there already", item.name))));
+    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{} already exists", item.name))));
     line("else");
     let whole = matches!(item.properties.as_slice(), [("", _)]);
     let mut names = Vec::new();
@@ -252,7 +252,7 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
         line(&comment(&format!("# how: {}", one_line(hint))));
     }
     if kept.precious {
-        line("# precious: losing it is losing data, so keep a copy apart");
+        line("# precious: losing it means losing data, so keep a separate copy");
     }
     let files = list.target.settings.secrets.files.as_deref();
     let folder = files.unwrap_or(".").trim_end_matches('/');
@@ -269,7 +269,7 @@ fn keep(out: &mut String, list: &List<'_>, namespace: &str, name: &str, kept: &K
     let own = list.kept.iter().position(|(ns, n, _)| (*ns, *n) == (namespace, name)).unwrap_or_default();
     let variable = |index: usize| format!("K{}_{}", own + 1, index + 1);
     line(&format!("if {there} >/dev/null 2>&1; then"));
-    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{namespace}/{name} is there already"))));
+    line(&format!("  printf '%s\\n' {} >&2", quote(&format!("{namespace}/{name} already exists"))));
     line("else");
     let mut pairs = Vec::new();
     let mut variables = String::new();
@@ -389,15 +389,15 @@ mod tests {
     fn a_store_of_ones_own_has_all_its_commands_or_none() {
         let store = "summary = \"x\"\nexample = \"x\"\n";
         for (commands, said, wrong) in [
-            (None, "# make it by hand with token: nothing is known of this store's program", ""),
+            (None, "# create it by hand with token: lakegen does not know the CLI of this store", ""),
             (Some("there: {{ \"x \" ~ item | sh }}\ncreate: x"), "if x 'a b' >/dev/null", ""),
             (
                 Some("there: {{ \"x \" ~ itm | sh }}\ncreate: x"),
                 "",
-                "invalid operation: what stands before `sh` is not there",
+                "invalid operation: the value before `sh` is undefined",
             ),
             (Some("create: x"), "", "this template does not print `there`"),
-            (Some("there: x\ncreate: x\nfilters: y"), "", "this template prints `filters`, which nothing takes"),
+            (Some("there: x\ncreate: x\nfilters: y"), "", "this template prints `filters`, which lakegen does not use"),
         ] {
             let mut files =
                 vec![("lakegen/stores/own/store.toml", store), ("lakegen/stores/own/store.yaml.j2", "apiVersion: v1")];

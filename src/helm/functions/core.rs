@@ -128,35 +128,37 @@ fn position(index: &Val, most: usize) -> Outcome<usize> {
         return match index {
             Val::Byte(at) if usize::from(*at) <= most => Ok(usize::from(*at)),
             Val::Byte(at) => Err(Fail::new(format!("the index {at} is out of range"))),
-            Val::Nil => Err(Fail::new("nothing is given as an index")),
-            other => Err(Fail::new(format!("{} is no index into a list or a string", article(other.type_name())))),
+            Val::Nil => Err(Fail::new("the index is nil")),
+            other => Err(Fail::new(format!("{} is not an index into a list or a string", article(other.type_name())))),
         };
     };
     let fits = usize::try_from(*at).ok().filter(|at| *at <= most);
-    fits.ok_or_else(|| Fail::new(format!("the index {at} is out of range: there are {most}")))
+    fits.ok_or_else(|| Fail::new(format!("the index {at} is out of range: the length is {most}")))
 }
 
 fn index(args: &[Val]) -> Outcome {
     let [item, indexes @ ..] = args else { return Err(Fail::new("`index` takes a value")) };
     if matches!(item, Val::Nil) {
-        return Err(Fail::new("`index` is given nothing to look into"));
+        return Err(Fail::new("`index` needs a list or map, not nil"));
     }
     let mut item = item.clone();
     for index in indexes {
         item = match &item {
-            Val::Nil => return Err(Fail::new("`index` finds nothing to look further into")),
+            Val::Nil => return Err(Fail::new("`index` cannot look into nil")),
             Val::List(list) => {
                 let at = position(index, list.items.len())?;
                 let found = list.items.get(at).cloned();
                 found.ok_or_else(|| {
-                    Fail::new(format!("the index {at} is out of range: there are {}", list.items.len()))
+                    Fail::new(format!("the index {at} is out of range: the length is {}", list.items.len()))
                 })?
             }
             Val::Str(_) | Val::Raw(_) | Val::Bytes(_) => {
                 let bytes = item.as_bytes().unwrap_or_default();
                 let at = position(index, bytes.len())?;
                 let found = bytes.get(at).map(|byte| Val::Byte(*byte));
-                found.ok_or_else(|| Fail::new(format!("the index {at} is out of range: there are {}", bytes.len())))?
+                found.ok_or_else(|| {
+                    Fail::new(format!("the index {at} is out of range: the length is {}", bytes.len()))
+                })?
             }
             Val::Map(map) => match index {
                 Val::Str(key) => match map.get(key) {
@@ -164,9 +166,9 @@ fn index(args: &[Val]) -> Outcome {
                     None if map.of == Of::Str => Val::str(""),
                     None => Val::Nil,
                 },
-                Val::Nil => return Err(Fail::new("nothing is given as a key")),
+                Val::Nil => return Err(Fail::new("the key is nil")),
                 other => {
-                    return Err(Fail::new(format!("a key is a string, and {} is given", article(other.type_name()))));
+                    return Err(Fail::new(format!("a key must be a string, not {}", article(other.type_name()))));
                 }
             },
             Val::Object(object) => match (object.items(), index) {
@@ -196,7 +198,7 @@ fn length(item: &Val) -> Outcome {
         Val::List(list) => list.items.len(),
         Val::Map(map) => map.len(),
         Val::Object(object) if object.items().is_some() => object.items().map_or(0, |items| items.len()),
-        Val::Nil => return Err(Fail::new("`len` is given nothing")),
+        Val::Nil => return Err(Fail::new("`len` needs a value, not nil")),
         other => return Err(Fail::new(format!("{} has no length", article(other.type_name())))),
     };
     Ok(Val::Int(i64::try_from(length).unwrap_or(i64::MAX)))
@@ -205,7 +207,7 @@ fn length(item: &Val) -> Outcome {
 fn equal_any(args: &[Val]) -> Outcome<bool> {
     let [first, rest @ ..] = args else { return Err(Fail::new("`eq` takes two values")) };
     if rest.is_empty() {
-        return Err(Fail::new("`eq` is given nothing to compare with"));
+        return Err(Fail::new("`eq` needs a value to compare with"));
     }
     for other in rest {
         if equal(first, other)? {

@@ -64,7 +64,7 @@ fn as_time(val: &Val) -> Option<&Time> {
 }
 
 fn time(args: &[Val], index: usize) -> Outcome<Time> {
-    as_time(arg(args, index)).cloned().ok_or_else(|| Fail::new("the argument is no time"))
+    as_time(arg(args, index)).cloned().ok_or_else(|| Fail::new("the argument is not a time"))
 }
 
 /// A time, or seconds since 1970 as an integer; anything else is now.

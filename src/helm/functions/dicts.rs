@@ -162,7 +162,7 @@ pub(super) fn deep_copy(vm: &mut Vm<'_>, val: &Val, depth: usize) -> Outcome {
     /// What a list or map takes besides its items.
     const CONTAINER: usize = 150;
     if depth > MAX_DEPTH {
-        return Err(Fail::limit(format!("a value is nested more than {MAX_DEPTH} levels deep, or holds itself")));
+        return Err(Fail::limit(format!("a value is nested more than {MAX_DEPTH} levels deep, or contains itself")));
     }
     vm.spend(if matches!(val, Val::List(_) | Val::Map(_)) { CONTAINER } else { 1 })?;
     match val {

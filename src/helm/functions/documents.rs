@@ -49,7 +49,7 @@ fn longest(vm: &Vm<'_>) -> usize {
 fn too_large(vm: &mut Vm<'_>, limit: usize) -> Box<Fail> {
     match room(vm, limit.saturating_add(1)) {
         Err(fail) => fail,
-        Ok(()) => Fail::limit("a text is larger than one value may be"),
+        Ok(()) => Fail::limit("a text exceeds the maximum size of a value"),
     }
 }
 

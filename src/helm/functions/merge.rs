@@ -32,7 +32,7 @@ pub(super) fn all(vm: &mut Vm<'_>, args: &[Val], overwrite: bool) -> Outcome {
 fn into(vm: &mut Vm<'_>, target: &Rc<Table>, source: &Rc<Table>, overwrite: bool, depth: usize) -> Outcome<()> {
     const MAX_DEPTH: usize = 500;
     if depth > MAX_DEPTH {
-        return Err(Fail::limit(format!("a map is nested more than {MAX_DEPTH} levels deep, or holds itself")));
+        return Err(Fail::limit(format!("a map is nested more than {MAX_DEPTH} levels deep, or contains itself")));
     }
     if Rc::ptr_eq(target, source) {
         return Ok(());

@@ -163,7 +163,7 @@ const MAX_VALUE: usize = 64 << 20;
 /// When it is too large, or the render has used up all it may.
 fn room(vm: &mut Vm<'_>, size: usize) -> Outcome<()> {
     if size > MAX_VALUE {
-        return Err(Fail::limit(format!("a value of {size} bytes is larger than the 64 MiB that one value may have")));
+        return Err(Fail::limit(format!("a value of {size} bytes exceeds the maximum of 64 MiB")));
     }
     vm.spend(size)
 }

@@ -100,7 +100,7 @@ fn compiled(vm: &mut Vm<'_>, args: &[Val], must: bool) -> Outcome<Rc<Pattern>> {
     }
     let too_large = || {
         let start = super::cut(&pattern, SHOWN);
-        Fail::limit(format!("the regular expression `{}` is too large or not known here", start.escape_debug()))
+        Fail::limit(format!("the regular expression `{}` is too large or not supported", start.escape_debug()))
     };
     if pattern.len() > MAX_PATTERN {
         return Err(too_large());

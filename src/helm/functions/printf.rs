@@ -89,7 +89,7 @@ pub(super) fn sprintf(vm: &mut Vm<'_>, format: &str, args: &[Val]) -> Outcome<St
             }
         }
         if out.len() > vm_limit(vm) {
-            return Err(Fail::limit("`printf` makes a longer text than a chart may"));
+            return Err(Fail::limit("the result of `printf` exceeds the maximum size"));
         }
     }
     out.push_str(rest);

@@ -41,7 +41,7 @@ fn htpasswd(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
 
 fn derive_password(vm: &mut Vm<'_>, args: &[Val]) -> Outcome {
     if u32::try_from(int(args, 0)).is_err() {
-        return Err(Fail::new("the counter of a derived password is no 32-bit number"));
+        return Err(Fail::new("the counter of a derived password is not a 32-bit number"));
     }
     // How long the shapes of each kind are (the Master Password algorithm, sprig's crypto.go).
     let (length, of): (usize, fn(&u8) -> bool) = match &*text_of(args, 1) {

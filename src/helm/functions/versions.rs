@@ -46,7 +46,7 @@ impl Object for Version {
         };
         let ordered = |test: fn(std::cmp::Ordering) -> bool| match other() {
             Some(other) => Ok(Val::Bool(test(self.cmp(other)))),
-            None => Err(Fail::new("the argument is no version")),
+            None => Err(Fail::new("the argument is not a version")),
         };
         // Go's numbers are `uint64` here, which prints and compares as any integer.
         let number = |number: u64| Ok(Val::Int64(i64::try_from(number).unwrap_or(i64::MAX)));
@@ -64,7 +64,7 @@ impl Object for Version {
             "IncPatch" => next(self, |[major, minor, patch]| [major, minor, patch.wrapping_add(1)]),
             "Compare" => match other() {
                 Some(other) => Ok(Val::Int(self.cmp(other) as i64)),
-                None => Err(Fail::new("the argument is no version")),
+                None => Err(Fail::new("the argument is not a version")),
             },
             "Equal" => ordered(std::cmp::Ordering::is_eq),
             "LessThan" => ordered(std::cmp::Ordering::is_lt),

@@ -36,14 +36,14 @@ pub(super) fn count(name: &str, given: usize, wanted: usize, more: bool) -> Outc
         return Ok(());
     }
     let least = if more { "at least " } else { "" };
-    Err(Fail::new(format!("`{name}` takes {least}{wanted} arguments and is given {given}")))
+    Err(Fail::new(format!("`{name}` takes {least}{wanted} arguments, but gets {given}")))
 }
 
 pub(super) fn ideal(number: Number) -> Outcome {
     match number {
         Number { is_float: true, float, .. } => Ok(Val::Float(float)),
         Number { int: Some(int), .. } => Ok(Val::Int(int)),
-        Number { .. } => Err(Fail::new("this number does not fit 64 bits")),
+        Number { .. } => Err(Fail::new("this number does not fit in 64 bits")),
     }
 }
 
@@ -71,9 +71,9 @@ pub(super) fn fit(val: Val, wanted: Kind) -> Outcome {
 /// Says that a value is not of the type that a function takes.
 pub(super) fn misfit(val: &Val, wanted: Kind) -> Box<Fail> {
     Fail::new(match val {
-        Val::Nil => format!("{} is wanted here and nothing is given", article(wanted.name())),
+        Val::Nil => format!("expected {} here, but got nothing", article(wanted.name())),
         _ => format!(
-            "{} is wanted here and {} is given: {}",
+            "expected {} here, but got {}: {}",
             article(wanted.name()),
             article(val.type_name()),
             print::short(val)

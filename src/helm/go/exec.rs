@@ -69,7 +69,7 @@ impl Vm<'_> {
     /// What stopped it, with the places from the innermost outwards.
     pub fn render(&mut self, name: &str, dot: &Val) -> Outcome<(String, Vec<u32>)> {
         let Some(template) = self.template(name) else {
-            return Err(Fail::new(format!("there is no template `{}`", shown(name))));
+            return Err(Fail::new(format!("template `{}` does not exist", shown(name))));
         };
         self.marks.clear();
         let mut out = String::new();
@@ -94,7 +94,7 @@ impl Vm<'_> {
 
     fn run(&mut self, template: &Arc<Template>, dot: &Val, out: &mut String) -> Outcome<()> {
         if self.depth >= self.limits.depth {
-            return Err(Fail::limit(format!("templates call one another more than {} deep", self.limits.depth)));
+            return Err(Fail::limit(format!("templates call each other more than {} levels deep", self.limits.depth)));
         }
         self.depth += 1;
         self.spend(CALL)?;
@@ -115,7 +115,10 @@ impl Vm<'_> {
     fn emit(&mut self, text: &str, out: &mut String) -> Outcome<()> {
         self.spend(text.len() + 1)?;
         if out.len() + text.len() > self.limits.output {
-            return Err(Fail::limit(format!("a template prints more than {} MiB", self.limits.output >> 20)));
+            return Err(Fail::limit(format!(
+                "the output of a template is larger than {} MiB",
+                self.limits.output >> 20
+            )));
         }
         out.push_str(text);
         Ok(())
@@ -218,7 +221,8 @@ impl Vm<'_> {
                 Box::new((0..).zip(items).map(key))
             }
             other => {
-                let message = format!("`range` cannot walk {}: {}", article(other.type_name()), print::short(other));
+                let message =
+                    format!("`range` cannot iterate over {}: {}", article(other.type_name()), print::short(other));
                 return Err(placed(Fail::new(message), run.template, range.pipe.at));
             }
         };
@@ -273,7 +277,7 @@ impl Vm<'_> {
                 run.get(*slot).and_then(|receiver| self.fields(receiver, path, &command.args, last, dot, run))
             }
             _ if given => Err(Fail::new("only functions and methods take arguments")),
-            ExprKind::Nil => Err(Fail::new("`nil` alone does nothing")),
+            ExprKind::Nil => Err(Fail::new("`nil` is not a command")),
             _ => self.plain(head, dot, run),
         };
         result.map_err(|fail| placed(fail, run.template, head.at))
@@ -330,7 +334,7 @@ impl Vm<'_> {
     }
 
     /// Follows a path of names from a value; the last one may be a method with arguments.
-    #[expect(clippy::needless_pass_by_value, reason = "what was piped in is used up here")]
+    #[expect(clippy::needless_pass_by_value, reason = "the piped value cannot be used here")]
     fn fields(
         &mut self,
         receiver: Val,
@@ -349,7 +353,8 @@ impl Vm<'_> {
                 Val::Nil => match from_map {
                     None => Val::Nil,
                     Some(parent) => {
-                        let message = format!("`.{}` is asked of `.{}`, which is not set", shown(name), shown(parent));
+                        let message =
+                            format!("cannot read `.{}` of `.{}`, which is not set", shown(name), shown(parent));
                         return Err(Fail::new(message));
                     }
                 },
@@ -396,8 +401,11 @@ impl Vm<'_> {
                     }
                 }
                 other => {
-                    let message =
-                        format!("`.{}` is asked of {}, which has no fields", shown(name), article(other.type_name()));
+                    let message = format!(
+                        "cannot read `.{}` of {}, which has no fields",
+                        shown(name),
+                        article(other.type_name())
+                    );
                     return Err(Fail::new(message));
                 }
             };
@@ -448,10 +456,7 @@ impl Vm<'_> {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a call is its name, its signature, its arguments and where it stands"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a call is its name, its signature, its arguments and its place")]
     fn args(
         &mut self,
         name: &str,
@@ -477,7 +482,7 @@ impl Vm<'_> {
 
     fn include(&mut self, name: &str, data: &Val) -> Outcome {
         let Some(template) = self.template(name) else {
-            return Err(Fail::new(format!("there is no template `{}` to include", shown(name))));
+            return Err(Fail::new(format!("template `{}` does not exist", shown(name))));
         };
         let mut out = String::new();
         match self.run(&template, data, &mut out) {
@@ -502,7 +507,7 @@ impl Vm<'_> {
             let compiled = compile_tpl(text).map_err(|error| {
                 let (line, column) = place(text, u32::try_from(error.at).unwrap_or(0));
                 let message = format!(
-                    "{} (line {line}, column {column} of the text that `tpl` is given: {})",
+                    "{} (line {line}, column {column} of the text passed to `tpl`: {})",
                     error.message,
                     print::short(&Val::Str(text.clone()))
                 );
@@ -530,7 +535,7 @@ fn compile_tpl(text: &str) -> Result<Compiled, SyntaxError> {
     let compiled = super::parse::compile(&Arc::from(text))?;
     let (name, file) = (Arc::from("tpl"), Arc::from(""));
     let mut all = compiled.templates(&name, &file).map(Arc::new);
-    let Some(main) = all.next() else { return Err(SyntaxError::new("nothing to run", 0)) };
+    let Some(main) = all.next() else { return Err(SyntaxError::new("the action is empty", 0)) };
     let scope: HashMap<_, _> = all.map(|t| (t.name.clone(), t)).collect();
     Ok(Compiled { main, tokens: compiled.tokens, definitions: (!scope.is_empty()).then(|| Rc::new(scope)) })
 }

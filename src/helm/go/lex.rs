@@ -181,7 +181,7 @@ impl Lexer<'_> {
         if self.close_delim() {
             return Ok(());
         }
-        Err(SyntaxError::new("a comment has to end with `*/}}`, with nothing in between", self.pos))
+        Err(SyntaxError::new("a comment must end with `*/}}`, with nothing in between", self.pos))
     }
 
     /// Takes a right delimiter, with or without a trim marker, and what it trims.
@@ -224,7 +224,7 @@ impl Lexer<'_> {
                 ',' => self.one(Kind::Comma),
                 ':' => {
                     if !self.rest().starts_with(":=") {
-                        return Err(SyntaxError::new("`:` is only known in `:=`", start));
+                        return Err(SyntaxError::new("`:` is only allowed in `:=`", start));
                     }
                     self.pos += 2;
                     self.push(Kind::Declare, start);
@@ -260,7 +260,7 @@ impl Lexer<'_> {
                 c if is_word(c) => self.identifier(start)?,
                 ' '..='~' => self.one(Kind::Other),
                 c => {
-                    let message = format!("the character `{}` means nothing in an action", c.escape_debug());
+                    let message = format!("the character `{}` is not allowed in an action", c.escape_debug());
                     return Err(SyntaxError::new(message, start));
                 }
             }
@@ -374,7 +374,7 @@ impl Lexer<'_> {
         }
         if self.peek().is_some_and(is_word) || self.peek().is_some_and(|c| matches!(c, '+' | '-')) {
             self.take_word();
-            let message = format!("`{}` is not a number that templates know", shown(&self.text[start..self.pos]));
+            let message = format!("`{}` is not a valid number in templates", shown(&self.text[start..self.pos]));
             return Err(SyntaxError::new(message, start));
         }
         self.push(Kind::Number, start);

@@ -124,15 +124,15 @@ impl Parser<'_> {
     fn unexpected<T>(&self, token: &Token, place: &str) -> Parsed<T> {
         let message = match token.kind {
             Kind::End => format!("the text ends within {place}"),
-            Kind::RightDelim => format!("`}}}}` comes too early in {place}"),
-            _ => format!("`{}` cannot stand in {place}", shown(self.text_of(token))),
+            Kind::RightDelim => format!("unexpected `}}}}` in {place}"),
+            _ => format!("unexpected `{}` in {place}", shown(self.text_of(token))),
         };
         Err(SyntaxError::new(message, token.start()))
     }
 
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
-            let message = format!("more than {MAX_DEPTH} blocks and parentheses within one another");
+            let message = format!("blocks and parentheses are nested more than {MAX_DEPTH} levels deep");
             return Err(SyntaxError::new(message, self.peek().start()));
         }
         self.depth += 1;
@@ -177,7 +177,7 @@ impl Parser<'_> {
                             self.definition()?;
                         }
                         Kind::Keyword(Keyword::End | Keyword::Else) => {
-                            let message = format!("this `{}` belongs to no block", shown(self.text_of(&word)));
+                            let message = format!("this `{}` does not belong to a block", shown(self.text_of(&word)));
                             return Err(SyntaxError::new(message, word.start()));
                         }
                         _ => body.extend(self.action()?.0),
@@ -206,7 +206,7 @@ impl Parser<'_> {
         let ranges = std::mem::take(&mut self.ranges);
         let (body, ended) = self.deeper(Self::list)?;
         if ended != Ended::End {
-            return Err(SyntaxError::new("a definition has no `else`", at.start()));
+            return Err(SyntaxError::new("a `define` cannot have an `else`", at.start()));
         }
         let code = self.code(body);
         (self.scope, self.ranges) = (outer, ranges);
@@ -303,13 +303,13 @@ impl Parser<'_> {
             Keyword::Break | Keyword::Continue => {
                 self.right_delim("`break` or `continue`")?;
                 if self.ranges == 0 {
-                    let message = format!("`{}` stands outside of any `range`", shown(self.text_of(&word)));
+                    let message = format!("`{}` is outside any `range`", shown(self.text_of(&word)));
                     return Err(SyntaxError::new(message, word.start()));
                 }
                 if keyword == Keyword::Break { Node::Break } else { Node::Continue }
             }
             Keyword::Define => {
-                return Err(SyntaxError::new("`define` can only stand at the top of a file", word.start()));
+                return Err(SyntaxError::new("`define` is only allowed at the top level of a file", word.start()));
             }
         };
         Ok((Some(node), None))
@@ -385,13 +385,13 @@ impl Parser<'_> {
                 ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str(_)
             );
             if constant && !commands.is_empty() {
-                let message = "what stands after `|` has to be a function, a field or a variable";
+                let message = "only a function, a field or a variable is allowed after `|`";
                 return Err(SyntaxError::new(message, token.start()));
             }
             commands.push(command);
         }
         if commands.is_empty() {
-            return Err(SyntaxError::new(format!("{place} says nothing: a value is missing"), at as usize));
+            return Err(SyntaxError::new(format!("{place} is empty: a value is missing"), at as usize));
         }
         // A declared variable is known after its value only, as `$x := $x` shows.
         let mut into = Vec::new();
@@ -425,7 +425,7 @@ impl Parser<'_> {
                     let next = self.peek_word();
                     names.push((self.text_of(&token).to_owned(), token));
                     if place != "a `range`" || names.len() == 2 || next.kind != Kind::Variable {
-                        let message = "only a `range` sets two variables, a key and a value";
+                        let message = "only `range` can set two variables, a key and a value";
                         return Err(SyntaxError::new(message, next.start()));
                     }
                 }
@@ -542,7 +542,7 @@ impl Parser<'_> {
                 if let Some(function) = functions::find(name) {
                     Callee::Plain(function)
                 } else {
-                    let message = format!("there is no function `{}`", shown(name));
+                    let message = format!("function `{}` does not exist", shown(name));
                     return Err(SyntaxError::new(message, token.start()));
                 }
             }
@@ -553,7 +553,7 @@ impl Parser<'_> {
         let all = self.text;
         match unquote(&all[token.range()]) {
             Some(text) => Ok(self.shared(&text)),
-            None => Err(SyntaxError::new("this string holds an escape that Go does not know", token.start())),
+            None => Err(SyntaxError::new("this string has an escape sequence that is not valid in Go", token.start())),
         }
     }
 
@@ -579,7 +579,7 @@ impl Parser<'_> {
                 let int = Some(float as i64).filter(|int| (*int as f64).total_cmp(&float).is_eq());
                 Ok(Number { int, float, is_float })
             }
-            _ => bad(format!("`{}` is not a number that templates know", shown(text))),
+            _ => bad(format!("`{}` is not a valid number in templates", shown(text))),
         }
     }
 }

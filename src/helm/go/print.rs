@@ -20,7 +20,7 @@ thread_local! {
 pub(in crate::helm) fn refusal() -> Option<Box<Fail>> {
     let message = || {
         let size = MAX_TEXT >> 20;
-        format!("a value is printed that holds itself, or is more than {MAX_DEPTH} levels deep or {size} MiB long")
+        format!("a printed value contains itself, or is more than {MAX_DEPTH} levels deep or {size} MiB long")
     };
     CUT.replace(false).then(|| Fail::limit(message()))
 }

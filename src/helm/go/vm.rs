@@ -156,9 +156,7 @@ impl<'t> Vm<'t> {
                 self.fuel = left;
                 Ok(())
             }
-            None => {
-                Err(Fail::limit("this chart does more work than a chart may: a loop without end, or very large texts"))
-            }
+            None => Err(Fail::limit("this chart exceeds its work limit, through an endless loop or very large texts")),
         }
     }
 
@@ -170,7 +168,7 @@ impl<'t> Vm<'t> {
     pub(super) fn enter(&mut self) -> Outcome<()> {
         if self.levels >= MAX_LEVELS {
             return Err(Fail::limit(format!(
-                "blocks, parentheses and templates are nested more than {MAX_LEVELS} deep"
+                "blocks, parentheses and templates are nested more than {MAX_LEVELS} levels deep"
             )));
         }
         self.levels += 1;

@@ -113,15 +113,19 @@ impl<'s> Guard<'s> {
             return Err(too_deep());
         }
         if !self.open.insert(pair) {
-            return Err("the schema refers to itself without end".to_owned());
+            return Err("the schema refers to itself endlessly".to_owned());
         }
         if self.work.len() > MAX_PAIRS {
-            return Err("the schema makes too much work with these values".to_owned());
+            return Err("the schema exceeds its work limit with these values".to_owned());
         }
         let mut total: u64 = 1;
         let mut add = |work: u64| {
             total = total.saturating_add(work);
-            if total > MAX_WORK { Err("the schema makes too much work with these values".to_owned()) } else { Ok(()) }
+            if total > MAX_WORK {
+                Err("the schema exceeds its work limit with these values".to_owned())
+            } else {
+                Ok(())
+            }
         };
         for target in self.references(map) {
             add(self.work(target, value, depth + 1)?)?;

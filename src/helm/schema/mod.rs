@@ -69,7 +69,10 @@ impl Checked {
                 }
             }
             self.warnings.extend(unchecked.iter().map(|uri| {
-                about(format!("what `{}` describes is not checked, because nothing is fetched for a schema", cut(uri)))
+                about(format!(
+                    "values described by `{}` are not checked, because nothing is fetched for a schema",
+                    cut(uri)
+                ))
             }));
         }
         for below in &chart.dependencies {
@@ -106,8 +109,8 @@ impl From<String> for Refused {
 }
 
 /// What to do about a reference that leaves the schema.
-const BRING_IT: &str = "the chart has to bring what it refers to, under `$defs` of this schema: tell its author, \
-                        or use a version of the chart that does";
+const BRING_IT: &str = "the chart must include everything its schema refers to under `$defs`: tell its author, or use \
+a version of the chart that does";
 
 /// Says whether a reference is to a type in the published definitions of Kubernetes, as
 /// <https://github.com/yannh/kubernetes-json-schema> and kubernetesjsonschema.dev have them.
@@ -183,7 +186,7 @@ fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> R
     }
     let mut schema: Json = serde_json::from_slice(&file.data).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        format!("the schema is not JSON, or deeper than 128 levels: {place}")
+        format!("the schema is not valid JSON, or deeper than 128 levels: {place}")
     })?;
     let draft = draft_of(&mut schema)?;
     open_references(&mut schema, draft, unchecked);
@@ -194,7 +197,7 @@ fn check_one(file: &File, values: &Value, unchecked: &mut BTreeSet<String>) -> R
             run(&schema, &values, draft)
         };
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-        let thread = thread.map_err(|_| "there is no memory for the check of the schema".to_owned())?;
+        let thread = thread.map_err(|_| "not enough memory to check the schema".to_owned())?;
         thread.join().unwrap_or_else(|_| Err("the schema cannot be checked".to_owned().into()))
     })
 }
@@ -215,7 +218,7 @@ fn draft_of(schema: &mut Json) -> Result<Draft, String> {
         "json-schema.org/draft-04/schema" => Draft::Draft4,
         _ => {
             let uri = cut(uri);
-            return Err(format!("`$schema` is `{uri}`, which is no draft that Helm has without fetching it"));
+            return Err(format!("`$schema` is `{uri}`, which is not a draft that Helm has built in"));
         }
     })
 }
@@ -248,7 +251,7 @@ fn broken(error: &ValidationError<'_>) -> Refused {
         let message = match error {
             Ref::Unretrievable { uri, .. } => {
                 let uri = cut(&without_credentials(uri));
-                let message = format!("the schema refers to `{uri}`, and nothing is fetched for a schema");
+                let message = format!("the schema refers to `{uri}`, but nothing is fetched for a schema");
                 return Refused { message, help: Some(BRING_IT) };
             }
             Ref::PointerToNowhere { pointer } => format!("the schema refers to `{}`, which is not in it", cut(pointer)),
@@ -260,10 +263,10 @@ fn broken(error: &ValidationError<'_>) -> Refused {
         return message.into();
     }
     let path = keys(error);
-    let place = if path.is_empty() { "its top".to_owned() } else { format!("`/{}`", cut(&path.join("/"))) };
+    let place = if path.is_empty() { "its top level".to_owned() } else { format!("`/{}`", cut(&path.join("/"))) };
     let message = match error.kind() {
         ValidationErrorKind::Format { format } if format == "regex" => {
-            format!("the schema is not valid: the pattern at {place} is none that Helm can read, or too large")
+            format!("the schema is not valid: Helm does not support the pattern at {place}, or it is too large")
         }
         _ => format!("the schema is not valid: at {place} it {}", reason(error)),
     };
@@ -289,33 +292,33 @@ fn reason(error: &ValidationError<'_>) -> String {
                 TypeKind::Single(one) => vec![a(*one)],
                 TypeKind::Multiple(set) => set.iter().map(a).collect(),
             };
-            format!("has to be {}, and is {}", wanted.join(" or "), type_of(error.instance()))
+            format!("must be {}, but is {}", wanted.join(" or "), type_of(error.instance()))
         }
-        Kind::Required { property } => format!("lacks `{}`", cut(property.as_str().unwrap_or_default())),
+        Kind::Required { property } => format!("has no `{}`", cut(property.as_str().unwrap_or_default())),
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            format!("may not have {}", named(unexpected))
+            format!("must not have {}", named(unexpected))
         }
-        Kind::Enum { options } => format!("has to be one of {}", cut_json(options)),
-        Kind::Constant { expected_value } => format!("has to be {}", cut_json(expected_value)),
+        Kind::Enum { options } => format!("must be one of {}", cut_json(options)),
+        Kind::Constant { expected_value } => format!("must be {}", cut_json(expected_value)),
         Kind::Pattern { pattern } => format!("does not match `{}`", cut(pattern)),
-        Kind::Format { format } => format!("is not of the format `{}`", cut(format)),
-        Kind::Minimum { limit } => format!("has to be at least {limit}"),
-        Kind::Maximum { limit } => format!("has to be at most {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("has to be more than {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("has to be less than {limit}"),
-        Kind::MultipleOf { multiple_of } => format!("has to be a multiple of {multiple_of}"),
-        Kind::MinLength { limit } => format!("has to have at least {limit} characters"),
-        Kind::MaxLength { limit } => format!("may have {limit} characters at most"),
-        Kind::MinItems { limit } => format!("has to have at least {limit} items"),
-        Kind::MaxItems { limit } => format!("may have {limit} items at most"),
-        Kind::MinProperties { limit } => format!("has to have at least {limit} keys"),
-        Kind::MaxProperties { limit } => format!("may have {limit} keys at most"),
-        Kind::AdditionalItems { limit } => format!("may have {limit} items at most"),
-        Kind::UnevaluatedItems { .. } => "has items that the schema does not know".to_owned(),
-        Kind::UniqueItems => "has the same item twice".to_owned(),
-        Kind::Contains => "lacks an item that the schema wants".to_owned(),
-        Kind::FalseSchema => "may not be set".to_owned(),
-        Kind::Not { .. } => "is what the schema rules out".to_owned(),
+        Kind::Format { format } => format!("does not have the format `{}`", cut(format)),
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::MinLength { limit } => format!("must have at least {limit} characters"),
+        Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        Kind::MinItems { limit } => format!("must have at least {limit} items"),
+        Kind::MaxItems { limit } => format!("must have at most {limit} items"),
+        Kind::MinProperties { limit } => format!("must have at least {limit} keys"),
+        Kind::MaxProperties { limit } => format!("must have at most {limit} keys"),
+        Kind::AdditionalItems { limit } => format!("must have at most {limit} items"),
+        Kind::UnevaluatedItems { .. } => "has items that the schema does not allow".to_owned(),
+        Kind::UniqueItems => "has duplicate items".to_owned(),
+        Kind::Contains => "does not contain an item that the schema requires".to_owned(),
+        Kind::FalseSchema => "must not be set".to_owned(),
+        Kind::Not { .. } => "is excluded by the schema".to_owned(),
         Kind::PropertyNames { error } => {
             let key = error.instance().as_str().unwrap_or_default();
             format!("has the key `{}`, which {}", cut(key), reason(error))
@@ -323,8 +326,10 @@ fn reason(error: &ValidationError<'_>) -> String {
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             alternatives(context, error.instance_path().as_str())
         }
-        Kind::OneOfMultipleValid { .. } => "fits several alternatives of the schema, and may fit one only".to_owned(),
-        _ => "does not fit the schema".to_owned(),
+        Kind::OneOfMultipleValid { .. } => {
+            "matches several alternatives of the schema, but must match exactly one".to_owned()
+        }
+        _ => "does not match the schema".to_owned(),
     }
 }
 
@@ -340,7 +345,7 @@ fn alternatives(context: &[Vec<ValidationError<'static>>], base: &str) -> String
             reasons.push(reason);
         }
     }
-    format!("fits none of the {} alternatives of the schema: {}", context.len(), reasons.join("; or "))
+    format!("matches none of the {} alternatives of the schema: {}", context.len(), reasons.join("; or "))
 }
 
 fn cut_json(value: &Json) -> String {

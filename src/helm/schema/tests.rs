@@ -56,7 +56,7 @@ fn nothing_is_fetched() {
             assert!(!error.message.contains("secret"), "{error}");
             assert_eq!((error.file.as_str(), error.chart.as_str()), ("values.schema.json", "c"));
         }
-        refuses(&format!("{{\"$schema\": \"{uri}\"}}"), "a: 1\n", "no draft that Helm has without fetching it");
+        refuses(&format!("{{\"$schema\": \"{uri}\"}}"), "a: 1\n", "not a draft that Helm has built in");
     }
     for (draft, expected) in [("draft-07", 0), ("draft/2020-12", 1)] {
         let schema = format!(
@@ -67,9 +67,13 @@ fn nothing_is_fetched() {
         assert_eq!(errors.len(), expected, "{errors:?}");
         assert_eq!(
             warnings[0].message,
-            "what `https://example.com/v1.19.0/_definitions.json` describes is not checked, because nothing is fetched for a schema"
+            "values described by `https://example.com/v1.19.0/_definitions.json` are not checked, because nothing is fetched for a schema"
         );
-        refuses(&format!("{{\"$schema\": \"http://example.com/{draft}\"}}"), "a: 1\n", "without fetching it");
+        refuses(
+            &format!("{{\"$schema\": \"http://example.com/{draft}\"}}"),
+            "a: 1\n",
+            "not a draft that Helm has built in",
+        );
     }
     assert!(checked(r#"{"properties": {"a": {"$ref": "urn:example:x"}}}"#, "a: 1\n").is_empty());
     assert!(checked(r#"{"$id": "https://example.com/s", "properties": {"a": {"$ref": "https://example.com/s#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}"#, "a: 1\n").is_empty());
@@ -90,7 +94,7 @@ fn references_end() {
         r##"{"properties": {"a": {"$anchor": "x", "$ref": "#x"}}}"##,
     ];
     for schema in loops {
-        refuses(schema, "a: 1\n", "refers to itself without end");
+        refuses(schema, "a: 1\n", "refers to itself endlessly");
     }
     let chain = |step: &dyn Fn(usize) -> String, from: &str| {
         let steps: Vec<String> = (0..10_000).map(|i| format!("\"d{i}\": {}", step(i + 1))).collect();
@@ -127,10 +131,10 @@ fn work_is_bounded() {
         format!("{{\"$defs\": {{{}, \"d60\": {{\"type\": \"object\"}}}}, \"$ref\": \"#/$defs/d0\"}}", steps.join(", "))
     };
     for applied in ["allOf", "anyOf", "oneOf"] {
-        refuses(&doubled(applied), "a: 1\n", "too much work");
+        refuses(&doubled(applied), "a: 1\n", "work limit");
     }
     let by_depth = r##"{"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}}}"##;
-    refuses(by_depth, DEEP, "too much work");
+    refuses(by_depth, DEEP, "work limit");
     assert!(checked(by_depth, "a: {a: {a: 1}}\n").is_empty());
     let bounds = r#"{"properties": {"a": {"minItems": 1e300, "maxLength": 99999999999999999999}, "b": {"multipleOf": 1e-300, "maximum": -1e308}, "c": {"minLength": 18446744073709551615}}}"#;
     let found = checked(bounds, "a: [1]\nb: 5\nc: text\n");
@@ -157,5 +161,5 @@ fn values_are_not_shown_and_paths_are_whole() {
     let values = yaml::read_one("a/b: [{c~d: secret}]\n").unwrap();
     let (found, _) = check(&chart, values.as_map().unwrap());
     assert_eq!(*found[0].value, ["a/b", "0", "c~d"]);
-    assert_eq!(found[0].message, "`a/b.0.c~d` has to be an integer, and is a string");
+    assert_eq!(found[0].message, "`a/b.0.c~d` must be an integer, but is a string");
 }

@@ -233,8 +233,7 @@ pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets) -> Added {
         lowering.target.instances.values().map(|i| i.namespace.as_str()).collect();
     if !is_item(text) {
         let all = crate::diag::quoted_list(namespaces.iter().copied(), "and");
-        let step =
-            format!("Secret `{text}` (type `kubernetes.io/dockerconfigjson`) must be in every namespace: {all}.");
+        let step = format!("Create Secret `{text}` (type `kubernetes.io/dockerconfigjson`) in every namespace: {all}.");
         return Added { steps: vec![("images".into(), step)], ..Added::default() };
     }
     for namespace in namespaces {

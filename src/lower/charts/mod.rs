@@ -189,7 +189,7 @@ fn reason(error: &ReadError) -> String {
     match error {
         ReadError::Missing => "it is missing".into(),
         ReadError::Refused(text) | ReadError::Failed(text) => text.clone(),
-        ReadError::TooLarge { limit } => format!("it has more than {limit} bytes"),
+        ReadError::TooLarge { limit } => format!("it is larger than {limit} bytes"),
     }
 }
 

@@ -110,7 +110,7 @@ pub fn stepwise(
                 }
                 Err(error) => {
                     let at = Span::new(source, 0, 0);
-                    let message = format!("`{path}` is not YAML: {} (line {})", error.message, error.line);
+                    let message = format!("`{path}` is not valid YAML: {} (line {})", error.message, error.line);
                     found.push(Diagnostic::error(&BAD_OBJECT, message).at(at, "").at(written.at, "used here"));
                 }
             }

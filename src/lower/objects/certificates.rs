@@ -44,7 +44,7 @@ pub fn read_a_secret(edge: &Edge) -> bool {
 /// Says that people bring the certificate of an edge.
 pub fn by_hand(namespace: &str, secret: &str, hosts: &[&str]) -> String {
     format!(
-        "Secret `{namespace}/{secret}` (type `kubernetes.io/tls`) with a certificate for {} must be there: nothing here makes it.",
+        "Create Secret `{namespace}/{secret}` (type `kubernetes.io/tls`) with a certificate for {}.",
         quoted_list(hosts.iter().copied(), "and")
     )
 }
@@ -150,7 +150,7 @@ fn readers(lowering: &Lowering<'_>, edge: &Edge, found: &mut Vec<Diagnostic>) ->
             for host in route.names.iter().filter(|h| *h != domain) {
                 if host.split_once('.').is_none_or(|(_, rest)| rest != domain) {
                     let message = format!("`{host}` is not covered by the wildcard certificate `*.{domain}`");
-                    let help = "publish it through an edge without `wildcard`, or name it directly below the domain";
+                    let help = "publish it through an edge without `wildcard`, or use a host directly below the domain";
                     found.push(Diagnostic::error(&INVALID_VALUE, message).at(host.at, "").help(help));
                 }
             }
@@ -166,15 +166,15 @@ fn readers(lowering: &Lowering<'_>, edge: &Edge, found: &mut Vec<Diagnostic>) ->
 /// Says that each namespace asks for a certificate of its own.
 fn alone(edge: &Edge, readers: &BTreeMap<String, (String, Span)>) -> Diagnostic {
     let namespaces = quoted_list(readers.keys().map(String::as_str), "and");
-    let message = format!(
-        "edge `{}` asks its issuer for the same wildcard certificate {} times: in {namespaces}",
-        edge.name,
-        readers.len()
-    );
+    let message =
+        format!("edge `{}` requests the same wildcard certificate {} times: in {namespaces}", edge.name, readers.len());
     Diagnostic::warning(&UNSUPPORTED, message)
-        .at(edge.span, "nothing here copies Secrets")
-        .note("Let's Encrypt gives out five certificates of the same names a week")
-        .help("add `external-secrets = {}` under `[components]`, or `copy = \"reflector\"` under `[secrets]` where reflector runs")
+        .at(edge.span, "nothing copies Secrets between namespaces here")
+        .note("Let's Encrypt issues at most five certificates with the same names per week")
+        .help(
+            "add `external-secrets = {}` under `[components]`, or, if reflector is installed, `copy = \
+        \"reflector\"` under `[secrets]`",
+        )
 }
 
 /// Returns the host names that certificates of an edge itself stand for, each with the end of its name: one per host, or,

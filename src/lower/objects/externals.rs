@@ -35,13 +35,8 @@ pub fn claims(target: &Target, instance: &Instance) -> Vec<String> {
         let known = binding.claim.iter().filter(|(_, value)| !value.is_empty() && *value != "[]");
         let fields = known.map(|(field, value)| format!("{field} `{value}`"));
         let wanted: Vec<String> = binding.buckets.iter().filter_map(real).chain(fields).collect();
-        (!wanted.is_empty()).then(|| {
-            format!(
-                "`{}` lies outside of the platform: make there what is claimed of it: {}.",
-                binding.provider,
-                wanted.join(", ")
-            )
-        })
+        (!wanted.is_empty())
+            .then(|| format!("`{}` is outside the platform. Create there: {}.", binding.provider, wanted.join(", ")))
     });
     notes.collect()
 }
@@ -52,10 +47,10 @@ pub fn add(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Added {
     for (name, namespace, span) in services(lowering.target) {
         let external = &lowering.target.external[name];
         let Some(node) = external.fields.get("host").map(|entry| &entry.node) else {
-            let message = format!("external `{name}` has no `host` that a Service could stand for");
+            let message = format!("external `{name}` has a `service` but no `host`");
             found.push(
                 Diagnostic::error(&MISSING_KEY, message)
-                    .at(span, "a Service is asked for here")
+                    .at(span, "the Service needs a host to point to")
                     .help(format!("add `host = \"{name}.example.com\"`, or remove `service`")),
             );
             continue;
@@ -95,10 +90,12 @@ fn address_service(
     let port = written.map_or_else(usual, |node| node.as_int().or_else(|| node.as_str()?.parse().ok()));
     let Some(port) = port.filter(|port| (1..=65535).contains(port)) else {
         let diagnostic = match written {
-            Some(node) => Diagnostic::error(&INVALID_VALUE, "a port is a number from 1 to 65535").at(node.span, ""),
+            Some(node) => {
+                Diagnostic::error(&INVALID_VALUE, "a port must be a number from 1 to 65535").at(node.span, "")
+            }
             None => Diagnostic::error(&MISSING_KEY, format!("the Service of external `{name}` needs a port"))
-                .at(span, "its host is an address")
-                .help("add `port = 5432`, or a host name instead of the address"),
+                .at(span, "its host is an IP address")
+                .help("add `port = 5432`, or use a host name instead of the IP address"),
         };
         found.push(diagnostic);
         return vec![];

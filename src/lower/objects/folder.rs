@@ -151,14 +151,14 @@ impl Reading<'_, '_> {
             self.read.beyond.insert(entry.to_string());
         } else {
             let at = text.find(entry).map_or(Span::new(source, 0, 0), |at| Span::new(source, at, at + entry.len()));
-            let message = format!("`{file}` names `{entry}`, and there is no such file or folder");
+            let message = format!("`{file}` lists `{entry}`, which does not exist");
             self.found
                 .push(Diagnostic::error(&UNREADABLE_FILE, message).at(at, "").at(self.instance.span, "used here"));
         }
     }
 
     fn malformed(&mut self, path: &str, source: SourceId, text: &str, error: &yaml::ReadError) {
-        let message = format!("`{path}` is not YAML: {}", error.message);
+        let message = format!("`{path}` is not valid YAML: {}", error.message);
         let diagnostic = Diagnostic::error(&BAD_OBJECT, message).at(line_of(text, source, error.line), "");
         self.found.push(diagnostic.at(self.instance.span, "used here"));
     }

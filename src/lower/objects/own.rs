@@ -16,7 +16,7 @@ impl<'a> Lowering<'a> {
                 let span = |line: usize| line_of(text, source, line);
                 match crate::manifest::yaml::read(text) {
                     Err(error) => found.push(
-                        Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not YAML: {}", error.message))
+                        Diagnostic::error(&BAD_OBJECT, format!("`{path}` is not valid YAML: {}", error.message))
                             .at(span(error.line), "")
                             .at(written.at, "used here"),
                     ),
@@ -59,7 +59,7 @@ impl<'a> Lowering<'a> {
                 (None, Some(json)) => crate::manifest::yaml::write(json),
                 _ => {
                     found.push(
-                        Diagnostic::error(&crate::parse::MISSING_KEY, "a patch has either `merge` or `json`")
+                        Diagnostic::error(&crate::parse::MISSING_KEY, "a patch needs either `merge` or `json`")
                             .at(written.places.at, ""),
                     );
                     continue;

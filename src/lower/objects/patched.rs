@@ -44,7 +44,7 @@ fn one(
         ]))
     });
     let Some(target) = target else {
-        let message = "the patch does not say which object it is for";
+        let message = "the patch has no target";
         found.push(
             Diagnostic::error(&UNMATCHED_PATCH, message)
                 .at(at, "")
@@ -101,8 +101,8 @@ fn nothing(
     if matches!(kind, "HelmRelease" | "Kustomization" | "Application") {
         let engine = if lowering.platform.engine == Engine::Flux { "Flux" } else { "Argo CD" };
         return diagnostic
-            .note(format!("`{kind}` is {engine}'s own object, and patches are for what it applies"))
-            .help("say under `sync` or `values` what should be different");
+            .note(format!("`{kind}` is an object of {engine} itself; patches only apply to the objects it syncs"))
+            .help("change `sync` or `values` instead");
     }
     let all: Vec<String> = objects.iter().map(|l| format!("{}/{}", l.object.kind(), l.object.name())).collect();
     let shown = quoted_list(all.iter().take(8).map(String::as_str), "and");
@@ -113,12 +113,15 @@ fn nothing(
         _ => diagnostic.note(format!("it has {shown} and {more} more")),
     };
     if let Some(stage) = elsewhere {
-        return diagnostic.help(format!("say the stage: `stage = \"{}\"`", stage.name()));
+        return diagnostic.help(format!("set the stage: `stage = \"{}\"`", stage.name()));
     }
     let kinds: Vec<&str> = objects.iter().map(|l| l.object.kind()).collect();
     let near = crate::diag::near(kind, kinds.iter().copied());
     if unit.is_some_and(|unit| unit.delivery.chart(Portion::Main).is_some()) && instance.definition.source.is_none() {
-        return diagnostic.help("what the chart makes is changed with `values`, or patched with `output = \"manifests\"` under `[platform]`");
+        return diagnostic.help(
+            "change the chart's objects with `values`, or set `output = \"manifests\"` under \
+        `[platform]` to patch them",
+        );
     }
     if instance.definition.source.is_some() {
         return diagnostic.help("patch it in the kustomization.yaml of the folder itself");
@@ -195,8 +198,8 @@ fn containers(merge: &Value, object: &Object, at: Span, found: &mut Vec<Diagnost
                 let diagnostic = Diagnostic::error(&UNMATCHED_PATCH, message).at(at, "");
                 found.push(match known.first() {
                     Some(first) => diagnostic
-                        .note(format!("it has {}", quoted_list(known.iter().map(String::as_str), "and")))
-                        .help(format!("name the one that is meant: `name = \"{first}\"`")),
+                        .note(format!("the object has {}", quoted_list(known.iter().map(String::as_str), "and")))
+                        .help(format!("to patch an existing container, use its name: `name = \"{first}\"`")),
                     None => diagnostic.help("add an `image`"),
                 });
             }

@@ -30,7 +30,7 @@ pub fn application(target: &Target, unit: &str) -> String {
 
 /// Says that people sync a unit.
 pub fn note(unit: &str) -> String {
-    format!("`{unit}` is not synced by itself: sync it by hand, now and after each change.")
+    format!("`{unit}` is not synced automatically: sync it by hand, now and after each change.")
 }
 
 /// Adds a manual step for each unit of lakegen's own that people sync; components say so themselves.

@@ -24,17 +24,17 @@ fn on_argocd(target: &Target, all: &mut Vec<Diagnostic>) {
     }
     let mut refused = false;
     for (key, why) in [
-        ("substitute", "Argo CD replaces nothing in the cluster: `${…}` would stay as it is"),
-        ("decrypt", "Argo CD decrypts nothing: encrypted files would be applied as they are"),
+        ("substitute", "Argo CD does not substitute variables in the cluster: `${…}` would be applied literally"),
+        ("decrypt", "Argo CD does not decrypt files: they would be applied encrypted"),
     ] {
         if places.has(key) {
             refused = true;
-            let message = format!("`flux.{key}` is for Flux, and the engine is Argo CD");
+            let message = format!("`flux.{key}` only works with Flux, but the engine is Argo CD");
             all.push(Diagnostic::error(&OTHER_ENGINE, message).at(places.key_of(key), "").note(why));
         }
     }
     if !refused {
-        let message = "`[flux]` is for Flux, and the engine is Argo CD: it is passed over";
+        let message = "`[flux]` is for Flux and ignored, because the engine is Argo CD";
         all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(places.key, ""));
     }
 }
@@ -52,18 +52,18 @@ fn versions(target: &Target, all: &mut Vec<Diagnostic>) {
         [("spec.install.strategy` of HelmReleases", "2.7", charts), ("spec.ignore` of Kustomizations", "2.9", ignored)]
     {
         let Some(instance) = used.filter(|_| version_key(version) < version_key(least)) else { continue };
-        let message = format!("Flux {version} does not know `{field}, which `{}` needs", instance.name);
+        let message = format!("Flux {version} does not support `{field}, which `{}` needs", instance.name);
         all.push(
             Diagnostic::error(&UNSUPPORTED, message)
                 .at(version.at, "")
-                .note(format!("it came with Flux {least}; older definitions refuse it"))
-                .help(format!("run Flux {least} or later")),
+                .note(format!("it was added in Flux {least}; older CRDs reject it"))
+                .help(format!("use Flux {least} or later")),
         );
     }
 }
 
 fn for_argocd(at: Span, what: &str) -> Diagnostic {
-    let message = format!("{what} for Argo CD, and the engine is Flux: passed over here");
+    let message = format!("{what} for Argo CD and ignored, because the engine is Flux");
     Diagnostic::warning(&OTHER_ENGINE, message).at(at, "")
 }
 
@@ -93,28 +93,28 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
     versions(target, all);
     for instance in target.instances.values() {
         if instance.is_engine(Engine::ArgoCd) {
-            let message = format!("`{}` installs Argo CD, and the engine is Flux", instance.name);
+            let message = format!("`{}` installs Argo CD, but the engine is Flux", instance.name);
             all.push(
                 Diagnostic::warning(&OTHER_ENGINE, message)
                     .at(instance.span, "")
-                    .note("it would sync nothing of this platform")
-                    .help("leave the component out, or set `engine = \"argocd\"`"),
+                    .note("it would not sync anything of this platform")
+                    .help("remove the component, or set `engine = \"argocd\"`"),
             );
         }
         for path in unsaid(instance) {
-            let message =
-                "this path can mean several fields, and Flux ignores fields by JSON pointer: passed over here";
-            let help = "name each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
+            let message = "this path can match several fields, but Flux only ignores single fields by JSON pointer: it has no \
+                effect";
+            let help = "list each field under `pointers`, for example `/webhooks/0/clientConfig/caBundle`";
             all.push(Diagnostic::warning(&OTHER_ENGINE, message).at(path.at, "").help(help));
         }
     }
     for (name, notify) in &settings.notify {
         if notify.kind == NotifyKind::Email {
-            let message = format!("Flux sends no mail, and `notify.{name}` asks for it");
+            let message = format!("`notify.{name}` requests email, which Flux cannot send");
             all.push(
                 Diagnostic::error(&UNSUPPORTED, message)
                     .at(notify.places.value_of("kind"), "")
-                    .help("take `slack`, `teams`, `github` or a `webhook` that sends the mail"),
+                    .help("use `slack`, `teams`, `github` or a `webhook` that sends the email"),
             );
         }
     }
@@ -123,7 +123,7 @@ fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
         && webhook.existing.is_none()
     {
         all.push(
-            Diagnostic::error(&MISSING_KEY, "a webhook needs a token that its sender knows too")
+            Diagnostic::error(&MISSING_KEY, "a webhook needs a token shared with its sender")
                 .at(webhook.places.key, "")
                 .help("add `secret = \"<item>#<property>\"`, or `existing = \"<Secret>\"`"),
         );

@@ -105,25 +105,24 @@ fn unheard(places: &BTreeSet<Span>, target: &Target, instance: &Instance, source
 fn credentials(places: &BTreeSet<Span>, store: &Store, instance: &Instance) -> Vec<Diagnostic> {
     let silent = instance.said.credentials.iter().filter(|(_, given)| !places.contains(&given.0.places.key));
     let findings = silent.map(|(slot, given)| {
-        let message = format!("`credentials.{slot}` of `{}` does nothing here", instance.name);
+        let message = format!("`credentials.{slot}` of `{}` has no effect here", instance.name);
         let finding = Diagnostic::warning(&WITHOUT_EFFECT, message).at(given.0.places.key, "");
         let bindings = instance.bindings.get(slot).map(SlotBinding::all).unwrap_or_default();
         match bindings.first() {
             None => finding.note(format!("slot `{slot}` is not bound")),
             Some(binding) if binding.credential.is_none() => {
-                finding.note(format!("`{}` asks `{}` for no credential", binding.provider, instance.name))
+                finding.note(format!("`{}` needs no credential from `{}`", binding.provider, instance.name))
             }
             Some(_) if store.kept_by_people() && given.0.item.is_some() => {
-                let instead =
-                    format!("name the Secret: `credentials.{slot} = {{ source = \"file\", secret = \"…\" }}`");
+                let instead = format!("set the Secret: `credentials.{slot} = {{ source = \"file\", secret = \"…\" }}`");
                 finding.note(itemless_store(store)).help(instead)
             }
             Some(binding) => {
-                let finding = finding.note(format!("nothing of `{}` reads it", instance.name));
+                let finding = finding.note(format!("nothing in `{}` reads it", instance.name));
                 let key = binding.credential.as_ref().and_then(|credential| credential.keys.keys().next_back());
                 match key.filter(|_| instance.definition.keys.keys.contains_key("env")) {
                     Some(field) => finding.help(format!(
-                        "read it in a variable: `env.{} = \"${{requires.{slot}.{field}}}\"`",
+                        "pass it as an environment variable: `env.{} = \"${{requires.{slot}.{field}}}\"`",
                         environment_name(field)
                     )),
                     None => finding,
@@ -136,7 +135,7 @@ fn credentials(places: &BTreeSet<Span>, store: &Store, instance: &Instance) -> V
 
 impl Silent<'_> {
     fn finding(&self, instance: &Instance, sources: &Sources) -> Diagnostic {
-        let message = format!("`{}` of `{}` does nothing here", self.word, instance.name);
+        let message = format!("`{}` of `{}` has no effect here", self.word, instance.name);
         let mut finding = Diagnostic::warning(&WITHOUT_EFFECT, message).at(self.key, "");
         // A table may be written over several lines.
         let line = |place: Span| (place.source, sources.line_column(place).0);

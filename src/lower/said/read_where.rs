@@ -10,7 +10,7 @@ pub fn explain(finding: Diagnostic, component: &Component, part: &str, path: &Pa
     let templates = component.values.iter().chain(component.templates.values().flatten());
     let condition = templates.flat_map(|template| conditions(template, part, path)).next();
     let finding = match condition {
-        Some(at) => finding.at(at, "it is read only where this holds"),
+        Some(at) => finding.at(at, "it is only read under this condition"),
         None => finding,
     };
     let doc = match part {
@@ -19,7 +19,7 @@ pub fn explain(finding: Diagnostic, component: &Component, part: &str, path: &Pa
         _ => None,
     };
     match doc.filter(|doc| !doc.is_empty()) {
-        Some(doc) => finding.note(format!("`{}` is: {doc}", path.last().map_or("", |key| key))),
+        Some(doc) => finding.note(format!("`{}`: {doc}", path.last().map_or("", |key| key))),
         None => finding,
     }
 }

@@ -32,7 +32,7 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     let at = |target: &Target| target.settings.argocd.places.value_of("rollout");
     let known: Vec<&str> = platform.targets.iter().filter(|t| !t.is_shared).map(|t| t.environment.as_str()).collect();
     if target.settings.argocd.form != Form::ApplicationSet {
-        let message = "`rollout` orders the targets of ApplicationSets, and there are none";
+        let message = "`rollout` orders the targets of ApplicationSets, but the platform uses Applications";
         let help = "add `form = \"applicationset\"`, or remove `rollout`";
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at(target), "").help(help));
     }
@@ -41,7 +41,7 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
         if !known.contains(&name.as_str()) {
             found.push(crate::resolve::unknown_name("environment", name, name.at, known.iter().copied()));
         } else if seen.contains(&name.as_str()) {
-            let message = format!("environment `{name}` has two steps in `rollout`");
+            let message = format!("`rollout` lists environment `{name}` twice");
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(name.at, ""));
         }
         seen.push(name);
@@ -50,14 +50,14 @@ pub fn report(platform: &Platform, found: &mut Vec<Diagnostic>) {
     left.dedup();
     if !left.is_empty() {
         let names = quoted_list(left, "and");
-        let message = format!("`rollout` leaves {names} out, and Argo CD would never sync it");
-        let help = "name every environment; the last one of the list comes last";
+        let message = format!("`rollout` does not list {names}, so Argo CD would never sync it");
+        let help = "list every environment in the order in which they sync";
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at(target), "").help(help));
     }
     // A rollout is one order for all: a layer cannot have another.
     for other in platform.targets.iter().filter(|other| environments(other) != environments(target)) {
-        let message = format!("`rollout` differs in `{}`, and ApplicationSets span all targets", other.name);
+        let message = format!("`rollout` differs in `{}`, but ApplicationSets span all targets", other.name);
         let at = if said(&other) { at(other) } else { at(target) };
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help("say it once, under `[argocd]`"));
+        found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help("set it once, under `[argocd]`"));
     }
 }

@@ -80,12 +80,11 @@ pub fn report(world: &dyn World, platform: &Platform, sources: &Sources, found: 
         let known = source.entry.as_deref().and_then(|name| target.settings.repositories.get(name));
         let given = !own.is_empty() || known.is_some_and(|known| known.branch.is_some());
         if !given && said.insert(instance.span) {
-            let message = format!("`{}` is read from an OCI artifact and says no version of it", instance.name);
+            let message = format!("`{}` is read from an OCI artifact but sets no version", instance.name);
             let help = "add `revision = \"1.4.2\"` (a tag) or `revision = \"sha256:…\"`";
             found.push(Diagnostic::error(&MISSING_KEY, message).at(instance.span, "").help(help));
         } else if given && source.revision.starts_with("refs/") && said.insert(instance.span) {
-            let message =
-                format!("`{}` is a reference of git, and an OCI artifact has tags and digests", source.revision);
+            let message = format!("`{}` is a Git reference, but an OCI artifact has tags and digests", source.revision);
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(instance.span, ""));
         }
     }
@@ -115,11 +114,11 @@ fn not_there(instance: &Instance, path: &str, files: &[String]) -> Diagnostic {
     let at = instance.written().find(|node| node.as_str() == Some(path));
     let message = format!("the repository has no folder `{path}`");
     let diagnostic = Diagnostic::error(&UNREADABLE_FILE, message)
-        .at(at.map_or(instance.span, |node| node.span), format!("`{}` is made of it", instance.name));
+        .at(at.map_or(instance.span, |node| node.span), format!("`{}` is read from it", instance.name));
     let folders: BTreeSet<&str> =
         files.iter().filter_map(|file| file.rsplit_once('/')).map(|(folder, _)| folder).collect();
     match near(path, folders) {
-        near if near.is_empty() => diagnostic.help("make the folder, with a `kustomization.yaml` in it"),
+        near if near.is_empty() => diagnostic.help("create the folder with a `kustomization.yaml`"),
         near => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
     }
 }

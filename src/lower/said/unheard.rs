@@ -20,11 +20,12 @@ pub fn report(platform: &Platform, target: &Target, found: &mut Vec<Diagnostic>)
         spread(target, instance, found);
         said_twice(instance, found);
         if !watched && !instance.said.alerts.is_empty() {
-            let message = "nothing here watches alert rules";
+            let message = "nothing in this target evaluates alert rules";
             found.push(
-                Diagnostic::warning(&WITHOUT_EFFECT, message)
-                    .at(instance.said.places.key_of("alerts"), "")
-                    .help("add `prometheus = {}` to the components, or name what is there already: `platform.apis = [\"monitoring.coreos.com/v1\"]`"),
+                Diagnostic::warning(&WITHOUT_EFFECT, message).at(instance.said.places.key_of("alerts"), "").help(
+                    "add `prometheus = {}` under `[components]`, or, if the cluster already has the operator, \
+                    `apis = [\"monitoring.coreos.com/v1\"]` under `[platform]`",
+                ),
             );
         }
     }
@@ -40,9 +41,9 @@ fn versions(platform: &Platform, target: &Target, found: &mut Vec<Diagnostic>) {
         if there.any(|instance| instance.chart.is_some() && instance.said.version.is_none()) {
             continue;
         }
-        let finding = Diagnostic::warning(&WITHOUT_EFFECT, format!("`versions.{name}` does nothing"));
+        let finding = Diagnostic::warning(&WITHOUT_EFFECT, format!("`versions.{name}` has no effect"));
         found.push(finding.at(version.key, "").note(if known {
-            format!("every `{name}` here says its own `version`, or has no chart")
+            format!("every `{name}` sets its own `version`, or has no chart")
         } else {
             format!("the platform has no component `{name}`")
         }));
@@ -58,7 +59,7 @@ fn said_twice(instance: &Instance, all: &mut Vec<Diagnostic>) {
     ];
     for (text, key, other, instead) in pairs {
         if let Some(text) = text.as_ref().filter(|_| other) {
-            let message = format!("`chart.{key}` of `{}` does nothing beside `{instead}`", instance.name);
+            let message = format!("`chart.{key}` of `{}` has no effect beside `{instead}`", instance.name);
             let finding = Diagnostic::warning(&WITHOUT_EFFECT, message).at(text.key, "");
             all.push(finding.help(format!("keep one of them: remove `chart.{key}` or `{instead}`")));
         }
@@ -74,17 +75,17 @@ fn cloud_identity(catalogue: &Catalogue, target: &Target, instance: &Instance, a
     }
     let Some(cloud) = catalogue.identity(&ground.cloud) else {
         let message =
-            format!("`identity` does nothing: `platform.cloud` is `{}`, which gives pods no roles", ground.cloud);
+            format!("`identity` has no effect: `platform.cloud` is `{}`, which has no roles for pods", ground.cloud);
         all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(catalogue.name_a_cloud()));
         return;
     };
     if instance.said.identity == Identity::Convention && ground.identity.is_none() {
         let help = format!(
-            "add a rule under `[platform]`, for example `identity = \"{}\"`, or name the role here",
+            "add a template under `[platform]`, for example `identity = \"{}\"`, or set the role here",
             cloud.example
         );
         all.push(
-            Diagnostic::error(&MISSING_KEY, "`identity = true` asks for the platform's rule, and there is none")
+            Diagnostic::error(&MISSING_KEY, "`identity = true` needs `platform.identity`, which is not set")
                 .at(at, "")
                 .help(help),
         );
@@ -112,13 +113,13 @@ fn unlabelled(catalogue: &Catalogue, target: &Target, instance: &Instance, all: 
     if asked && !pods.is_empty() {
         let labels: Vec<String> = cloud.labels.iter().map(|(key, text)| format!("{key}: \"{text}\"")).collect();
         let message = format!(
-            "pods {} of `{}` get no role: on `{}` a pod needs the label `{}`, and nothing passes labels on to them",
+            "pods {} of `{}` get no role: on `{}`, a pod needs the label `{}`, but nothing sets labels on them",
             quoted_list(pods, "and"),
             instance.name,
             target.ground().cloud,
             labels.join("`, `")
         );
-        let help = "label the object that makes them with `patches`, or with `values` where the chart can";
+        let help = "add the label to the workload with `patches`, or with `values` if the chart supports it";
         all.push(Diagnostic::warning(&WITHOUT_EFFECT, message).at(at, "").help(help));
     }
 }
@@ -137,8 +138,8 @@ fn spread(target: &Target, instance: &Instance, all: &mut Vec<Diagnostic>) {
             all.push(
                 Diagnostic::warning(&WITHOUT_EFFECT, message)
                     .at(place.at, "this placement spreads pods")
-                    .note("there is only one, or one on every node")
-                    .help("take a placement without `spread` here"),
+                    .note("there is a single pod, or one on every node")
+                    .help("use a placement without `spread` here"),
             );
         }
     };
@@ -177,12 +178,13 @@ pub fn secrets(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<D
                 .collect();
             let takes = |key: &str| instance.definition.keys.keys.contains_key(key);
             found.push(if takes("env") {
-                diagnostic.help(format!("read it in a variable: `env.{variable} = \"${{secrets.{key}.{property}}}\"`"))
+                diagnostic.help(format!(
+                    "pass it as an environment variable: `env.{variable} = \
+                \"${{secrets.{key}.{property}}}\"`"
+                ))
             } else {
                 let place = if takes("values") { "values" } else { "patches" };
-                diagnostic.help(format!(
-                    "name it where the program reads it, under `{place}`: Secret `{name}`, key `{property}`"
-                ))
+                diagnostic.help(format!("refer to it under `{place}`: Secret `{name}`, key `{property}`"))
             });
         }
     }

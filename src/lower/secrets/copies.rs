@@ -81,12 +81,12 @@ pub fn reflect(
             kept.annotations.extend(annotations.map(|(key, text)| (key, text.to_string())));
         } else {
             let message = format!(
-                "Secret `{namespace}/{secret}` is made by an operator, so nothing can ask reflector to copy it"
+                "Secret `{namespace}/{secret}` is created by an operator, so lakegen cannot annotate it for reflector"
             );
             found.push(
                 Diagnostic::error(&INVALID_VALUE, message)
                     .at(span(lowering), "")
-                    .help("let External Secrets copy: `copy = \"external-secrets\"`"),
+                    .help("let External Secrets copy it: `copy = \"external-secrets\"`"),
             );
         }
     }

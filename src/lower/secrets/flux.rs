@@ -47,7 +47,7 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<D
         if is_variable(variable) {
             entries.insert(variable.clone(), one(item, Some(variable)));
         } else {
-            let message = format!("`{variable}` is not a name that Flux replaces: letters, digits and `_`");
+            let message = format!("`{variable}` is not a valid variable for Flux: use letters, digits and `_`");
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(item.key, ""));
         }
     }
@@ -59,7 +59,7 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<D
     let Some((_, _, _, first)) = wanted.first() else { return Added { steps, ..Added::default() } };
     if target.store.provider.is_empty() {
         found.push(
-            Diagnostic::error(&NO_SECRET_STORE, "Flux reads this from a secret store, and there is none")
+            Diagnostic::error(&NO_SECRET_STORE, "Flux reads this from a secret store, but none is configured")
                 .at(*first, "")
                 .help("add `[secrets]` with `provider = \"vault\"` and `at = \"https://vault.example.com\"`"),
         );
@@ -77,14 +77,14 @@ fn by_hand(target: &Target) -> Vec<(String, String)> {
     let settings = &target.settings.flux;
     let mut steps = Vec::new();
     let mut step = |secret: &str, what: &str| {
-        let step = format!("Secret `{NAMESPACE}/{secret}` with {what} must be there: nothing here makes it.");
+        let step = format!("Create Secret `{NAMESPACE}/{secret}` with {what}.");
         steps.push(("flux".to_string(), step));
     };
     if let Some(secret) = settings.decrypt.as_ref().and_then(|decrypt| decrypt.secret.as_ref()) {
-        step(secret, "the keys that decrypt what SOPS encrypted (`*.agekey`, `*.asc` or `sops.*`)");
+        step(secret, "the keys that decrypt the SOPS files (`*.agekey`, `*.asc` or `sops.*`)");
     }
     if let Some(secret) = settings.webhook.as_ref().and_then(|webhook| webhook.existing.as_ref()) {
-        step(secret, "the key `token`, which the sender of push events signs with,");
+        step(secret, "the key `token`, with which the sender signs push events");
     }
     steps
 }

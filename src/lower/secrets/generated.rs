@@ -91,8 +91,11 @@ pub fn half_made(
     }
     let people = quoted_list(by_hand.iter().map(String::as_str), "and");
     let cluster = quoted_list(generated.iter().map(String::as_str), "and");
-    let message = format!("item `{item}` would be half made: {cluster} by the cluster, {people} by people");
-    let help = format!("write {people} as text, or read it from a secret of its own: an item has one maker");
+    let message = format!(
+        "item `{item}` would have two sources: {cluster} generated in the cluster, {people} entered \
+    by people"
+    );
+    let help = format!("write {people} as text, or read it from a separate secret: an item can only have one source");
     found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
 }
 
@@ -100,8 +103,8 @@ pub fn half_made(
 pub fn made_twice(lowering: &Lowering<'_>, item: &str, new: &[String], at: Span, found: &mut Vec<Diagnostic>) {
     if lowering.target.store.push().is_some_and(|push| push.by == PushBy::Item) {
         let properties = quoted_list(new.iter().map(String::as_str), "and");
-        let message = format!("item `{item}` is made already, so {properties} would never be added to it");
-        let help = "name an item for each secret: this store only tells whether an item is there";
+        let message = format!("item `{item}` would already exist, so {properties} would never be added to it");
+        let help = "use a separate item for each secret: with this store, existing items are never changed";
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
     }
 }

@@ -115,7 +115,7 @@ impl Items {
                     Some(at) => found.push(
                         misnamed(lowering, "an item", item, says)
                             .at(at, "")
-                            .help(format!("name another, for example `{}`", slug(item))),
+                            .help(format!("use another name, for example `{}`", slug(item))),
                     ),
                     None => by_convention.get_or_insert((vec![], says)).0.push(item),
                 }
@@ -125,19 +125,19 @@ impl Items {
                 let says = target.misnamed(Named::Property, property);
                 if let Some((says, (_, at))) = says.zip(meanings.iter().next()) {
                     let found_here = misnamed(lowering, &format!("a property of item `{item}`"), property, says);
-                    found.push(found_here.at(*at, "").help("name another where it is read"));
+                    found.push(found_here.at(*at, "").help("use another name where it is read"));
                 }
             }
         }
         let Some((items, says)) = by_convention else { return };
-        let diagnostic = misnamed(lowering, "an item", items[0], says).at(target.store.key.at, "gives that name");
+        let diagnostic = misnamed(lowering, "an item", items[0], says).at(target.store.key.at, "sets that name");
         let more = items.len() - 1;
         let diagnostic =
-            if more > 0 { diagnostic.note(format!("it names {more} more that cannot be")) } else { diagnostic };
+            if more > 0 { diagnostic.note(format!("it also sets {more} more invalid names")) } else { diagnostic };
         let convention = target.store.definition.as_ref().map(|kind| kind.convention(&target.store.said));
         found.push(match convention.filter(|_| target.store.own_key) {
-            Some(convention) => diagnostic.help(format!("write `key = \"{convention}\"` under `[secrets]`")),
-            None => diagnostic.help("name the item: `item = \"…\"`"),
+            Some(convention) => diagnostic.help(format!("set `key = \"{convention}\"` under `[secrets]`")),
+            None => diagnostic.help("set the item: `item = \"…\"`"),
         });
     }
 
@@ -153,7 +153,7 @@ impl Items {
             let Some((property, first, second)) = clash else { continue };
             let place = property.as_ref().map_or_else(|| item.clone(), |property| format!("{item}#{property}"));
             let message =
-                format!("two different secrets would lie in `{place}`: {} and {}", said(first.0), said(second.0));
+                format!("two different secrets would share `{place}`: {} and {}", said(first.0), said(second.0));
             let store = &lowering.target.store;
             let mut finding = Diagnostic::error(&SHARED_ITEM, message);
             if !(first.0.by_user && second.0.by_user) {
@@ -165,12 +165,12 @@ impl Items {
             let key = ["component", "secret"].map(|root| format!("${{{root}.name}}"));
             let missing: Vec<&str> = key.iter().map(String::as_str).filter(|name| !store.key.contains(name)).collect();
             let help = if first.0.owner == second.0.owner {
-                format!("name an item without `#`, so that each has a property of its own: `{item}`")
+                format!("use the item without `#`, so that each gets its own property: `{item}`")
             } else if missing.is_empty() {
-                "let the names stand apart in `key`, or name an item for one of them with `item = \"…\"`".into()
+                "separate the names in `key`, or set another item for one of them with `item = \"…\"`".into()
             } else {
                 format!(
-                    "add {} to `key` under `[secrets]`, or name an item for one of them",
+                    "add {} to `key` under `[secrets]`, or set another item for one of them",
                     quoted_list(missing, "and")
                 )
             };
@@ -181,8 +181,8 @@ impl Items {
 
 fn misnamed(lowering: &Lowering<'_>, what: &str, name: &str, says: &str) -> Diagnostic {
     let store = &lowering.target.store;
-    let message = format!("`{name}` cannot be {what} of the store `{}`", store.name);
-    Diagnostic::error(&INVALID_VALUE, message).note(format!("its names hold {says}"))
+    let message = format!("`{name}` cannot be the name of {what} in the store `{}`", store.name);
+    Diagnostic::error(&INVALID_VALUE, message).note(format!("its names can have {says}"))
 }
 
 /// A meaning and the place that asks for it.

@@ -37,7 +37,7 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
             Ok(documents) => documents,
             Err(error) => {
                 let at = crate::lower::objects::own::line_of(text, source, error.line);
-                let message = format!("`{path}` is not YAML: {}", error.message);
+                let message = format!("`{path}` is not valid YAML: {}", error.message);
                 found.push(Diagnostic::error(&crate::lower::BAD_OBJECT, message).at(at, "").at(files.at, "used here"));
                 continue;
             }
@@ -60,9 +60,9 @@ pub fn add(lowering: &Lowering<'_>, out: &mut TargetManifests, found: &mut Vec<D
         let who = kept.readers.first().map(|r| format!(", which `{r}` reads")).unwrap_or_default();
         let several = lowering.platform.targets.len() > 1;
         let place = if several { format!(" of `{}`", lowering.target.name) } else { String::new() };
-        let message = format!("no file in `{files}` holds Secret `{namespace}/{name}`{place}{who}");
+        let message = format!("no file in `{files}` contains Secret `{namespace}/{name}`{place}{who}");
         let wanted = quoted_list(kept.keys.keys().map(String::as_str), "and");
-        let help = "run `lakegen secrets --format commands`: it prints commands that make the missing files";
+        let help = "`lakegen secrets --format commands` prints commands that create the missing files";
         let missing = Diagnostic::error(&KEPT_SECRET, message).at(files.at, "");
         found.push(missing.note(format!("its keys are {wanted}")).help(help));
     }
@@ -90,11 +90,10 @@ fn decryption(lowering: &Lowering<'_>, secrets: &SecretSettings, at: Span, found
         .collect();
     let other = format!("use {}a secret store, or `engine = \"flux\"`", plain.concat());
     let (message, help) = match (flux, set) {
-        (false, _) => ("Argo CD cannot decrypt what SOPS encrypted", other.as_str()),
-        (true, false) => (
-            "Flux is not told how to decrypt what SOPS encrypted",
-            "add `decrypt = { secret = \"sops-keys\" }` under `[flux]`",
-        ),
+        (false, _) => ("Argo CD cannot decrypt SOPS files", other.as_str()),
+        (true, false) => {
+            ("Flux has no key to decrypt SOPS files", "add `decrypt = { secret = \"sops-keys\" }` under `[flux]`")
+        }
         (true, true) => return,
     };
     let at = if secrets.places.has("provider") { secrets.provider.at } else { at };
@@ -119,8 +118,9 @@ fn place(
             [members(object, &["data"]), members(object, &["stringData"])].concat()
         }
         kind => {
-            let message = format!("`{kind}/{}` is no Secret in any form", object.name());
-            let help = "the folder holds SealedSecrets, or Secrets that SOPS encrypted; other manifests go to a component's `manifests`";
+            let message = format!("`{kind}/{}` is not a SealedSecret or an encrypted Secret", object.name());
+            let help = "the folder is for SealedSecrets and SOPS-encrypted Secrets; put other manifests under a \
+            component's `manifests`";
             found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));
             return None;
         }
@@ -131,8 +131,8 @@ fn place(
         if !missing.is_empty() {
             let lacks = quoted_list(missing, "and");
             let reader = reader.as_deref().unwrap_or("its reader");
-            let message = format!("Secret `{}/{}` lacks {lacks}, which `{reader}` reads", id.0, id.1);
-            let note = format!("it has {}", quoted_list(keys, "and"));
+            let message = format!("Secret `{}/{}` has no {lacks}, which `{reader}` reads", id.0, id.1);
+            let note = format!("its keys are {}", quoted_list(keys, "and"));
             found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").note(note));
         }
         marked(object, kept, at, found);
@@ -145,7 +145,7 @@ fn place(
         let files = |target: &Target| target.settings.secrets.files.clone();
         let last = targets[lowering.index + 1..].iter().all(|later| files(later) != files(lowering.target));
         if last && !targets.iter().any(|target| near(target).is_some()) {
-            let message = format!("nobody lives in namespace `{}`, so Secret `{}` is left out", id.0, id.1);
+            let message = format!("no component is in namespace `{}`, so Secret `{}` is left out", id.0, id.1);
             found.push(Diagnostic::warning(&KEPT_SECRET, message).at(at, ""));
         }
         return Some(id);
@@ -172,7 +172,7 @@ fn marked(object: &Object, kept: &Kept, at: Span, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let place: String = template.iter().map(|part| format!("{part}.")).collect();
-        let message = format!("Secret `{}/{}` lacks {what} that it needs", object.namespace(), object.name());
+        let message = format!("Secret `{}/{}` is missing {what}", object.namespace(), object.name());
         let help = format!("add under `{place}metadata.{what}`:\n{}", missing.join("\n"));
         found.push(Diagnostic::error(&KEPT_SECRET, message).at(at, "").help(help));
     }
@@ -188,7 +188,7 @@ fn encrypted(object: &Object, at: Span, settings: &SecretSettings, found: &mut V
     if !is_encrypted(object.value()) {
         let message = format!("Secret `{}` is not encrypted", object.name());
         let help = "encrypt it: `sops encrypt --in-place --encrypted-regex '^(data|stringData)$' <file>`";
-        let note = "if it was ever committed, it is known: change it";
+        let note = "if it was ever committed, rotate it";
         found.push(Diagnostic::error(&KEPT_SECRET, message).hidden().at(at, "").help(help).note(note));
         return None;
     }

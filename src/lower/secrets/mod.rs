@@ -531,14 +531,14 @@ impl Secrets {
         };
         let keys = quoted_list(wanted.entries.keys().map(String::as_str), "and");
         let message = format!(
-            "reflector copies Secret `{namespace}/{secret}` as it is, and `{}` wants `{}` with {keys}",
+            "reflector copies Secret `{namespace}/{secret}` unchanged, but `{}` needs `{}` with {keys}",
             wanted.reader, wanted.name
         );
         self.found.push(
             Diagnostic::error(&INVALID_VALUE, message)
-                .at(wanted.span, "wanted here")
+                .at(wanted.span, "needed here")
                 .at(copies::span(lowering), "copied by reflector")
-                .help("let External Secrets copy: `copy = \"external-secrets\"`"),
+                .help("let External Secrets copy it: `copy = \"external-secrets\"`"),
         );
         true
     }

@@ -120,7 +120,7 @@ pub fn add(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<Diagn
         Private::all(target).into_iter().filter(|private| !known.iter().any(|k| k.is(private))).collect();
     let Some(first) = wanted.first() else { return added };
     if target.store.provider.is_empty() {
-        let message = "Argo CD reads this from a secret store, and there is none";
+        let message = "Argo CD reads this from a secret store, but none is configured";
         found.push(
             Diagnostic::error(&NO_SECRET_STORE, message)
                 .at(first.span, "")
@@ -230,7 +230,8 @@ fn by_hand(namespace: &str, secret: &str, private: &Private<'_>, text: &[(&str, 
     let known = text.iter().copied().chain(private.user()).map(|(key, value)| format!("`{key}` (`{value}`)"));
     let asked = private.usual().into_iter().map(|key| format!("`{key}`"));
     format!(
-        "Argo CD runs on another cluster: make Secret `{namespace}/{secret}` there, with the label `{}: {}` and the keys {}.",
+        "Argo CD runs on another cluster: create Secret `{namespace}/{secret}` there, with the label `{}: {}` and the \
+        keys {}.",
         LABEL.0,
         LABEL.1,
         known.chain(asked).collect::<Vec<_>>().join(", ")

@@ -90,8 +90,8 @@ pub fn lacking_keys(
     let names = quoted_list(lacking.iter().map(|(key, _)| key.as_str()), "and");
     let paste: Vec<String> = lacking.iter().map(|(key, text)| format!("{key} = \"{text}\"")).collect();
     found.push(
-        Diagnostic::error(&MISSING_KEY, format!("secret `{secret}` lacks {names}, which `{component}` reads"))
-            .at(given.places.key_of("keys"), "these keys take the place of the catalogue's")
+        Diagnostic::error(&MISSING_KEY, format!("secret `{secret}` has no {names}, which `{component}` reads"))
+            .at(given.places.key_of("keys"), "these keys replace those of the catalogue")
             .help(format!("add `{}`", paste.join(", "))),
     );
     true
@@ -130,8 +130,8 @@ fn fill_each(
         }
         if entries.get(&name).is_some_and(|other| *other != filled) {
             let entry = scope.each.map_or("", |(name, _)| name);
-            let message = format!("the secret of `{entry}` and that of another entry are both called `{name}`");
-            let help = "rename one of them: names that differ in `-`, `_` or case only are one name here";
+            let message = format!("the secrets of `{entry}` and of another entry would both be called `{name}`");
+            let help = "rename one of them: names that differ only in `-`, `_` or case are the same here";
             found.push(Diagnostic::error(&INVALID_VALUE, message).at(at, "").help(help));
         }
         entries.insert(name, filled);
@@ -140,15 +140,15 @@ fn fill_each(
 
 /// Says that a Secret is not made here, so that nothing of what is said of it counts.
 pub fn unheard(instance: &Instance, key: &str, given: &Secret, when: Option<&str>) -> Diagnostic {
-    let message = format!("secret `{key}` of `{}` is not made here", instance.name);
+    let message = format!("secret `{key}` of `{}` is not created here", instance.name);
     let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(given.places.key, "");
     match when {
         Some(when) => diagnostic.note(match when.split_once('.') {
-            Some(("requires", slot)) => format!("it is made only where slot `{slot}` is bound"),
-            Some((_, option)) => format!("it is made only where `{option}` is said"),
-            None => format!("it is made only where there is a `[{when}]`"),
+            Some(("requires", slot)) => format!("it is only created when slot `{slot}` is bound"),
+            Some((_, option)) => format!("it is only created when `{option}` is set"),
+            None => format!("it is only created when there is a `[{when}]`"),
         }),
-        None => diagnostic.note("there is nothing that it could hold"),
+        None => diagnostic.note("it would have no keys"),
     }
 }
 
@@ -157,8 +157,8 @@ pub fn itemless(instance: &Instance, key: &str, given: &Secret, keys: &IndexMap<
     if !keys.is_empty() {
         return None;
     }
-    let message = format!("secret `{key}` of `{}` has no `keys`, so it would hold nothing", instance.name);
-    let help = "say what it holds, for example `keys = { token = \"${item.token}\" }`";
+    let message = format!("secret `{key}` of `{}` has no `keys`, so it would be empty", instance.name);
+    let help = "add its keys, for example `keys = { token = \"${item.token}\" }`";
     Some(Diagnostic::error(&MISSING_KEY, message).at(given.places.key, "").help(help))
 }
 
@@ -173,7 +173,7 @@ pub fn unread_item(
 ) -> Option<Diagnostic> {
     let item = given.item.as_ref()?;
     if store.kept_by_people() {
-        let message = format!("`item` of secret `{key}` of `{}` does nothing here", instance.name);
+        let message = format!("`item` of secret `{key}` of `{}` has no effect here", instance.name);
         return Some(Diagnostic::warning(&WITHOUT_EFFECT, message).at(item.key, "").note(itemless_store(store)));
     }
     let name = item.split_once('#').map_or(item.as_str(), |(name, _)| name);
@@ -183,19 +183,20 @@ pub fn unread_item(
         return None;
     }
     let slot = keys.values().find_map(|text| text.split("${requires.").nth(1)?.split(['.', '|', '}']).next());
-    let message = format!("nothing of secret `{key}` of `{}` is read from an item", instance.name);
+    let message = format!("secret `{key}` of `{}` reads nothing from an item", instance.name);
     let diagnostic = Diagnostic::warning(&WITHOUT_EFFECT, message).at(item.key, "");
     Some(match slot {
-        Some(slot) => {
-            diagnostic.help(format!("say where the slot's credential comes from: `credentials.{slot} = \"{item}\"`"))
-        }
+        Some(slot) => diagnostic.help(format!(
+            "set the source of the slot's credential instead: `credentials.{slot} = \
+            \"{item}\"`"
+        )),
         None => diagnostic,
     })
 }
 
 /// Says why a store has no items.
 pub fn itemless_store(store: &Store) -> String {
-    format!("with `provider = \"{}\"` people keep the Secrets themselves, and there are no items", store.provider)
+    format!("with `provider = \"{}\"` there are no items: you create the Secrets yourself", store.provider)
 }
 
 /// Returns the definition of a Secret that only the user knows.

@@ -100,7 +100,7 @@ fn require(lowering: &Lowering<'_>, map: &mut Map, found: &mut Vec<Diagnostic>) 
         let message = format!("the secret store `{}` cannot be reached without `{key}`", store.provider);
         found.push(
             Diagnostic::error(&MISSING_KEY, message)
-                .at(store.span, format!("lacks `{key}`"))
+                .at(store.span, format!("has no `{key}`"))
                 .help(format!("add `{key} = \"{}\"` to `[secrets]`", need.example)),
         );
     }
@@ -238,13 +238,13 @@ fn by_hand(lowering: &Lowering<'_>, references: &BTreeSet<(String, String)>) -> 
         let keys = quoted_list(keys, "and");
         let with = if keys.is_empty() { String::new() } else { format!(" with {keys}") };
         steps.push(format!(
-            "Make Secret `{secret}`{with} in namespace `{}`: External Secrets opens the store with it.",
+            "Create Secret `{secret}`{with} in namespace `{}`: External Secrets logs in to the store with it.",
             opener.namespace
         ));
     }
     if let Some(name) = &settings.ca {
         steps.push(format!(
-            "Make ConfigMap `{name}` with `ca.crt` in namespace `{}`: the CA that the store's server shows.",
+            "Create ConfigMap `{name}` with `ca.crt` in namespace `{}`: the CA certificate of the store's server.",
             opener.namespace
         ));
     }

@@ -65,10 +65,8 @@ impl Wired {
         for (name, path) in places {
             if !stands_in(after, &name) && told.insert(name.clone()) {
                 let written = path.join(".");
-                let message =
-                    format!("Secret `{name}` is not read any more: these values take the place of `{written}`");
-                let help =
-                    "if that is meant, turn the slot or secret off that it comes from; else leave this value out";
+                let message = format!("Secret `{name}` is no longer used: these values override `{written}`");
+                let help = "remove this value, or, if that is intended, disable the slot or secret that it comes from";
                 found.push(Diagnostic::warning(&LOST_SECRET, message).at(deepest(said, at, &path), "").help(help));
             }
         }

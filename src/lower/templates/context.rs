@@ -278,7 +278,7 @@ fn options(late: &Late<'_>, instance: &Instance, found: &mut Vec<Diagnostic>) ->
             let diagnostic = Diagnostic::error(&MISSING_KEY, format!("component `{}` needs `{name}`", instance.name));
             let diagnostic = match empty {
                 Some(node) => diagnostic.at(node.span, "this is empty"),
-                None => diagnostic.at(instance.span, format!("lacks `{name}`")),
+                None => diagnostic.at(instance.span, format!("has no `{name}`")),
             };
             found.push(diagnostic.note(def.doc.clone()).help(format!("add `{name} = {example}`")));
             map.insert(name.as_str().into(), Value::Null);
@@ -330,9 +330,9 @@ fn table(late: &Late<'_>, _name: &str, node: Option<&Node>, def: &OptionDef, fou
     for (key, inner) in &def.keys {
         let own = given.and_then(|t| t.node(key));
         if let Some(empty) = own.filter(|node| inner.required && node.as_str().is_some_and(|s| s.trim().is_empty())) {
-            let message = format!("`{key}` is empty, and it is needed");
+            let message = format!("`{key}` is empty but required");
             let finding = Diagnostic::error(&INVALID_VALUE, message).at(empty.span, "").note(inner.doc.clone());
-            found.push(finding.help(format!("write `{key} = {}`", example(inner))));
+            found.push(finding.help(format!("set `{key} = {}`", example(inner))));
         }
         if own.is_none()
             && inner.required
@@ -367,7 +367,7 @@ fn check(name: &str, node: &Node, value: &Value, def: &OptionDef, found: &mut Ve
             && !regex.is_match(&text)
         {
             found.push(
-                Diagnostic::error(&INVALID_VALUE, format!("`{text}` cannot be `{name}`"))
+                Diagnostic::error(&INVALID_VALUE, format!("`{text}` is not a valid `{name}`"))
                     .at(at.span, "")
                     .note(format!("{} (pattern `{pattern}`)", def.doc)),
             );

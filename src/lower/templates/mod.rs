@@ -121,11 +121,11 @@ impl Engine {
             Box::new(
                 Diagnostic::error(
                     &TEMPLATE_ERROR,
-                    format!("what this template printed is not YAML: {}", error.message),
+                    format!("the output of this template is not valid YAML: {}", error.message),
                 )
                 .at(span, "")
                 .at(place(&[]), "used here")
-                .note(format!("line {} of what it printed: `{line}`", error.line)),
+                .note(format!("line {} of the output: `{line}`", error.line)),
             )
         })
     }
@@ -142,7 +142,7 @@ impl Engine {
         let compiled = self.environment.get_template(&template.name).map_err(|e| broken(&e))?;
         let printed = compiled.render(context).map_err(|e| broken(&e))?;
         if printed.len() > MAX_TEXT {
-            let message = format!("this template prints more than {} MiB", MAX_TEXT >> 20);
+            let message = format!("the output of this template is larger than {} MiB", MAX_TEXT >> 20);
             return Err(Failure::Broken(
                 Diagnostic::error(&crate::lower::TEMPLATE_LIMIT, message).at(start_of(template), ""),
             ));
@@ -283,7 +283,7 @@ fn diagnostic(error: &Error, template: &Template, context: &Jinja) -> Diagnostic
             let missing = undefined::missing(&template.text, line, range.map(|r| r.end), context);
             let message = missing
                 .as_ref()
-                .map_or_else(|| "something is used here that is not defined".to_string(), undefined::Missing::message);
+                .map_or_else(|| "this uses an undefined variable".to_string(), undefined::Missing::message);
             let diagnostic = Diagnostic::error(code, message).at(span, "");
             match missing {
                 Some(missing) => missing.help(diagnostic),
@@ -291,10 +291,10 @@ fn diagnostic(error: &Error, template: &Template, context: &Jinja) -> Diagnostic
             }
         }
         ErrorKind::OutOfFuel => {
-            Diagnostic::error(code, format!("this template runs more than {FUEL} instructions")).at(span, "")
+            Diagnostic::error(code, format!("this template runs for more than {FUEL} instructions")).at(span, "")
         }
         ErrorKind::SyntaxError => {
-            let message = format!("the template is malformed: {}", error.detail().unwrap_or(""));
+            let message = format!("the template cannot be parsed: {}", error.detail().unwrap_or(""));
             Diagnostic::error(code, message).at(span, "")
         }
         kind => {
@@ -362,11 +362,11 @@ fn json(value: &Jinja) -> Result<String, Error> {
 }
 
 fn absent(filter: &str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("what stands before `{filter}` is not there"))
+    Error::new(ErrorKind::InvalidOperation, format!("the value before `{filter}` is undefined"))
 }
 
 fn refuse(filter: &str, value: &str, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not {what}, which `{filter}` needs"))
+    Error::new(ErrorKind::InvalidOperation, format!("`{filter}` needs {what}, not `{value}`"))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are far below the limit of 64 bits")]
@@ -379,7 +379,7 @@ fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
     let count = if from.is_empty() { value.len() + 1 } else { value.matches(from).count() };
     let size = value.len().saturating_add(count.saturating_mul(to.len()));
     if size > MAX_TEXT {
-        return Err(Error::new(ErrorKind::InvalidOperation, "the text would become larger than a template may print"));
+        return Err(Error::new(ErrorKind::InvalidOperation, "the text would exceed the maximum output of a template"));
     }
     Ok(value.replace(from, to))
 }
@@ -398,7 +398,7 @@ fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Vec<i64>,
     if step <= 0 || end.saturating_sub(start) / step > 10_000 {
         return Err(Error::new(
             ErrorKind::InvalidOperation,
-            "a range has at most 10000 steps, and its step is at least 1",
+            "a range can have at most 10000 steps, and its step must be at least 1",
         ));
     }
     Ok((start..end).step_by(usize::try_from(step).unwrap_or(1)).collect())

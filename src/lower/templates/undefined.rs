@@ -37,19 +37,20 @@ impl Missing {
                 diagnostic.help(format!("did you mean {}?", quoted_list(near.iter().map(String::as_str), "or")))
             }
             (false, None) => diagnostic.help(format!("did you mean {}?", quoted_list(near, "or"))),
-            (true, Some(before)) if beside.is_empty() => diagnostic.note(format!("`{before}` has no entries here")),
+            (true, Some(before)) if beside.is_empty() => diagnostic.note(format!("`{before}` is empty here")),
             (true, Some(before)) => {
                 let more = beside.len().saturating_sub(SHOWN);
                 let shown = quoted_list(beside.iter().take(SHOWN).map(String::as_str), "and");
                 let more = if more > 0 { format!(", and {more} more") } else { String::new() };
                 diagnostic.note(format!("`{before}` has {shown}{more}"))
             }
-            (true, None) => diagnostic
-                .note(format!("templates see {}", quoted_list(beside.iter().take(SHOWN).map(String::as_str), "and"))),
+            (true, None) => diagnostic.note(format!(
+                "available in templates: {}",
+                quoted_list(beside.iter().take(SHOWN).map(String::as_str), "and")
+            )),
         };
         if self.path.starts_with("requires.") && before.is_some_and(|before| before.contains('.')) {
-            return diagnostic
-                .note("a secret field of a binding is never visible to templates: use it through `[secrets]`");
+            return diagnostic.note("templates cannot see secret fields of a binding: use them through `[secrets]`");
         }
         diagnostic
     }
@@ -220,7 +221,7 @@ mod tests {
             ("a: {{ options.siez }}", "`options.siez` is not defined; did you mean `options.size`?"),
             ("a: {{ options.store.kind }}", "`options.store.kind` is not defined; `options.store` has `class`"),
             ("a: {{ \"options.size\" ~ opions.size }}", "`opions` is not defined; "),
-            ("a: {{ nope|seconds }}", "`nope` is not defined; templates see `claims` and `options`"),
+            ("a: {{ nope|seconds }}", "`nope` is not defined; available in templates: `claims` and `options`"),
             (
                 "{% for claim in claims.postgres %}\na: {{ claim.rol }}",
                 "`claim.rol` is not defined; did you mean `claim.role`?",

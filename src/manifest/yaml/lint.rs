@@ -39,7 +39,7 @@ pub(super) fn characters(text: &str) -> Result<IndentingTabs, ReadError> {
             '\0'..='\x1f' | '\x7f'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
                 let code = u32::from(c);
                 let message = format!(
-                    "control character U+{code:04X} cannot stand in YAML; write it as an escape in double quotes"
+                    "control character U+{code:04X} is not allowed in YAML; write it as an escape in double quotes"
                 );
                 return Err(error_at(text, offset, message));
             }
@@ -78,7 +78,12 @@ impl IndentingTabs {
     /// Refuses any tab before `end`.
     pub(super) fn refuse_before(&self, text: &str, end: usize) -> Result<(), ReadError> {
         match self.offsets.get(self.passed) {
-            Some(offset) if *offset < end => Err(error_at(text, *offset, "a tab cannot indent; use spaces")),
+            Some(offset) if *offset < end => Err(error_at(
+                text,
+                *offset,
+                "tabs are not allowed for indentation; use \
+            spaces",
+            )),
             _ => Ok(()),
         }
     }
@@ -133,14 +138,14 @@ pub(super) fn escapes(text: &str, style: ScalarStyle, span: &Span) -> Result<(),
         let offset = range.start + raw.len() - rest.len() + at;
         rest = &rest[at + 1..];
         if rest.starts_with('/') {
-            return Err(error_at(text, offset, "Helm does not know the escape `\\/`; write `/`"));
+            return Err(error_at(text, offset, "Helm does not support the escape `\\/`; write `/`"));
         }
         let code = rest.strip_prefix('u').and_then(|hex| u32::from_str_radix(hex.get(..4)?, 16).ok());
         if code.is_some_and(|code| (0xd800..0xe000).contains(&code)) {
             return Err(error_at(
                 text,
                 offset,
-                "Helm does not know escaped surrogate pairs; write `\\U` and eight digits",
+                "Helm does not support escaped surrogate pairs; write `\\U` and eight digits",
             ));
         }
         rest = rest.get(1..).unwrap_or_default();

@@ -147,7 +147,7 @@ pub fn read_one(text: &str) -> Result<Value, ReadError> {
     match documents.next() {
         None => Ok(first),
         Some(second) => {
-            let message = "a second document begins here, and one is wanted".to_owned();
+            let message = "a second document begins here, but only one is allowed".to_owned();
             Err(ReadError { message, line: second.line, column: 1 })
         }
     }

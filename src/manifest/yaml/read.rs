@@ -102,7 +102,7 @@ pub fn compare(text: &str) -> Option<Result<(), String>> {
             [slow] => quick.differs(slow).map_or(Ok(()), Err),
             other => Err(format!("there are {} documents", other.len())),
         },
-        Err(error) => Err(format!("it is refused: {error}")),
+        Err(error) => Err(format!("it is rejected: {error}")),
     })
 }
 
@@ -191,7 +191,7 @@ impl Reader<'_> {
     fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), ReadError> {
         match event {
             Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
-                Err(place("Helm reads YAML 1.1 only; leave the `%YAML` line out", &span.start))
+                Err(place("Helm only reads YAML 1.1; remove the `%YAML` line", &span.start))
             }
             Event::DocumentStart(..) => {
                 self.anchors.clear();
@@ -328,7 +328,7 @@ impl Reader<'_> {
     fn alias(&mut self, id: usize, span: &Span) -> Result<(), ReadError> {
         let Some(anchored) = self.anchors.get(&id) else {
             let name = span.slice(self.text).unwrap_or_default();
-            return Err(place(format!("`{name}` stands inside the value it repeats"), &span.start));
+            return Err(place(format!("`{name}` is inside the value it repeats"), &span.start));
         };
         let (values, bytes, height) = (anchored.values, anchored.bytes, anchored.height);
         if self.stack.len() + height > MAX_DEPTH {
@@ -369,7 +369,7 @@ impl Reader<'_> {
             && !self.at_key()
         {
             let source = span.slice(self.text).unwrap_or("infinity");
-            return Err(place(format!("`{source}` is no number for Helm, which goes through JSON"), &span.start));
+            return Err(place(format!("`{source}` is not a number for Helm, which converts to JSON"), &span.start));
         }
         let Some(frame) = self.stack.last_mut() else {
             if height == 0 || alias {
@@ -463,7 +463,7 @@ fn key_text(value: Value) -> Result<Arc<str>, Cow<'static, str>> {
 
 /// Merges the value of `<<` into a map as go-yaml v2 does: what stands in the map already loses.
 fn merge(map: &mut Map, merged: &mut IndexSet<Arc<str>>, value: Value, alias: bool) -> Result<(), &'static str> {
-    const WANTED: &str = "`<<` wants a map or a list of maps";
+    const WANTED: &str = "`<<` needs a map or a list of maps";
     let sources = match value {
         Value::Map(source) => vec![source],
         Value::List(list) if !alias => list

@@ -197,14 +197,14 @@ fn errors_say_what_and_where() {
     let error = |text: &str| read_one(text).unwrap_err().to_string();
     assert_eq!(error("a: 1\nb: 2\na: 3\n"), "line 3, column 1: key `a` is set twice, first on line 1");
     assert_eq!(error("on: 1\n\"true\": 2\n"), "line 2, column 1: key `true` is set twice, first on line 1");
-    assert_eq!(error("v: .inf\n"), "line 1, column 4: `.inf` is no number for Helm, which goes through JSON");
-    assert_eq!(error("a: 1\n---\nb: 2\n"), "line 3, column 1: a second document begins here, and one is wanted");
-    assert_eq!(error("é: \"\\/\"\n"), "line 1, column 5: Helm does not know the escape `\\/`; write `/`");
+    assert_eq!(error("v: .inf\n"), "line 1, column 4: `.inf` is not a number for Helm, which converts to JSON");
+    assert_eq!(error("a: 1\n---\nb: 2\n"), "line 3, column 1: a second document begins here, but only one is allowed");
+    assert_eq!(error("é: \"\\/\"\n"), "line 1, column 5: Helm does not support the escape `\\/`; write `/`");
     assert_eq!(
         error("a: {{ x }}\n"),
         "line 1, column 5: `{{` begins a map whose key is a map; quote a template expression"
     );
-    assert_eq!(error("a: &a [*a]\n"), "line 1, column 8: `*a` stands inside the value it repeats");
+    assert_eq!(error("a: &a [*a]\n"), "line 1, column 8: `*a` is inside the value it repeats");
 }
 
 /// Reads a hostile text, which has to be refused (soon: the test run would hang otherwise).
@@ -226,7 +226,7 @@ fn hostile_aliases_are_refused() {
     refused(&format!("a: &a {}\nb:\n{}", "x".repeat(100_000), "- *a\n".repeat(20_000)), "repeat more than 64 MiB");
     let chain: String = (1..200).map(|i| format!("c{i}: &c{i} [*c{}]\n", i - 1)).collect();
     refused(&format!("c0: &c0 [1]\n{chain}"), "more than 128 levels deep with aliases");
-    refused("a: &a {<<: *a}\n", "stands inside the value it repeats");
+    refused("a: &a {<<: *a}\n", "is inside the value it repeats");
 }
 
 #[test]

@@ -66,8 +66,8 @@ pub fn json_schema(catalogue: &Catalogue, version: &str) -> Json {
 code!(
     OLD_SCHEMA,
     "old-schema",
-    "the JSON Schema beside platform.toml was written by another version of lakegen",
-    "an editor then marks right keys as wrong, or wrong ones as right",
+    "the JSON Schema beside platform.toml comes from another version of lakegen",
+    "an editor would flag valid keys, or accept invalid ones",
     "lakegen check        # platform.schema.json was written by lakegen 0.1.0",
     "lakegen schema -o platform.schema.json"
 );

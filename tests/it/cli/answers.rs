@@ -22,7 +22,7 @@ fn only_the_value_changes_on_disk() {
 fn a_bad_value_and_a_dry_run_write_nothing() {
     let sandbox = Sandbox::new();
     let before = sandbox.files();
-    sandbox.fails(1, &["image", "set", "one", "no image"]);
+    sandbox.fails(1, &["image", "set", "one", "no images"]);
     sandbox.fails(2, &["image", "set", "tow", "registry.example.com/two:2"]);
     sandbox.fails(2, &["chart", "set", "one", "1.0.0"]);
     let ran = sandbox.ok(&["image", "set", "two", "registry.example.com/two:2", "--dry-run"]);

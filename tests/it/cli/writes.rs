@@ -64,7 +64,11 @@ fn t90_foreign_files_stay() {
     sandbox.write("gitops/argocd/prod/.argocd-source-one.yaml", "mine\n");
     sandbox.edit("replicas = 3", "replicas = 4");
     let ran = sandbox.ok(&["render"]);
-    assert!(ran.stderr.contains("left alone, not lakegen's: `argocd/prod/.argocd-source-one.yaml`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("not written by lakegen, left alone: `argocd/prod/.argocd-source-one.yaml`"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(sandbox.read("gitops/argocd/prod/.argocd-source-one.yaml"), "mine\n");
 }
 
@@ -112,7 +116,7 @@ fn one_environment_leaves_the_others_alone() {
     sandbox.edit("replicas = 4", "replicas = 1");
     let before = sandbox.files();
     let stderr = sandbox.fails(3, &["render", "-e", "prod"]);
-    assert!(stderr.contains("would change `dev` too") && stderr.contains("-e dev"), "{stderr}");
+    assert!(stderr.contains("would also change `dev`") && stderr.contains("-e dev"), "{stderr}");
     assert_eq!(sandbox.files(), before);
     sandbox.ok(&["render", "-e", "prod,dev"]);
 }

@@ -32,7 +32,7 @@ fn t64_other_bytes_are_refused() {
     site.ok(&["lock"]);
     assert_eq!(site.lock(), before);
     let said = site.ok(&["lock", "--update", "-q"]).stderr;
-    assert!(said.contains("warning: chart one 1.0.0 was published again"), "{said}");
+    assert!(said.contains("warning: chart one 1.0.0 was republished"), "{said}");
     // An index that promises other bytes, and a registry that serves other bytes than it was asked for.
     let server = Server::new(|request| match request.path.as_str() {
         "/index.yaml" => ok(index(&[("one", "1.0.0", "one.tgz", Some(Digest::of(b"other").hex()))])),
@@ -97,7 +97,7 @@ fn t65_the_cache() {
     }
     fs::set_permissions(site.cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let said = site.ok(&["fetch"]).stderr;
-    assert!(said.contains("warning: everybody on this machine can write to the chart cache"), "{said}");
+    assert!(said.contains("warning: any user on this machine can write to the chart cache"), "{said}");
 }
 
 /// T66: what is not public is refused before anything is sent, whoever names it, unless the operator lists the host.
@@ -328,16 +328,16 @@ fn wrong_answers_are_findings() {
         _ => status(404, &[]),
     });
     for (folder, name, version, message) in [
-        ("page", "one", "1.0.0", "cannot be used: it is no map"),
-        ("binary", "one", "1.0.0", "is not UTF-8 text: byte 0"),
+        ("page", "one", "1.0.0", "cannot be used: it is not a map"),
+        ("binary", "one", "1.0.0", "is not valid UTF-8 at byte 0"),
         ("large", "one", "1.0.0", "sends more than 10 MiB"),
         ("login", "one", "1.0.0", "looks like a web page"),
         ("loop", "one", "1.0.0", "redirects more than 5 times"),
         ("teapot", "one", "1.0.0", "answers 418"),
-        ("none", "one", "1.0.0", "there is no Helm repository at"),
+        ("none", "one", "1.0.0", "is not a Helm repository"),
         ("gone", "one", "1.0.0", "does not exist"),
         ("gone", "onne", "1.0.0", "did you mean `one`?"),
-        ("gone", "one", "2.0.0", "its newest are `1.0.0` and `0.9.0`"),
+        ("gone", "one", "2.0.0", "its latest versions are `1.0.0` and `0.9.0`"),
     ] {
         let site = Site::new(&[("a", &format!("{}/{folder}", server.url()), name, version)], &[&server]);
         let said = site.fails(1, &["lock"]);
@@ -355,9 +355,9 @@ fn wrong_answers_are_findings() {
     for (name, version, message) in [
         ("one", "2.0.0", "has no version 2.0.0 of `one`"),
         ("two", "1.0.0", "has no version 1.0.0 of `two`"),
-        ("image", "1.0.0", "no layer is one"),
+        ("image", "1.0.0", "no layer is a chart"),
         ("list", "1.0.0", "has no list of layers"),
-        ("text", "1.0.0", "it is not JSON"),
+        ("text", "1.0.0", "it is not valid JSON"),
     ] {
         let site = Site::new(&[("a", &format!("oci://{}", server.address), name, version)], &[&server]);
         let said = site.fails(1, &["lock"]);
