@@ -121,12 +121,13 @@ fn twice(first: &Holder<'_>, second: &Holder<'_>, host: &str) -> Diagnostic {
         diagnostic = diagnostic.note(edges);
     }
     diagnostic.help(match (same, first.target == second.target) {
-        (true, _) => "remove one of them",
-        (_, true) => "change the host of one of them",
-        _ => {
-            "make the host differ per environment: set `platform.domain` there, or use `host = \
-            \"${environment.name}-…\"`"
-        }
+        (true, _) => "remove one of them".into(),
+        (_, true) => match [second, first].into_iter().find(|one| !host.starts_with(&format!("{}.", one.component))) {
+            Some(one) => format!("change one host, for example of `{0}`: `host = \"{0}\"`", one.component),
+            None => "change one of the hosts".into(),
+        },
+        _ => "make the host differ per environment: set `platform.domain` there, or use `host = \"${environment.name}-…\"`"
+            .into(),
     })
 }
 

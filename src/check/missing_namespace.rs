@@ -45,7 +45,8 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             findings.object(
                 &made,
                 lowered,
-                diagnostic.help(format!("if it already exists, add `namespaces.{namespace}.existing = true`")),
+                diagnostic
+                    .help(format!("if it already exists, add `{namespace}.existing = true` under `[namespaces]`")),
             );
         }
     }

@@ -42,7 +42,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
                 if let Some(what) = secret(key, above, text) {
                     reported.texts.insert(text);
                     reported.places.insert(span);
-                    findings.component(index, component, in_text(key, what, span));
+                    findings.component(index, component, in_text(key, above, what, span));
                 }
             });
         }
@@ -70,12 +70,22 @@ fn judged<'v>(key: &str, above: &str, value: &'v Value) -> Option<(&'static str,
     }
 }
 
-fn in_text(key: &str, what: &str, span: Span) -> Diagnostic {
+fn in_text(key: &str, above: &str, what: &str, span: Span) -> Diagnostic {
     let under = if key.is_empty() { String::new() } else { format!(" under `{key}`") };
     // Where it ends would tell its length.
     let span = Span { end: span.start, ..span };
-    remedy(Diagnostic::error(&PLAIN_SECRET, format!("{what} is in plain text{under}")).at(span, ""))
+    let diagnostic = Diagnostic::error(&PLAIN_SECRET, format!("{what} is in plain text{under}")).at(span, "");
+    if above != "env" {
+        return remedy(diagnostic);
+    }
+    let name = key.to_ascii_lowercase().replace('_', "-");
+    let help = format!(
+        "store it in the secret store and refer to it: `secrets.{name}.keys.value = \"${{item.value}}\"` and `env.{key} = \"${{secrets.{name}.value}}\"`"
+    );
+    diagnostic.hidden().help(help).note(ROTATE)
 }
+
+const ROTATE: &str = "if it was ever committed, rotate it";
 
 fn remedy(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
@@ -84,7 +94,7 @@ fn remedy(diagnostic: Diagnostic) -> Diagnostic {
             "store it in the secret store and refer to it: `secrets.<name> = { keys = { password = \
         \"${item.password}\" } }`",
         )
-        .note("if it was ever committed, rotate it")
+        .note(ROTATE)
 }
 
 /// Kinds whose content is a reference or encrypted.

@@ -204,13 +204,18 @@ fn report(
                 Diagnostic::error(&WRONG_VALUE_TYPE, message)
             };
             let diagnostic = diagnostic.at(places.1, "");
-            match *found {
-                "quoted string" if expected == "boolean" => diagnostic.help("remove the quotes"),
-                "string" if !by_default && matches!(expected.as_str(), "integer" | "number") => {
-                    diagnostic.help("remove the quotes")
+            let text = made.unit.values.as_ref().and_then(|all| all.within(problem.path())?.as_str());
+            let unquoted = match (text, expected.as_str()) {
+                (Some(text), "boolean") if *found == "quoted string" => Some(text),
+                (Some(text), "integer" | "number") if text.parse::<f64>().is_ok() => Some(text),
+                _ => None,
+            };
+            match unquoted {
+                Some(text) => diagnostic.help(format!("remove the quotes: `{text}`")),
+                None if matches!(*found, "integer" | "number" | "boolean") && expected.contains("string") => {
+                    diagnostic.help("quote it")
                 }
-                "integer" | "number" | "boolean" if expected.contains("string") => diagnostic.help("quote it"),
-                _ => diagnostic,
+                None => diagnostic,
             }
         }
         Problem::Enum { allowed, found, .. } => {

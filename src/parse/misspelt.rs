@@ -76,7 +76,12 @@ impl Walk<'_> {
                 [] => {
                     diagnostic.note("only names of the platform, the environments and the component can be used here")
                 }
-                _ => diagnostic.help(format!("did you mean {}?", quoted_list(meant, "or"))).note(literal),
+                _ => {
+                    let rest = inner.trim_start().trim_start_matches(|c: char| c.is_ascii_lowercase());
+                    let whole: Vec<String> = meant.iter().map(|word| format!("{word}{rest}")).collect();
+                    let whole = quoted_list(whole.iter().map(String::as_str), "or");
+                    diagnostic.help(format!("did you mean {whole}?")).note(literal)
+                }
             });
         }
     }

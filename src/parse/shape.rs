@@ -322,8 +322,11 @@ fn check_text(name: &str, node: &Node, text: &str, format: Format, found: &mut V
         let message = format!("`{name}` contains a control character");
         found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
     } else if let Err(what) = format.check(text) {
-        let message = format!("`{text}` is not {what}");
-        found.push(Diagnostic::error(&INVALID_VALUE, message).at(node.span, ""));
+        let diagnostic = Diagnostic::error(&INVALID_VALUE, format!("`{text}` is not {what}")).at(node.span, "");
+        found.push(match format.meant(text) {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None => diagnostic,
+        });
     }
 }
 

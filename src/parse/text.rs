@@ -86,6 +86,35 @@ impl Format {
         if ok { Ok(()) } else { Err(what.into()) }
     }
 
+    /// Returns what a text that does not have this format probably means: a size with `B`, a duration in words, a schedule with
+    /// seconds, a name with capitals and spaces.
+    pub fn meant(self, text: &str) -> Option<String> {
+        let tight: String = text.split_whitespace().collect();
+        let end = tight.find(|c: char| !c.is_ascii_digit()).unwrap_or(tight.len());
+        let (digits, unit) = tight.split_at(end);
+        let meant = match self {
+            Self::Size => {
+                let mut unit = unit.trim_end_matches(['b', 'B']).to_ascii_lowercase();
+                // `k` is the only unit in lower case.
+                if let (true, Some(first)) = (unit != "k", unit.get_mut(..1)) {
+                    first.make_ascii_uppercase();
+                }
+                format!("{digits}{unit}")
+            }
+            Self::Duration => format!("{digits}{}", unit.chars().next()?.to_ascii_lowercase()),
+            Self::Cron => match text.split_whitespace().collect::<Vec<_>>()[..] {
+                [_, ref rest @ ..] if rest.len() == 5 => rest.join(" "),
+                _ => return None,
+            },
+            Self::Name => {
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+                text.chars().map(plain).collect::<String>().trim_matches('-').to_string()
+            }
+            _ => return None,
+        };
+        (meant != text && self.check(&meant).is_ok()).then_some(meant)
+    }
+
     /// Returns the word for this format in docs and in the JSON Schema.
     pub fn word(self) -> &'static str {
         match self {

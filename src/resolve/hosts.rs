@@ -289,7 +289,7 @@ fn edge<'a>(target: &'a Target, name: Option<&str>, at: Span, found: &mut Vec<Di
         (None, _) => found.push(
             Diagnostic::error(&MISSING_KEY, "this host cannot be published: there is no edge")
                 .at(at, "")
-                .help("add `[edges.web]` with `kind = \"ingress\"` and `class = \"nginx\"`, or `kind = \"gateway\"`"),
+                .help("add an edge, for example `web = { kind = \"ingress\", class = \"nginx\" }` under `[edges]`"),
         ),
         (Some(only), None) => return Some(only),
     }

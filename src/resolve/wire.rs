@@ -276,7 +276,12 @@ impl<'a> Binder<'a> {
             Some(name) => match provider(self.targets, self.index, &name) {
                 Some(provider) if fits(&provider) => provider,
                 Some(provider) => {
-                    found.push(mistyped(at, &name, &provider, &self.slot.capabilities, &self.subject()));
+                    let diagnostic = mistyped(at, &name, &provider, &self.slot.capabilities, &self.subject());
+                    let others = quoted_list(self.candidates().iter().map(|c| c.name), "or");
+                    found.push(match others.is_empty() {
+                        true => diagnostic.help(add_one(&self.slot.capabilities)),
+                        false => diagnostic.help(format!("use {others}")),
+                    });
                     return None;
                 }
                 None => {

@@ -29,6 +29,7 @@ mod laws_secrets;
 mod readme;
 mod reference;
 mod removed;
+mod remedies;
 mod rewiring;
 mod rotation;
 mod schema;

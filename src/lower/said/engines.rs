@@ -57,7 +57,7 @@ fn versions(target: &Target, all: &mut Vec<Diagnostic>) {
             Diagnostic::error(&UNSUPPORTED, message)
                 .at(version.at, "")
                 .note(format!("it was added in Flux {least}; older CRDs reject it"))
-                .help(format!("use Flux {least} or later")),
+                .help(format!("set `version = \"{least}.0\"` or a later one")),
         );
     }
 }
