@@ -84,7 +84,7 @@ impl Fetch {
         if let Some(file) = &self.export {
             export(&world, &cache, lock, &session.path(file))?;
         }
-        let state = |chart: &Locked| states.iter().find(|(c, _)| *c == chart).map_or("at hand", |(_, state)| *state);
+        let state = |chart: &Locked| states.iter().find(|(c, _)| *c == chart).map_or("available", |(_, state)| *state);
         if self.format == Format::Json {
             let all: Vec<serde_json::Value> = lock.charts().iter().map(|c| charts::json(c, state(c))).collect();
             session.out.data(&format!("{:#}\n", json!({ "charts": all })))?;
@@ -92,8 +92,8 @@ impl Fetch {
         let verb = if self.import.is_some() { "imported" } else { "fetched" };
         let total = lock.charts().len();
         session.out.summary(&match states.len() {
-            0 => format!("{} available", charts::count(total)).replace("all 1 chart at", "the 1 chart is at"),
-            n => format!("{verb} {}; all {total} at hand", charts::count(n)),
+            0 => format!("{} available", charts::count(total)),
+            n => format!("{verb} {}; {total} available", charts::count(n)),
         });
         if let Some(file) = &self.export {
             session.out.summary(&format!("wrote `{}` with {}", file.display(), charts::count(total)));

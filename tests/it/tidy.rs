@@ -432,3 +432,126 @@ fn own_templates_are_there_and_used() {
     let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().replace(".yaml.j2", ""));
     assert_eq!(names.collect::<BTreeSet<_>>(), made);
 }
+
+/// Phrases that read as translated, with what to say instead. They are looked for in what people read: strings of the
+/// sources, docs of components and pages.
+const FOREIGN: &[(&str, &str)] = &[
+    ("at hand", "fetched, available, current"),
+    ("for ever", "forever, no limit, never finishes"),
+    ("one's own", "your own"),
+    ("nobody lives", "no component is in"),
+    ("who waits for whom", "dependencies"),
+    ("is no name", "is not a valid name"),
+    ("is no map", "is not a map"),
+    ("is no text", "is not a string"),
+    ("is no list", "is not a list"),
+    ("is no number", "is not a number"),
+    ("is no version", "is not a version"),
+    ("is no slot", "is not a slot"),
+    ("is no capability", "is not a capability"),
+    ("passed over", "ignored, skipped"),
+    ("nobody mends", "no longer receives fixes"),
+    ("is said, never", "is reported"),
+    ("what is wanted", "what is required"),
+    ("lies outside of", "is outside"),
+    ("stands in plain text", "is in plain text"),
+    ("names nothing", "unknown reference"),
+    ("goes with it", "is deleted"),
+    ("nobody makes", "nothing creates"),
+    ("nothing here makes", "create"),
+    ("is there already", "already exists"),
+];
+
+/// Returns the text of each string in a Rust source, with its line; a continued line is one text. Tests are left out.
+fn strings(source: &str) -> Vec<(usize, String)> {
+    let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let (mut all, mut line, mut rest) = (Vec::new(), 1, code.chars().peekable());
+    let mut before = ' ';
+    while let Some(c) = rest.next() {
+        line += usize::from(c == '\n');
+        match (c, rest.peek()) {
+            ('/', Some('/')) => {
+                while rest.peek().is_some_and(|next| *next != '\n') {
+                    rest.next();
+                }
+            }
+            // A character, such as a quote.
+            ('\'', Some('"')) => drop(rest.next()),
+            ('\'', Some('\\')) => drop((rest.next(), rest.next())),
+            ('"', _) => {
+                let (start, raw, mut text) = (line, before == 'r' || before == '#', String::new());
+                while let Some(c) = rest.next() {
+                    line += usize::from(c == '\n');
+                    match c {
+                        '"' if !raw || before != '#' || rest.peek() == Some(&'#') => break,
+                        '\\' if !raw => match rest.next() {
+                            Some('\n') => {
+                                line += 1;
+                                while rest.peek().is_some_and(|next| next.is_whitespace()) {
+                                    line += usize::from(rest.next() == Some('\n'));
+                                }
+                            }
+                            Some(other) => text.extend(['\\', other]),
+                            None => break,
+                        },
+                        other => text.push(other),
+                    }
+                }
+                all.push((start, text));
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    all
+}
+
+#[test]
+fn messages_are_in_plain_english() {
+    let is_docs = |path: &str| {
+        let folder = ["docs/", "templates/", "capabilities/", "edges/", "stores/", "clouds/"].iter().any(|f| path.starts_with(f));
+        (path.ends_with(".md") && !path.starts_with("tests/")) || (folder && path.ends_with(".toml"))
+    };
+    let mut wrong = Vec::new();
+    let mut look = |path: &str, line: usize, text: &str| {
+        let text = text.to_lowercase();
+        let whole = |phrase: &str| {
+            let ends = |(at, _): (usize, &str)| !text[at + phrase.len()..].starts_with(|c: char| c.is_alphabetic());
+            text.match_indices(phrase).any(ends)
+        };
+        for (phrase, instead) in FOREIGN.iter().filter(|(phrase, _)| whole(phrase)) {
+            wrong.push(format!("{path}:{line}: \"{phrase}\": say for example {instead}"));
+        }
+    };
+    let mut all = files();
+    for folder in ["docs", "edges", "stores", "clouds"] {
+        for entry in walkdir::WalkDir::new(root().join(folder)).into_iter().flatten() {
+            if let (true, Ok(text)) = (entry.file_type().is_file(), fs::read_to_string(entry.path())) {
+                let path = entry.path().strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+                all.push(File { path, text });
+            }
+        }
+    }
+    for file in &all {
+        let tests = file.path.ends_with("tests.rs") || file.path.contains("/tests/");
+        match &*file.path {
+            path if path.starts_with("src/") && path.ends_with(".rs") && !tests => {
+                strings(&file.text).iter().for_each(|(line, text)| look(path, *line, text));
+            }
+            path if is_docs(path) => {
+                let comment = |line: &str| path.ends_with(".toml") && line.trim_start().starts_with('#');
+                let lines = file.text.lines().enumerate().filter(|(_, line)| !comment(line));
+                lines.for_each(|(number, line)| look(path, number + 1, line));
+            }
+            _ => {}
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn strings_are_told_from_code() {
+    let source = "// \"no\"\nlet a = \"one \\\n    two\";\nlet b = '\"'; let c = r#\"three \"3\" \"#;\n#[cfg(test)]\nmod tests { \"no\" }";
+    let texts: Vec<String> = strings(source).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["one two", "three \"3\" "]);
+}

@@ -63,7 +63,7 @@ fn t65_the_cache() {
     let entry = site.entry(&chart("one"));
     fs::write(&entry, "damaged").unwrap();
     let said = site.ok(&["fetch"]).stderr;
-    assert!(said.contains("fetched 1 chart; all 2 at hand"), "{said}");
+    assert!(said.contains("fetched 1 chart; 2 available"), "{said}");
     assert_eq!(fs::read(&entry).unwrap(), chart("one"));
     // A link in the place of an entry is replaced, not followed.
     let outside = site.sandbox.path().join("outside");
