@@ -45,23 +45,21 @@ pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
         }
     }
     let [unlocked, absent, unreadable] = charts;
-    let makes = |names: &BTreeSet<&str>| if names.len() == 1 { "chart" } else { "charts" };
+    let charts = |names: &BTreeSet<&str>| if names.len() == 1 { "the output of chart" } else { "the output of charts" };
     let parts = [
-        (&unlocked, "what", makes(&unlocked), "make (run `lakegen lock`, then `lakegen fetch`)"),
-        (&absent, "what", makes(&absent), "make (run `lakegen fetch`)"),
-        (&unreadable, "what", makes(&unreadable), "make (the archive cannot be read)"),
-        (&folders, "what", if folders.len() == 1 { "the folder of" } else { "the folders of" }, "make "),
-        (&unknown, "the fields of", if unknown.len() == 1 { "kind" } else { "kinds" }, ""),
+        (&unlocked, charts(&unlocked), "(run `lakegen lock`, then `lakegen fetch`)"),
+        (&absent, charts(&absent), "(run `lakegen fetch`)"),
+        (&unreadable, charts(&unreadable), "(the archive cannot be read)"),
+        (&folders, if folders.len() == 1 { "the folder of" } else { "the folders of" }, ""),
+        (&unknown, if unknown.len() == 1 { "the fields of kind" } else { "the fields of kinds" }, ""),
     ];
-    let sentence = |(names, before, noun, behind): (&BTreeSet<&str>, &str, &str, &str)| {
-        let behind = if names.len() == 1 { behind.replacen("make ", "makes ", 1) } else { behind.to_owned() };
-        let words = [before.to_owned(), noun.to_owned(), listed(names), behind];
-        words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let sentence = |(names, before, behind): (&BTreeSet<&str>, &str, &str)| {
+        format!("{before} {} {behind}", listed(names)).trim_end().to_owned()
     };
-    let read = beyond.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, fields)| {
-        let makes = if fields.len() == 1 { "makes" } else { "make" };
-        format!("the effect of {} in the folder of `{name}`", listed(fields))
-    });
+    let read = beyond
+        .iter()
+        .filter(|(_, fields)| !fields.is_empty())
+        .map(|(name, fields)| format!("the effect of {} in the folder of `{name}`", listed(fields)));
     parts.into_iter().filter(|(names, ..)| !names.is_empty()).map(sentence).chain(read).collect()
 }
 

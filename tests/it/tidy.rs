@@ -509,7 +509,9 @@ fn strings(source: &str) -> Vec<(usize, String)> {
 #[test]
 fn messages_are_in_plain_english() {
     let is_docs = |path: &str| {
-        let folder = ["docs/", "templates/", "capabilities/", "edges/", "stores/", "clouds/"].iter().any(|f| path.starts_with(f));
+        let folder = ["docs/", "templates/", "capabilities/", "edges/", "stores/", "clouds/"]
+            .iter()
+            .any(|f| path.starts_with(f));
         (path.ends_with(".md") && !path.starts_with("tests/")) || (folder && path.ends_with(".toml"))
     };
     let mut wrong = Vec::new();
