@@ -364,7 +364,6 @@ const OTHER_WORDS: &[(&str, &str, &str)] = &[
     ("src/emit/flux/bootstrap.rs", "kubernetes", "the type of a cluster that no cloud says"),
     ("src/emit/flux/mod.rs", "sops", "Flux's word for how it decrypts"),
     ("src/lower/templates/context.rs", "kubernetes", "a key of `[platform]`"),
-    ("src/lower/secrets/copies.rs", "kubernetes", "a field of the store that reads Secrets of a namespace"),
     ("src/lower/secrets/kept_files.rs", "sops vault", "members of a file that SOPS encrypted"),
     ("src/lower/secrets/stores.rs", "sops", "a key of `[secrets]`"),
     ("src/catalog/store.rs", "sops", "a key of `[secrets]`"),
