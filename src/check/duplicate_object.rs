@@ -2,7 +2,7 @@
 //!
 //! Twice within one stage of one component is `path-collision`: there the second has no file to stand in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Findings, Made, place};
 use crate::catalog::Stage;
@@ -63,7 +63,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             let maker = Maker {
                 made,
                 stage: Some(stage),
-                span: if made.instance.is_some() { place(lowered) } else { lowered.origin.span },
+                // What users wrote: their own file, or the component that the catalogue made it for.
+                span: match made.instance {
+                    Some(_) if !lowered.origin.file.starts_with("templates/") => place(lowered),
+                    _ => lowered.origin.span,
+                },
             };
             let id = lowered.object.id();
             match objects.get(&(made.target.cluster.as_str(), id.clone())) {
@@ -78,6 +82,11 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
         }
     }
     applications(context, findings);
+    // Namespaces that two environments share are no mistake beside that of the components in them.
+    let pair = |clash: &Clash<'_>| (clash.first.made.index, clash.second.made.index);
+    let own: BTreeSet<(usize, usize)> =
+        clashes.values().filter(|clash| clash.second.made.instance.is_some()).map(pair).collect();
+    clashes.retain(|_, clash| clash.second.made.instance.is_some() || !own.contains(&pair(clash)));
     for clash in clashes.into_values() {
         findings.component(clash.second.made.index, clash.second.made.name, report(&clash));
     }
