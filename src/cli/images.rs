@@ -72,7 +72,7 @@ impl ListImages {
             .enumerate()
             .filter(|(_, target)| selection.has(&target.name))
             .filter_map(|(index, target)| {
-                let before = plain.as_ref().and_then(|plain| plain.targets.get(index));
+                let before = plain.as_ref().and_then(|plain| plain.0.targets.get(index));
                 Some(images::list(target, compiled.manifests.targets.get(index)?, before))
             })
             .collect();

@@ -26,7 +26,8 @@ use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
 pub use unit::{
-    Added, Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, made,
+    Added, Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, Unordered,
+    made,
 };
 
 use charts::{images, rendered, values};
@@ -139,7 +140,7 @@ code!(
 );
 
 /// Lowers the whole platform.
-pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Manifests> {
+pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, sources: &mut Sources) -> Warned<Unordered> {
     let mut found = Vec::new();
     rollout::report(platform, &mut found);
     source::report(world, platform, sources, &mut found);
@@ -186,7 +187,7 @@ pub fn lower(world: &dyn World, platform: &Platform, lock: Option<&Lock>, source
     // What holds for several targets is said once.
     let mut seen = BTreeSet::new();
     found.retain(|d| seen.insert((d.level, d.code.slug, d.message.clone(), d.labels.first().map(|l| l.span))));
-    Warned { output: Manifests { targets }, diagnostics: found }
+    Warned { output: Unordered(Manifests { targets }), diagnostics: found }
 }
 
 /// Returns the Helm values of one component after each step that made them; for `lakegen why` alone.

@@ -230,6 +230,10 @@ impl TargetManifests {
 /// Host → edge → address, where known.
 pub type Dns = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
+/// Manifests whose units have no order yet: only the stage `order` makes [`Manifests`] of them, so nothing is written without one.
+#[derive(Clone, Debug, Default)]
+pub struct Unordered(pub Manifests);
+
 /// The output of the stage, one entry per target of the platform.
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {

@@ -10,8 +10,8 @@ mod unknown_kind; // objects whose kind nothing brings
 use crate::code;
 use crate::diag::several::Several;
 use crate::diag::{Code, Warned};
-use crate::lower::Manifests;
 use crate::lower::objects::sync;
+use crate::lower::{Manifests, Unordered};
 use crate::resolve::Platform;
 
 /// The codes that this stage emits.
@@ -35,7 +35,7 @@ code!(
 );
 
 /// Puts the units of every target into their order.
-pub fn order(platform: &Platform, mut manifests: Manifests) -> Warned<Manifests> {
+pub fn order(platform: &Platform, Unordered(mut manifests): Unordered) -> Warned<Manifests> {
     let mut several = Several::new(platform.subjects());
     for (index, out) in manifests.targets.iter_mut().enumerate() {
         let mut found = Vec::new();

@@ -10,6 +10,7 @@ use crate::diag::{Level, Sources, Span};
 use crate::emit;
 use crate::lower::{self, Manifests};
 use crate::manifest::value::Value;
+use crate::order;
 use crate::parse::{Entry, Kind, Node, Syntax, Table};
 use crate::resolve::{self, Platform};
 use crate::world::World;
@@ -92,7 +93,11 @@ impl Trial<'_> {
         if lowered.diagnostics.iter().any(|d| d.level == Level::Error) {
             return None;
         }
-        Some(self.look(&platform, &lowered.output))
+        let ordered = order::order(&platform, lowered.output);
+        if ordered.diagnostics.iter().any(|d| d.level == Level::Error) {
+            return None;
+        }
+        Some(self.look(&platform, &ordered.output))
     }
 
     fn look(&self, platform: &Platform, manifests: &Manifests) -> Option<Value> {
