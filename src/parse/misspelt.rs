@@ -72,16 +72,13 @@ impl Walk<'_> {
             let message = format!("unknown reference `${{{inner}}}`");
             let diagnostic = Diagnostic::error(&BAD_REFERENCE, message).at(at, "");
             let literal = format!("for the literal text, write `$${{{inner}}}`");
-            self.found.push(match meant[..] {
-                [] => {
-                    diagnostic.note("only names of the platform, the environments and the component can be used here")
-                }
-                _ => {
-                    let rest = inner.trim_start().trim_start_matches(|c: char| c.is_ascii_lowercase());
-                    let whole: Vec<String> = meant.iter().map(|word| format!("{word}{rest}")).collect();
-                    let whole = quoted_list(whole.iter().map(String::as_str), "or");
-                    diagnostic.help(format!("did you mean {whole}?")).note(literal)
-                }
+            self.found.push(if meant.is_empty() {
+                diagnostic.note("only names of the platform, the environments and the component can be used here")
+            } else {
+                let rest = inner.trim_start().trim_start_matches(|c: char| c.is_ascii_lowercase());
+                let whole: Vec<String> = meant.iter().map(|word| format!("{word}{rest}")).collect();
+                let whole = quoted_list(whole.iter().map(String::as_str), "or");
+                diagnostic.help(format!("did you mean {whole}?")).note(literal)
             });
         }
     }
