@@ -537,7 +537,9 @@ fn messages_are_in_plain_english() {
         let tests = file.path.ends_with("tests.rs") || file.path.contains("/tests/");
         match &*file.path {
             path if path.starts_with("src/") && path.ends_with(".rs") && !tests => {
-                strings(&file.text).iter().for_each(|(line, text)| look(path, *line, text));
+                for (line, text) in &strings(&file.text) {
+                    look(path, *line, text);
+                }
             }
             path if is_docs(path) => {
                 let comment = |line: &str| path.ends_with(".toml") && line.trim_start().starts_with('#');
