@@ -99,7 +99,7 @@ impl Chart {
 }
 
 /// An option that users may set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OptionDef {
     pub default: Option<Node>,
     pub required: bool,
@@ -392,6 +392,8 @@ pub struct Capability {
 pub struct ClaimField {
     pub default: Option<String>,
     pub pattern: Option<String>,
+    /// Another field of the claim: if that is true, this one is refused.
+    pub unless: Option<String>,
     pub doc: String,
 }
 

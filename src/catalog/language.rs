@@ -47,6 +47,7 @@ pub fn capability_file(name: &str) -> Keys {
     let claim = Keys::new("a claim field")
         .key("default", Shape::Any, "Default value; can use early references and `${claim.…}`")
         .key("pattern", TEXT, "Regular expression that the value must match")
+        .key("unless", TEXT, "Another field of the claim: if that is true, this one is refused")
         .key("doc", TEXT, "One-sentence description");
     let field = Keys::new("a field")
         .key("default", TEXT, "Value when the offer omits it")

@@ -357,6 +357,7 @@ pub fn capability(name: &str, table: &Table, found: &mut Vec<Diagnostic>) -> Cap
         claim: entries(table.table("claim"), |_, t, _| ClaimField {
             default: owned(t, "default"),
             pattern: owned(t, "pattern"),
+            unless: owned(t, "unless"),
             doc: owned(t, "doc").unwrap_or_default(),
         }),
         fields: entries(table.table("fields"), |_, t, _| Field {

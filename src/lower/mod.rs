@@ -404,7 +404,7 @@ impl<'a> Lowering<'a> {
             (found.len() == before).then(|| (lowered, context.reads()))
         });
         let (lowered, reads) = made.unwrap_or_default();
-        context.note(&reads);
+        context.note(reads);
         lowered
     }
 

@@ -166,7 +166,7 @@ fn follow(
             }
         }
         let Some(at) = at else { continue };
-        let binding = binder.bound(&buckets, at, found).map(SlotBinding::One);
+        let binding = binder.bound(&buckets, None, at, found).map(SlotBinding::One);
         targets[index].instances[name].bindings.extend(binding.map(|b| (slot_name.clone(), b)));
     }
     let consumer = &targets[index].instances[name];
@@ -437,6 +437,17 @@ impl<'a> Binder<'a> {
             }
             claim.insert(field.clone(), value);
         }
+        for (field, def) in &capability.claim {
+            let said =
+                table.and_then(|table| table.get(field.as_str())).filter(|entry| entry.node.as_bool() != Some(false));
+            let other = def.unless.as_ref().filter(|other| claim.get(*other).is_some_and(|value| value == "true"));
+            if let (Some(entry), Some(other)) = (said, other) {
+                let message = format!("a claim on `{}` with `{other}` takes no `{field}`", capability.name);
+                let finding = Diagnostic::error(&crate::parse::UNKNOWN_KEY, message).at(entry.key, "");
+                let finding = finding.note(format!("`{other}` is: {}", capability.claim[other].doc));
+                found.push(finding.help(format!("remove `{field}`, or add `{other} = false`")));
+            }
+        }
         // What no capability of the slot knows was reported when the table was checked.
         let elsewhere = |key: &str| {
             let mut others = self.slot.capabilities.iter().filter_map(|c| self.context.catalogue.capabilities.get(c));
@@ -455,12 +466,15 @@ impl<'a> Binder<'a> {
 
     fn bind_buckets(&self, node: Option<&Node>, own: &mut Vec<Bucket>, found: &mut Vec<Diagnostic>) -> Option<Binding> {
         let target = &self.targets[self.index];
-        let nodes: Vec<&Node> = match node.map(|n| (n, &n.kind)) {
-            Some((_, Kind::List(list))) => list.iter().collect(),
-            Some((node, Kind::Str(_))) => vec![node],
-            _ => vec![],
+        let (nodes, table): (Vec<&Node>, Option<&Table>) = match node.map(|n| (n, &n.kind)) {
+            Some((_, Kind::List(list))) => (list.iter().collect(), None),
+            Some((node, Kind::Str(_))) => (vec![node], None),
+            Some((_, Kind::Table(table))) => (table.node("from").into_iter().collect(), Some(table)),
+            _ => (vec![], None),
         };
-        if nodes.is_empty() && self.slot.optional {
+        // `true`, and what is claimed without a name, ask for a bucket of one's own.
+        let asks = node.is_some_and(|node| node.as_bool() == Some(true)) || table.is_some();
+        if nodes.is_empty() && self.slot.optional && !asks {
             return None;
         }
         let at = node.map_or(self.consumer.span, |n| n.span);
@@ -493,7 +507,7 @@ impl<'a> Binder<'a> {
             own.push(made.clone());
             buckets.push(&made);
         }
-        self.bound(&buckets, at, found)
+        self.bound(&buckets, table, at, found)
     }
 
     /// Binds a login to where the providers of bindings let programs in, as a client that their services take tokens of.
@@ -523,8 +537,14 @@ impl<'a> Binder<'a> {
         instance.bindings.values().flat_map(|bound| bound.all()).find(|bound| bound.capability == LOGIN)
     }
 
-    /// Binds buckets that are known.
-    fn bound(&self, buckets: &[&Bucket], at: Span, found: &mut Vec<Diagnostic>) -> Option<Binding> {
+    /// Binds buckets that are known; a table says how they are claimed.
+    fn bound(
+        &self,
+        buckets: &[&Bucket],
+        table: Option<&Table>,
+        at: Span,
+        found: &mut Vec<Diagnostic>,
+    ) -> Option<Binding> {
         let first = buckets.first()?;
         if let Some(other) = buckets.iter().find(|b| b.store != first.store) {
             let message = format!(
@@ -535,9 +555,10 @@ impl<'a> Binder<'a> {
         }
         let provider = &provider(self.targets, self.index, &first.store)?;
         let capability = self.context.catalogue.capabilities.get(BUCKET)?;
-        let claim = self.claim(capability, None, None, None, at, found);
+        let claim = self.claim(capability, None, table, None, at, found);
+        let named = table.is_some_and(|table| table.keys().any(|key| &**key != "from"));
         let names = buckets.iter().map(|b| b.name.clone()).collect();
-        Some(self.finish(capability, provider, claim, names, (false, None), at, found))
+        Some(self.finish(capability, provider, claim, names, (named, None), at, found))
     }
 }
 

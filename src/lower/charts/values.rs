@@ -79,7 +79,7 @@ pub fn stepwise(
             }
         });
         if let Some((made, asked, reads)) = made {
-            context.note(&reads);
+            context.note(reads);
             values = (*made).clone();
             if let Ok(mut all) = own.asked.lock() {
                 all.extend(asked);

@@ -29,10 +29,11 @@ pub struct Heard {
 
 impl Heard {
     /// Remembers which words of a component were read in a target. With `all`, nobody can tell: a template stopped.
-    pub fn listen(&self, lowering: &Lowering<'_>, instance: &Instance, reads: &Reads, all: bool) {
+    pub fn listen(&self, lowering: &Lowering<'_>, instance: &Instance, reads: &[Arc<Reads>], all: bool) {
         let mut places = self.places.borrow_mut();
         let named = &instance.definition.reads;
-        let read = |path: &Path| all || reads.contains(path) || named.iter().any(|named| covers(named, path));
+        let asked = |path: &Path| reads.iter().any(|reads| reads.contains(path));
+        let read = |path: &Path| all || asked(path) || named.iter().any(|named| covers(named, path));
         for (name, entry) in options(instance) {
             leaves(&entry.node, &mut path(&["options", name]), &mut |path, place| {
                 if read(path) {

@@ -42,7 +42,7 @@ pub struct Context {
     built: OnceCell<Jinja>,
     /// Parts that remember what of them is read.
     watched: OnceCell<Vec<(&'static str, Arc<Watched>)>>,
-    read: RefCell<Reads>,
+    read: RefCell<Vec<Arc<Reads>>>,
 }
 
 /// Parts of the context that hold what users say of one component.
@@ -59,12 +59,12 @@ impl Context {
     }
 
     /// Remembers what a template read, now or when it gave the same before.
-    pub fn note(&self, reads: &Reads) {
-        self.read.borrow_mut().extend(reads.iter().cloned());
+    pub fn note(&self, reads: Arc<Reads>) {
+        self.read.borrow_mut().push(reads);
     }
 
     /// Returns everything that was noted.
-    pub fn read(&self) -> Reads {
+    pub fn read(&self) -> Vec<Arc<Reads>> {
         self.read.take()
     }
 

@@ -5,7 +5,7 @@ use lakegen::catalog::{Catalogue, Component, OptionDef, Slot, SlotShape};
 use toml::{Table, Value};
 
 use super::document::{Document, below, path, said};
-use super::values::{required, values};
+use super::values::{claimed, required, values};
 
 /// One key of one component.
 #[derive(Clone)]
@@ -467,28 +467,32 @@ fn slot(subject: &Subject<'_>, name: &str, def: &Slot) -> Vec<Probe> {
         SlotShape::Map => said(r#"probe = "probe-external""#),
     };
     let mut probe = external(subject.probe(&[name], [bound]), subject, capability);
-    // What no template reads is there for the user's own texts.
-    if !reads(subject.definition, name)
-        && subject.definition.keys.keys.contains_key("env")
-        && def.shape == SlotShape::One
-    {
-        let known = &subject.catalogue.capabilities[capability].fields;
-        let field = known.keys().next().expect("a capability has fields");
-        probe = probe.beside(subject.below(&["env", "LAKEGEN_PROBE"]), format!("${{requires.{name}.{field}}}"));
-    }
     if def.optional && subject.example.get(&at).is_none() && def.shape != SlotShape::Map {
         probe = probe.beside(at, false);
     }
-    vec![probe]
+    // A list of buckets is claimed as it is.
+    let capabilities = def.capabilities.iter().filter(|_| def.shape != SlotShape::List);
+    let claimed = capabilities.flat_map(|capability| claims(subject, name, def, capability));
+    std::iter::once(probe).chain(claimed).collect()
 }
 
-/// Says whether a template or a Secret of a component reads a slot.
-fn reads(definition: &Component, slot: &str) -> bool {
-    let templates = definition.templates.values().flatten().chain(&definition.values).map(|t| &*t.text);
-    let secrets = definition.secrets.values();
-    let keys = secrets.flat_map(|s| s.keys.values().chain(&s.each).map(String::as_str));
-    let word = format!("requires.{slot}");
-    templates.chain(keys).any(|text| text.contains(&word))
+/// Returns the probes of what is claimed in a slot, bound as the example binds it or to something outside.
+fn claims(subject: &Subject<'_>, name: &str, def: &Slot, capability: &str) -> Vec<Probe> {
+    let mut at = subject.below(&[name]);
+    if def.shape == SlotShape::Map {
+        at.push("probe".into());
+    }
+    let provider = subject.example.get(&at).and_then(Value::as_str).and_then(|said| said.split('/').next());
+    let claim = &subject.catalogue.capabilities[capability].claim;
+    let probes = claim.iter().map(|(field, claim)| {
+        let mut probe = subject.probe(&[name, field], claimed(claim.pattern.as_deref()));
+        probe.at = below(&at, &[field]);
+        if provider.is_none() {
+            probe = external(probe, subject, capability);
+        }
+        probe.beside(below(&at, &["from"]), provider.unwrap_or("probe-external"))
+    });
+    probes.collect()
 }
 
 /// Adds something outside that offers a capability.

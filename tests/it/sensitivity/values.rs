@@ -62,6 +62,13 @@ fn item(def: &OptionDef) -> Vec<Value> {
     items
 }
 
+/// Returns values of a field of a claim, of which only the pattern is known.
+pub fn claimed(pattern: Option<&str>) -> Vec<Value> {
+    let def = OptionDef { pattern: pattern.map(String::from), ..OptionDef::default() };
+    let texts = kind_values("string", &def).into_iter().filter(|text| fits(&def, text));
+    [Value::from(true), Value::from(vec!["/probe"])].into_iter().chain(texts).collect()
+}
+
 fn kind_values(kind: &str, def: &OptionDef) -> Vec<Value> {
     let texts = |all: &[&str]| all.iter().map(|one| text(one)).collect::<Vec<_>>();
     match kind {
