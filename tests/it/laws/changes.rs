@@ -92,6 +92,12 @@ pub fn a_component_goes_with_its_own_files(subject: &Subject) -> Vec<Broken> {
         kit().catalogue.components.get(definition).is_none_or(|c| !c.apis.is_empty() || !c.provides.is_empty());
     let mut without = document.clone();
     without.remove(&["components", name]);
+    // A layer that names it would be a declaration of its own.
+    for kind in ["environments", "clusters"] {
+        for layer in document.table(&[kind]).keys() {
+            without.remove(&[kind, layer, "components", name]);
+        }
+    }
     let other = subject.with(&without);
     // Whoever brings kinds or offers something changes what others can have.
     if !other.is_ok() || brings {
