@@ -78,7 +78,7 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
             found.push(
                 Diagnostic::error(
                     &crate::parse::MISSING_KEY,
-                    format!("external `{name}` does not say what it `provides`"),
+                    format!("external `{name}` has no `provides`"),
                 )
                 .at(span, "")
                 .help("add the capability, for example `provides = \"postgres\"`"),

@@ -37,7 +37,7 @@ pub fn root(catalogue: &Catalogue) -> Keys {
         .key("clusters", texts(Format::Name), "Clusters it runs on (default: one of the same name)")
         .key("enable", texts(Format::Glob), "Components to switch on")
         .key("disable", texts(Format::Glob), "Components to switch off")
-        .key("unset", list(TEXT), "Dotted keys to remove from what all environments share");
+        .key("unset", list(TEXT), "Dotted keys to remove from the shared settings of all environments");
     let mut cluster = Keys::new("a cluster");
     cluster.keys.extend(layered(layer).keys);
     cluster.keys.extend(Cluster::keys().keys);
