@@ -76,12 +76,9 @@ pub fn check(target: &Target, context: &Context<'_>, found: &mut Vec<Diagnostic>
         if !words.places.has("provides") {
             let span = external.span;
             found.push(
-                Diagnostic::error(
-                    &crate::parse::MISSING_KEY,
-                    format!("external `{name}` has no `provides`"),
-                )
-                .at(span, "")
-                .help("add the capability, for example `provides = \"postgres\"`"),
+                Diagnostic::error(&crate::parse::MISSING_KEY, format!("external `{name}` has no `provides`"))
+                    .at(span, "")
+                    .help("add the capability, for example `provides = \"postgres\"`"),
             );
             // What no capability has is wrong whatever it provides.
             let known = || context.catalogue.capabilities.values().flat_map(|capability| capability.fields.keys());
