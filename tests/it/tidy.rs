@@ -37,7 +37,7 @@ const STAGES: &[(&str, &[&str])] = &[
             "upgrade",
         ],
     ),
-    ("why", &["world", "parse", "catalog", "lock", "resolve", "helm", "lower", "emit", "compile", "why"]),
+    ("why", &["world", "parse", "catalog", "lock", "resolve", "helm", "lower", "order", "emit", "compile", "why"]),
     ("edit", &["parse", "catalog", "resolve", "edit"]),
     ("fetch", &["catalog", "lock", "helm", "fetch"]),
 ];

@@ -150,16 +150,13 @@ pub fn layer_breaks(subject: &Subject, path: &[String], value: &serde_json::Valu
     if !other.is_ok() {
         return vec![];
     }
-    let others: Vec<&str> = subject
-        .targets()
-        .into_iter()
-        .filter(|(_, of, _)| *of != Some(environment.as_str()))
-        .map(|(name, ..)| name)
-        .collect();
+    let others = subject.targets().into_iter().filter(|(_, of, _)| *of != Some(environment.as_str()));
     let mut broken = Vec::new();
-    for target in others {
+    for (target, of, _) in others {
         let (before, after) = (effective(subject, target), effective(&other, target));
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        // A Gateway that environments of a cluster share listens for the hosts of all of them.
+        let keys = keys.into_iter().filter(|key| of.is_some() || !key.starts_with("edges "));
         for key in keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).take(3) {
             let lines = |side: &BTreeMap<String, String>| side.get(key).cloned().unwrap_or_default();
             let (one, two) = (lines(&before), lines(&after));
