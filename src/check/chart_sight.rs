@@ -40,7 +40,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
     for (index, (target, manifests)) in context.platform.targets.iter().zip(&context.manifests.targets).enumerate() {
         for inflation in &manifests.charts {
             let Some(instance) = target.instances.get(&inflation.component) else { continue };
-            let Some(unit) = manifests.units.get(&inflation.component) else { continue };
+            let Some(unit) = manifests.components.get(&inflation.component) else { continue };
             // There a chart that cannot be seen is an error already, and so is one that is never the same.
             let rendered = unit.delivery.is_rendered();
             match &inflation.sight {

@@ -54,7 +54,7 @@ use crate::code;
 use crate::diag::{Code, Diagnostic, Sources, Span};
 use crate::helm::inflate::Inflated;
 use crate::lower::charts::Sight;
-use crate::lower::{Lowered, Manifests, Unit};
+use crate::lower::{ComponentManifests, Lowered, Manifests};
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Platform, Target};
 
@@ -160,7 +160,7 @@ struct Made<'a> {
     target: &'a Target,
     name: &'a str,
     instance: Option<&'a Instance>,
-    unit: &'a Unit,
+    unit: &'a ComponentManifests,
 }
 
 impl<'a> Made<'a> {
@@ -180,7 +180,7 @@ impl<'a> Context<'a> {
     fn made(&self) -> impl Iterator<Item = Made<'a>> + use<'a> {
         let targets = self.platform.targets.iter().zip(&self.manifests.targets).enumerate();
         targets.flat_map(|(index, (target, manifests))| {
-            manifests.units.iter().map(move |(name, unit)| Made {
+            manifests.components.iter().map(move |(name, unit)| Made {
                 index,
                 target,
                 name,

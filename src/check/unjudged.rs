@@ -30,14 +30,16 @@ pub fn unjudged(platform: &Platform, manifests: &Manifests) -> Vec<String> {
             charts[sort].insert(inflation.chart.name.as_str());
         }
         for instance in target.instances.values().filter(|instance| instance.definition.source.is_some()) {
-            match made.units.get(&instance.name).map(|unit| &unit.read) {
+            match made.components.get(&instance.name).map(|unit| &unit.read) {
                 Some(read) if read.at_hand => {
                     beyond.entry(instance.name.as_str()).or_default().extend(read.beyond.iter().map(String::as_str));
                 }
                 _ => drop(folders.insert(instance.name.as_str())),
             }
         }
-        for lowered in made.units.values().flat_map(|unit| unit.stages.values().flatten().chain(&unit.read.objects)) {
+        for lowered in
+            made.components.values().flat_map(|unit| unit.stages.values().flatten().chain(&unit.read.objects))
+        {
             let (api, kind) = (lowered.object.api_version(), lowered.object.kind());
             if !kinds::is_builtin(api) && kinds::versions(api, kind).is_empty() && !lowered.origin.is_chart() {
                 unknown.insert(kind);

@@ -140,7 +140,7 @@ impl<'a> Known<'a> {
                     _ => entry.unseen = true,
                 }
             }
-            for lowered in made.units.values().flat_map(|unit| unit.stages.values().flatten()) {
+            for lowered in made.components.values().flat_map(|unit| unit.stages.values().flatten()) {
                 let object = &lowered.object;
                 if object.namespace().is_empty() {
                     continue;

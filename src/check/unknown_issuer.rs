@@ -28,7 +28,7 @@ pub fn check(context: &Context<'_>, findings: &mut Findings) {
             continue;
         }
         let issuers: BTreeSet<&str> = with_shared()
-            .flat_map(|i| context.manifests.targets[i].units.values())
+            .flat_map(|i| context.manifests.targets[i].components.values())
             .flat_map(|unit| unit.stages.values().flatten())
             .filter(|l| l.object.kind() == "ClusterIssuer")
             .map(|l| l.object.name())

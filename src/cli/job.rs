@@ -100,7 +100,7 @@ impl Job {
         let targets = platform.targets.iter().zip(&compiled.manifests.targets);
         let meant: Vec<_> = targets.filter(|(target, _)| selection.has(&target.name)).collect();
         let templates = meant.iter().filter_map(|(target, lowered)| {
-            let objects = lowered.units.get(&self.name)?.stages.get(&Stage::Demand)?;
+            let objects = lowered.components.get(&self.name)?.stages.get(&Stage::Demand)?;
             Some((target.name.as_str(), objects.as_slice()))
         });
         let templates: Vec<(&str, &[Lowered])> = templates.collect();

@@ -225,7 +225,7 @@ fn summarize(
     let targets = || platform.targets.iter().zip(&compiled.manifests.targets).filter(|(t, _)| selection.has(&t.name));
     let width = targets().map(|(t, _)| t.name.len()).max().unwrap_or(0);
     for (target, lowered) in targets() {
-        let objects: usize = lowered.units.values().flat_map(|unit| unit.stages.values()).map(Vec::len).sum();
+        let objects: usize = lowered.components.values().flat_map(|unit| unit.stages.values()).map(Vec::len).sum();
         let components = project::counted([target]);
         let line = format!("  {:width$}  {components}, {}", target.name, project::plural(objects, "object"));
         session.out.summary(&line);

@@ -212,7 +212,7 @@ fn secrets(text: &mut String, target: &Target, lowered: &TargetManifests) {
 
 fn steps(text: &mut String, lowered: &TargetManifests) {
     let general = lowered.steps.iter().map(|(about, note)| (about, note));
-    let units = lowered.units.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note)));
+    let units = lowered.components.iter().flat_map(|(name, unit)| unit.notes.iter().map(move |note| (name, note)));
     let notes: Vec<(&String, &String)> = general.chain(units).collect();
     if notes.is_empty() {
         return;

@@ -21,7 +21,7 @@ pub fn runs(target: &str, job: &str) -> String {
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) {
     let mut jobs: BTreeMap<&str, Vec<(&Target, &[Lowered])>> = BTreeMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
-        for (name, unit) in &lowered.units {
+        for (name, unit) in &lowered.components {
             if let Some(objects) = unit.stages.get(&Stage::Demand) {
                 jobs.entry(name).or_default().push((target, objects));
             }

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::Writer;
 use super::split::{own, shared};
 use crate::catalog::Stage;
-use crate::lower::{Lowered, Manifests, Unit};
+use crate::lower::{ComponentManifests, Lowered, Manifests};
 use crate::manifest::object::{Object, ObjectId};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
@@ -32,10 +32,12 @@ pub type All = BTreeMap<(String, String), Paths>;
 
 /// Writes all components.
 pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) -> All {
-    let mut members: IndexMap<&str, Vec<(&str, &Unit)>> = IndexMap::new();
+    let mut members: IndexMap<&str, Vec<(&str, &ComponentManifests)>> = IndexMap::new();
     for (target, lowered) in platform.targets.iter().zip(&manifests.targets) {
         // What Flux reads for itself is no component, and stands in the engine's folder.
-        for (name, unit) in lowered.units.iter().filter(|(name, _)| *name != crate::resolve::reserved::FLUX_SECRETS) {
+        for (name, unit) in
+            lowered.components.iter().filter(|(name, _)| *name != crate::resolve::reserved::FLUX_SECRETS)
+        {
             members.entry(name).or_default().push((&target.name, unit));
         }
     }
@@ -60,7 +62,7 @@ pub fn write(platform: &Platform, manifests: &Manifests, writer: &mut Writer) ->
 
 struct Component<'a> {
     name: &'a str,
-    units: Vec<(&'a str, &'a Unit)>,
+    units: Vec<(&'a str, &'a ComponentManifests)>,
     folder: String,
     engine: Engine,
 }
@@ -136,7 +138,7 @@ impl Component<'_> {
     /// Writes the objects of a stage.
     fn stage(&self, stage: Stage, paths: &mut All, writer: &mut Writer) {
         let empty = Vec::new();
-        let objects = |unit: &'_ Unit| -> IndexMap<ObjectId, Object> {
+        let objects = |unit: &'_ ComponentManifests| -> IndexMap<ObjectId, Object> {
             unit.stages
                 .get(&stage)
                 .unwrap_or(&empty)

@@ -27,13 +27,13 @@ pub fn stream(platform: &Platform, manifests: &Manifests, tree: &Tree, wanted: &
 
 /// Returns how many patches of the user's wait for Kustomize: no stream of whole objects holds them.
 pub fn patches(manifests: &Manifests) -> usize {
-    let units = manifests.targets.iter().flat_map(|target| target.units.values());
+    let units = manifests.targets.iter().flat_map(|target| target.components.values());
     units.flat_map(|unit| unit.patches.values()).map(Vec::len).sum()
 }
 
 fn components(out: &mut String, target: &Target, lowered: &TargetManifests) {
     for id in lowered.order.units.keys() {
-        let Some(unit) = lowered.units.get(&id.component) else { continue };
+        let Some(unit) = lowered.components.get(&id.component) else { continue };
         for stage in id.stages() {
             for made in unit.stages.get(stage).into_iter().flatten() {
                 let place = format!("{}: {}/{}", target.name, id.component, stage.name());

@@ -26,8 +26,8 @@ use crate::resolve::scope::{Known, Late};
 use crate::resolve::{Instance, Platform, Target};
 use crate::world::World;
 pub use unit::{
-    Added, Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests, Unit, UnitId, Unordered,
-    made,
+    Added, ComponentManifests, Delivery, Dns, Lowered, Manifests, Needed, Order, Origin, Place, TargetManifests,
+    UnitId, Unordered, made,
 };
 
 use charts::{images, rendered, values};
@@ -221,7 +221,7 @@ pub fn value_steps(
     };
     let Some(instance) = target.instances.get(name) else { return vec![] };
     let shared = context::Shared::new(&lowering, &mut found);
-    let own = secrets::Secrets::default().of(&lowering, instance, &mut Unit::default(), &mut found);
+    let own = secrets::Secrets::default().of(&lowering, instance, &mut ComponentManifests::default(), &mut found);
     let context = context::of(&lowering, instance, &shared, &own, &mut found);
     let mut steps = Vec::new();
     let mut seen = |step: &dyn Fn() -> values::Step, value: &Value| steps.push((step(), value.clone()));
@@ -268,7 +268,7 @@ impl<'a> Lowering<'a> {
         // 1. Each component by itself; `secrets` gathers who reads what.
         for instance in self.target.instances.values() {
             let (unit, asked) = self.unit(instance, &shared, &mut secrets, found);
-            out.units.insert(instance.name.clone(), unit);
+            out.components.insert(instance.name.clone(), unit);
             out.asked.insert(instance.name.clone(), asked);
         }
         // 2. What else reads Secrets.
@@ -289,13 +289,13 @@ impl<'a> Lowering<'a> {
         out.charts = charts.target(self, &out);
         out.scopes = scopes::all(self, &out, before);
         // 6. All objects are there: each gets its namespace, labels and protection.
-        for (name, unit) in &mut out.units {
+        for (name, unit) in &mut out.components {
             unit.delivery = Delivery::of(self.target, self.target.instances.get(name));
             self.finish(name, unit, &out.scopes);
         }
         // 7. What charts make becomes objects where the tree holds them.
         out.add(rendered::objects(self, &out, found));
-        for unit in out.units.values_mut().filter(|unit| unit.delivery.is_rendered()) {
+        for unit in out.components.values_mut().filter(|unit| unit.delivery.is_rendered()) {
             unit.sort();
         }
         // 8. What is said and meets nothing that was made.
@@ -342,8 +342,8 @@ impl<'a> Lowering<'a> {
         shared: &context::Shared,
         secrets: &mut secrets::Secrets,
         found: &mut Vec<Diagnostic>,
-    ) -> (Unit, BTreeSet<String>) {
-        let mut unit = Unit::default();
+    ) -> (ComponentManifests, BTreeSet<String>) {
+        let mut unit = ComponentManifests::default();
         let before = found.len();
         let own = secrets.of(self, instance, &mut unit, found);
         let context = context::of(self, instance, shared, &own, found);

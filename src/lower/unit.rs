@@ -98,7 +98,7 @@ impl Delivery {
 
 /// A component as it will be written for one target.
 #[derive(Clone, Debug, Default)]
-pub struct Unit {
+pub struct ComponentManifests {
     pub delivery: Delivery,
     /// Objects by stage.
     pub stages: BTreeMap<Stage, Vec<Lowered>>,
@@ -114,7 +114,7 @@ pub struct Unit {
     pub stays: bool,
 }
 
-impl Unit {
+impl ComponentManifests {
     /// Sorts the objects of each stage by what they are.
     pub fn sort(&mut self) {
         for objects in self.stages.values_mut() {
@@ -145,7 +145,7 @@ impl Needed {
 /// Everything of one target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetManifests {
-    pub units: IndexMap<String, Unit>,
+    pub components: IndexMap<String, ComponentManifests>,
     /// Filled by the stage `order`.
     pub order: Order,
     /// Store items by name.
@@ -186,7 +186,7 @@ impl Added {
     }
 
     /// Returns everything of a unit.
-    pub fn unit(name: &str, unit: Unit) -> Self {
+    pub fn unit(name: &str, unit: ComponentManifests) -> Self {
         let all = unit.stages.into_iter().flat_map(|(stage, objects)| objects.into_iter().map(move |one| (stage, one)));
         let objects = all.map(|(stage, lowered)| (name.to_string(), stage, lowered)).collect();
         let notes = unit.notes.into_iter().map(|note| (name.to_string(), note)).collect();
@@ -198,13 +198,13 @@ impl TargetManifests {
     /// Takes what a step adds.
     pub fn add(&mut self, added: Added) {
         for (name, stage, lowered) in added.objects {
-            if !self.units.contains_key(&name) {
-                self.units.shift_insert(0, name.clone(), Unit::default());
+            if !self.components.contains_key(&name) {
+                self.components.shift_insert(0, name.clone(), ComponentManifests::default());
             }
-            self.units.entry(name).or_default().stages.entry(stage).or_default().push(lowered);
+            self.components.entry(name).or_default().stages.entry(stage).or_default().push(lowered);
         }
         for (name, note) in added.notes {
-            if let Some(unit) = self.units.get_mut(&name) {
+            if let Some(unit) = self.components.get_mut(&name) {
                 unit.notes.push(note);
             }
         }
@@ -212,8 +212,8 @@ impl TargetManifests {
     }
 
     /// Returns what was made for a unit's component.
-    pub fn of(&self, unit: &UnitId) -> Option<&Unit> {
-        self.units.get(&unit.component)
+    pub fn of(&self, unit: &UnitId) -> Option<&ComponentManifests> {
+        self.components.get(&unit.component)
     }
 
     /// Returns the chart that the engine renders for a unit.
@@ -223,7 +223,7 @@ impl TargetManifests {
 
     /// Says whether all that is applied stands in the tree.
     pub fn is_rendered(&self) -> bool {
-        self.units.values().any(|unit| unit.delivery.is_rendered())
+        self.components.values().any(|unit| unit.delivery.is_rendered())
     }
 }
 

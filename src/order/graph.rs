@@ -9,7 +9,7 @@ use super::unknown_kind::{is_misplaced, unknown_kind};
 use crate::catalog::component::Tier;
 use crate::catalog::{Portion, Stage};
 use crate::diag::Diagnostic;
-use crate::lower::{Lowered, Order, Place, TargetManifests, Unit, UnitId};
+use crate::lower::{ComponentManifests, Lowered, Order, Place, TargetManifests, UnitId};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::{Instance, Origin, Platform, Target, reserved};
@@ -57,7 +57,7 @@ fn has_service(target: &Target, name: &str) -> bool {
 }
 
 /// Returns the objects of a unit by stage, with those that the engine reads by itself.
-fn applied(unit: &Unit) -> impl Iterator<Item = (Stage, &[Lowered])> {
+fn applied(unit: &ComponentManifests) -> impl Iterator<Item = (Stage, &[Lowered])> {
     let read = (Stage::Release, unit.read.objects.as_slice());
     unit.stages.iter().map(|(stage, objects)| (*stage, objects.as_slice())).chain([read])
 }
@@ -65,7 +65,7 @@ fn applied(unit: &Unit) -> impl Iterator<Item = (Stage, &[Lowered])> {
 /// Returns who defines each kind in the tree itself, by group and kind.
 fn defined(out: &TargetManifests) -> BTreeMap<(&str, &str), (&str, Stage)> {
     let mut defined = BTreeMap::new();
-    for (name, unit) in &out.units {
+    for (name, unit) in &out.components {
         for (stage, objects) in applied(unit) {
             for lowered in objects.iter().filter(|l| l.object.kind() == "CustomResourceDefinition") {
                 let text = |path: &[&str]| lowered.object.value().at(path).and_then(Value::as_str);
@@ -81,7 +81,7 @@ fn defined(out: &TargetManifests) -> BTreeMap<(&str, &str), (&str, Stage)> {
 /// Returns who makes each store of External Secrets.
 fn stores(out: &TargetManifests) -> BTreeMap<&str, (&str, Stage)> {
     let mut stores = BTreeMap::new();
-    for (name, unit) in &out.units {
+    for (name, unit) in &out.components {
         for (stage, objects) in &unit.stages {
             for lowered in objects.iter().filter(|l| matches!(l.object.kind(), "ClusterSecretStore" | "SecretStore")) {
                 stores.entry(lowered.object.name()).or_insert((name.as_str(), *stage));
@@ -109,7 +109,7 @@ impl Graph<'_> {
     ///
     /// A chart that the engine renders is something; what a rendered chart makes is here already, and may be nothing.
     fn nodes(&mut self) {
-        for (name, unit) in &self.out.units {
+        for (name, unit) in &self.out.components {
             let instance = self.target.instances.get(name);
             let has = |stage: &Stage| unit.stages.contains_key(stage) || unit.patches.contains_key(stage);
             if has(&Stage::Crds) || unit.delivery.chart(Portion::Crds).is_some() {
@@ -128,7 +128,7 @@ impl Graph<'_> {
 
     fn dependency(&mut self, from: (&str, Stage), to: (&str, Stage), reason: String) {
         let from = UnitId::new(from.0, from.1);
-        let here = self.target.instances.contains_key(to.0) || self.out.units.contains_key(to.0);
+        let here = self.target.instances.contains_key(to.0) || self.out.components.contains_key(to.0);
         if !here && self.units.contains(&from) && self.shared.is_some_and(|t| t.instances.contains_key(to.0)) {
             self.outside.entry(from).or_default().insert(UnitId::new(to.0, to.1));
             return;
@@ -144,7 +144,7 @@ impl Graph<'_> {
 
     fn wiring(&mut self, found: &mut Vec<Diagnostic>) {
         let target = self.target;
-        let names: Vec<&String> = self.out.units.keys().collect();
+        let names: Vec<&String> = self.out.components.keys().collect();
         for name in &names {
             for (stage, before) in [(Stage::Release, Stage::Crds), (Stage::Config, Stage::Release)] {
                 self.dependency((name, stage), (name, before), "the previous stage".into());
@@ -258,7 +258,7 @@ impl Graph<'_> {
         let mut missing: IndexMap<String, Vec<&Lowered>> = IndexMap::new();
         let out = self.out;
         let defined = defined(out);
-        for (name, unit) in &out.units {
+        for (name, unit) in &out.components {
             for (stage, objects) in applied(unit) {
                 for lowered in objects {
                     let api = lowered.object.api_version();

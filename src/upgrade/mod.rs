@@ -160,7 +160,7 @@ impl<'a> Half<'a> {
 
     /// Returns the values that lakegen writes.
     fn values(&self) -> Option<&'a Value> {
-        self.lowered.units.get(&self.instance.name)?.values.as_deref()
+        self.lowered.components.get(&self.instance.name)?.values.as_deref()
     }
 
     fn wanted(&self) -> impl Iterator<Item = &'a Wanted> + use<'a> {

@@ -76,7 +76,9 @@ impl<'a> Asked<'a> {
         let keys: Vec<String> = if path.is_empty() { vec![] } else { split_path(path) };
         let mut known = BTreeSet::new();
         for (target, _, lowered) in there {
-            let Some(values) = lowered.units.get(component).and_then(|unit| unit.values.as_ref()) else { continue };
+            let Some(values) = lowered.components.get(component).and_then(|unit| unit.values.as_ref()) else {
+                continue;
+            };
             if values.within(&keys).is_some() {
                 return Ok(vec![Subject::Value { target, component: component.into(), path: keys }]);
             }
@@ -183,9 +185,9 @@ impl<'a> Asked<'a> {
             ["components", component, target, ..] | ["manifests", target, component, ..] => (*component, *target),
             _ => return Ok(vec![Subject::Line { file: file.into(), path: Some(path), line }]),
         };
-        let mut targets = self
-            .targets()
-            .filter(|(_, t, lowered)| (target == "base" || t.name == target) && lowered.units.contains_key(component));
+        let mut targets = self.targets().filter(|(_, t, lowered)| {
+            (target == "base" || t.name == target) && lowered.components.contains_key(component)
+        });
         let Some((index, _, lowered)) = targets.next() else {
             return Err(Stop::environment(format!("`{file}` belongs to an environment that `-e` excludes")));
         };
@@ -214,7 +216,7 @@ fn is_yaml(path: &str) -> bool {
 }
 
 fn objects(lowered: &TargetManifests) -> impl Iterator<Item = (&str, crate::catalog::Stage, &Lowered)> {
-    lowered.units.iter().flat_map(|(component, unit)| {
+    lowered.components.iter().flat_map(|(component, unit)| {
         unit.stages.iter().flat_map(move |(stage, all)| all.iter().map(move |one| (component.as_str(), *stage, one)))
     })
 }

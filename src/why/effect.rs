@@ -102,7 +102,7 @@ impl Trial<'_> {
 
     fn look(&self, platform: &Platform, manifests: &Manifests) -> Option<Value> {
         let index = platform.targets.iter().position(|t| t.name == self.target);
-        let units = index.map(|index| &manifests.targets[index].units);
+        let units = index.map(|index| &manifests.targets[index].components);
         match self.subject {
             Subject::Component { component, .. } => {
                 let instance = platform.targets.get(index?)?.instances.get(component)?;

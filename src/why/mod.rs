@@ -127,10 +127,10 @@ impl Question<'_> {
         let manifests = &self.asked.compiled.manifests;
         let look = |index: usize| match subject {
             Subject::Value { component, path, .. } => {
-                manifests.targets[index].units.get(component)?.values.as_ref()?.within(path)
+                manifests.targets[index].components.get(component)?.values.as_ref()?.within(path)
             }
             Subject::Object { component, stage, id, path, .. } => {
-                let all = manifests.targets[index].units.get(component)?.stages.get(stage)?;
+                let all = manifests.targets[index].components.get(component)?.stages.get(stage)?;
                 all.iter().find(|one| one.object.id() == *id)?.object.value().within(path)
             }
             _ => None,
@@ -261,7 +261,7 @@ impl Question<'_> {
         path: &[String],
     ) -> Diagnostic {
         let target = self.target(index);
-        let unit = &self.asked.compiled.manifests.targets[index].units[name];
+        let unit = &self.asked.compiled.manifests.targets[index].components[name];
         let Some(lowered) = unit.stages.get(&stage).and_then(|all| all.iter().find(|one| one.object.id() == *id))
         else {
             return note(format!("`{id}` does not exist"));

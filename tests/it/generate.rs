@@ -29,7 +29,7 @@ fn compiled(provider: &str) -> Compiled {
 }
 
 fn objects<'a>(compiled: &'a Compiled, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-    let units = compiled.manifests.targets.iter().flat_map(|target| target.units.values());
+    let units = compiled.manifests.targets.iter().flat_map(|target| target.components.values());
     units.flat_map(|u| u.stages.values().flatten()).map(|l| &l.object).filter(move |o| o.kind() == kind)
 }
 

@@ -54,7 +54,7 @@ pub fn broken(compiled: &Compiled) -> Vec<String> {
     for (target, lowered) in platform.targets.iter().zip(&compiled.manifests.targets) {
         let there = &clusters[target.cluster.as_str()];
         let mut reads = Vec::new();
-        for (name, unit) in &lowered.units {
+        for (name, unit) in &lowered.components {
             let release = target.instances.get(name).map_or("", |i| i.namespace.as_str());
             if let Some(values) = &unit.values {
                 of_value(values, release, &format!("values of {name}"), &mut reads);
@@ -122,7 +122,7 @@ fn gather(there: &mut There, target: &Target, lowered: &TargetManifests, kinds: 
             add((SECRET, space, name.clone()), Some(keys.clone()));
         }
     }
-    for (name, unit) in &lowered.units {
+    for (name, unit) in &lowered.components {
         let release = target.instances.get(name).map_or("", |i| i.namespace.as_str());
         for one in unit.stages.values().flatten() {
             for (id, keys) in makes(&one.object, release, kinds) {
@@ -347,7 +347,7 @@ fn items(volume: &Value) -> Vec<Option<String>> {
 /// Returns what ExternalSecrets read and nobody is asked for, or nobody may read.
 fn unread_items(target: &Target, lowered: &TargetManifests, there: &There) -> Vec<String> {
     let mut broken = Vec::new();
-    let objects = || lowered.units.values().flat_map(|u| u.stages.values().flatten()).map(|l| &l.object);
+    let objects = || lowered.components.values().flat_map(|u| u.stages.values().flatten()).map(|l| &l.object);
     let stores: BTreeMap<&str, &Object> =
         objects().filter(|o| o.kind() == "ClusterSecretStore").map(|o| (o.name(), o)).collect();
     for object in objects().filter(|o| o.kind() == "ExternalSecret") {
@@ -461,7 +461,7 @@ fn a_secret_that_nobody_makes_is_a_breach() {
     let world: MemoryWorld = files.iter().map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
     let mut compiled = compile(&world, &Request::default());
     assert_eq!(broken(&compiled), Vec::<String>::new());
-    let units = compiled.manifests.targets[0].units.values_mut();
+    let units = compiled.manifests.targets[0].components.values_mut();
     for stage in units.flat_map(|unit| unit.stages.values_mut()) {
         stage.retain(|l| l.object.kind() != "ExternalSecret");
     }

@@ -48,7 +48,7 @@ pub fn run(world: &dyn World, names: &[String], session: &mut Session) -> Result
                     .manifests
                     .targets
                     .iter()
-                    .flat_map(|t| t.units.values())
+                    .flat_map(|t| t.components.values())
                     .flat_map(|u| u.stages.values())
                     .map(Vec::len)
                     .sum();

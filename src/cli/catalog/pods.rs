@@ -20,7 +20,7 @@ pub fn of(world: &dyn World, component: &Component) -> Containers {
     for (index, target) in compiled.manifests.targets.iter().enumerate() {
         let Some(of) = compiled.platform.as_ref().and_then(|p| p.targets.get(index)) else { continue };
         for instance in of.instances.values().filter(|instance| instance.definition.name == component.name) {
-            let Some(unit) = target.units.get(&instance.name) else { continue };
+            let Some(unit) = target.components.get(&instance.name) else { continue };
             for lowered in unit.stages.values().flatten() {
                 let mut names = Vec::new();
                 containers(lowered.object.value(), &mut names);

@@ -357,7 +357,7 @@ impl<'a> Applications<'a> {
         if unit.component == namespaces::UNIT || unit.stages().contains(&Stage::Crds) {
             return false;
         }
-        let stays = self.lowered.units.get(&unit.component).is_some_and(|unit| unit.stays);
+        let stays = self.lowered.components.get(&unit.component).is_some_and(|unit| unit.stays);
         self.target.sync(instance).cascade.unwrap_or(!stays)
     }
 

@@ -292,7 +292,7 @@ impl<'a> Flux<'a> {
         spec.insert("sourceRef".into(), source);
         let is_namespaces = unit.component == namespaces::UNIT;
         spec.insert("prune".into(), Value::Bool(!is_namespaces && sync.prune.unwrap_or(true)));
-        let stays = self.lowered.units.get(&unit.component).is_some_and(|unit| unit.stays);
+        let stays = self.lowered.components.get(&unit.component).is_some_and(|unit| unit.stays);
         if !is_namespaces && (unit.part == Portion::Crds || !sync.cascade.unwrap_or(!stays)) {
             // The unit may go, what it made stays.
             spec.insert("deletionPolicy".into(), Value::from("Orphan"));
@@ -347,7 +347,7 @@ impl<'a> Flux<'a> {
             What::Chart { with_objects: true } => (Stage::Release, 0),
             _ => return vec![],
         };
-        let all = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let all = self.lowered.components.get(&unit.component).and_then(|u| u.stages.get(&stage));
         all.into_iter().flatten().filter(|lowered| lowered.step == number).collect()
     }
 
@@ -412,7 +412,7 @@ impl<'a> Flux<'a> {
 
     /// Returns the fields that operators fill in, for the kinds that a stage has. Only JSON pointers can be said.
     fn ignored(&self, unit: &UnitId, stage: Stage) -> Vec<Value> {
-        let objects = self.lowered.units.get(&unit.component).and_then(|u| u.stages.get(&stage));
+        let objects = self.lowered.components.get(&unit.component).and_then(|u| u.stages.get(&stage));
         let kinds: BTreeSet<(&str, &str)> =
             objects.into_iter().flatten().map(|l| (l.object.group(), l.object.kind())).collect();
         let filled = self.instance(unit).into_iter().flat_map(|i| &i.definition.operator_filled);
@@ -425,7 +425,7 @@ impl<'a> Flux<'a> {
 
     /// Writes the folder of Flux's own Secrets.
     fn secrets(&self, folder: &str, writer: &mut Writer) {
-        let Some(unit) = self.lowered.units.get(UNIT) else { return };
+        let Some(unit) = self.lowered.components.get(UNIT) else { return };
         let mut files = Vec::new();
         for lowered in unit.stages.values().flatten() {
             let file = format!("{}.yaml", lowered.object.name());

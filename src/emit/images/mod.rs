@@ -124,8 +124,9 @@ struct One {
 fn collect(lowered: &TargetManifests) -> BTreeMap<Place, One> {
     let mut all = Collected::default();
     // What is rendered stands in the units already.
-    let is_rendered = |component: &str| lowered.units.get(component).is_some_and(|unit| unit.delivery.is_rendered());
-    for (component, unit) in &lowered.units {
+    let is_rendered =
+        |component: &str| lowered.components.get(component).is_some_and(|unit| unit.delivery.is_rendered());
+    for (component, unit) in &lowered.components {
         for lowered_object in unit.stages.values().flatten() {
             let chart = lowered
                 .charts

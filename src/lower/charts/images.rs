@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::values::split_path;
 use crate::chart::{self, Known};
 use crate::lower::secrets::Secrets;
-use crate::lower::{Added, Lowering, Unit};
+use crate::lower::{Added, ComponentManifests, Lowering};
 use crate::manifest::images;
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
@@ -228,7 +228,7 @@ fn named(secret: &str) -> Value {
 pub fn pull_secrets(lowering: &Lowering<'_>, secrets: &mut Secrets) -> Added {
     let Some(text) = &lowering.target.settings.images.pull_secret else { return Added::default() };
     let (item, property) = text.split_once('#').unwrap_or((text, ".dockerconfigjson"));
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     let namespaces: std::collections::BTreeSet<&str> =
         lowering.target.instances.values().map(|i| i.namespace.as_str()).collect();
     if !is_item(text) {

@@ -88,7 +88,7 @@ impl<'w> Charts<'w> {
             None => Arc::default(),
         };
         for instance in lowering.target.instances.values() {
-            let values = out.units.get(&instance.name).and_then(|unit| unit.values.clone());
+            let values = out.components.get(&instance.name).and_then(|unit| unit.values.clone());
             let job = |wanted: &Wanted, values, release: String| Job {
                 wanted: wanted.clone(),
                 values,

@@ -47,7 +47,7 @@ pub const ANNOTATION_BYTES: usize = 256 << 10;
 pub fn objects(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diagnostic>) -> Added {
     let mut added = Added::default();
     for inflation in &out.charts {
-        let rendered = out.units.get(&inflation.component).is_some_and(|unit| unit.delivery.is_rendered());
+        let rendered = out.components.get(&inflation.component).is_some_and(|unit| unit.delivery.is_rendered());
         let Some(instance) = lowering.target.instances.get(&inflation.component).filter(|_| rendered) else { continue };
         match &inflation.sight {
             Sight::Inflated(inflated) => {

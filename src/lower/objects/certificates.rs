@@ -10,7 +10,7 @@ use crate::catalog::edge::Certificates;
 use crate::diag::{Diagnostic, Span, quoted_list};
 use crate::lower::secrets::Secrets;
 use crate::lower::secrets::copies;
-use crate::lower::{Added, Lowered, Lowering, UNSUPPORTED, Unit};
+use crate::lower::{Added, ComponentManifests, Lowered, Lowering, UNSUPPORTED};
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
 use crate::parse::string::slug;
@@ -112,7 +112,7 @@ pub fn wildcards(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec
             for (namespace, (owner, span)) in others {
                 let entries = ["tls.crt", "tls.key"].map(|key| (key.to_string(), part(&home, &own, key)));
                 let (kind, name) = ("kubernetes.io/tls", secret.clone());
-                let mut unit = Unit::default();
+                let mut unit = ComponentManifests::default();
                 secrets.own(lowering, owner, namespace, name, entries.into(), kind, *span, &mut unit);
                 all.extend(unit.stages.into_values().flatten().map(|one| (owner.clone(), Stage::Release, one)));
             }

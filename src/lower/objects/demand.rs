@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::Stage;
-use crate::lower::{Lowered, Lowering, Unit};
+use crate::lower::{ComponentManifests, Lowered, Lowering};
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
 use crate::settings::component::When;
@@ -28,7 +28,7 @@ pub fn is_on_demand(instance: &Instance) -> bool {
 }
 
 /// Sets the objects that start a job apart from those that its runs share.
-pub fn set_apart(lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit) {
+pub fn set_apart(lowering: &Lowering<'_>, instance: &Instance, unit: &mut ComponentManifests) {
     if !is_on_demand(instance) {
         return;
     }

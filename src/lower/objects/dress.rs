@@ -2,14 +2,14 @@
 
 use crate::lower::charts::hooks;
 use crate::lower::objects::scopes::Scopes;
-use crate::lower::{Lowered, Lowering, Unit};
+use crate::lower::{ComponentManifests, Lowered, Lowering};
 use crate::manifest::kinds;
 use crate::manifest::value::Value;
 use crate::resolve::Instance;
 
 impl Lowering<'_> {
     /// Gives every object its namespace, labels and protection, in a stable order.
-    pub fn finish(&self, name: &str, unit: &mut Unit, scopes: &Scopes) {
+    pub fn finish(&self, name: &str, unit: &mut ComponentManifests, scopes: &Scopes) {
         let instance = self.target.instances.get(name);
         unit.stages.retain(|_, objects| !objects.is_empty());
         for objects in unit.stages.values_mut() {

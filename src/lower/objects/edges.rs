@@ -11,7 +11,7 @@ use crate::catalog::{Stage, Template};
 use crate::diag::{Diagnostic, Span};
 use crate::lower::secrets::Own;
 use crate::lower::templates::context::{Context, Shared};
-use crate::lower::{Added, Lowered, Lowering, Unit, take};
+use crate::lower::{Added, ComponentManifests, Lowered, Lowering, take};
 use crate::manifest::value::Value;
 use crate::manifest::value::object;
 use crate::resolve::scope::Late;
@@ -26,7 +26,7 @@ pub fn add(lowering: &Lowering<'_>, shared: &Shared, found: &mut Vec<Diagnostic>
     if lowering.target.shared.is_some() {
         return Added::default();
     }
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     for edge in lowering.target.edges.values() {
         let Some(template) = edge.definition.as_ref().and_then(|kind| kind.edge.as_ref()) else { continue };
         let context = shared.with([("edge", of(edge)), ("published", published(lowering, edge))]);
@@ -42,7 +42,7 @@ pub fn routes(
     instance: &Instance,
     shared: &Shared,
     own: &Own,
-    unit: &mut Unit,
+    unit: &mut ComponentManifests,
     found: &mut Vec<Diagnostic>,
 ) {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };

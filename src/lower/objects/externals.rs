@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{Added, Lowered, Lowering, Unit};
+use crate::lower::{Added, ComponentManifests, Lowered, Lowering};
 use crate::manifest::value::Value;
 use crate::parse::{INVALID_VALUE, MISSING_KEY};
 use crate::resolve::scope::Late;
@@ -43,7 +43,7 @@ pub fn claims(target: &Target, instance: &Instance) -> Vec<String> {
 
 /// Adds the unit with the Service of every external that asks for one.
 pub fn add(lowering: &Lowering<'_>, found: &mut Vec<Diagnostic>) -> Added {
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     for (name, namespace, span) in services(lowering.target) {
         let external = &lowering.target.external[name];
         let Some(node) = external.fields.get("host").map(|entry| &entry.node) else {

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::catalog::Stage;
 use crate::diag::Diagnostic;
 use crate::lower::secrets::Own;
-use crate::lower::{Added, Dns, Lowered, Lowering, TargetManifests, Unit};
+use crate::lower::{Added, ComponentManifests, Dns, Lowered, Lowering, TargetManifests};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
@@ -20,7 +20,13 @@ use crate::settings::component::AlertTable;
 use crate::settings::policy::Network;
 
 /// Adds the objects that a component's metrics, alerts and dashboards ask for.
-pub fn add(lowering: &Lowering<'_>, instance: &Instance, own: &Own, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
+pub fn add(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    own: &Own,
+    unit: &mut ComponentManifests,
+    found: &mut Vec<Diagnostic>,
+) {
     let late = Late { secrets: Some(&own.names), ..lowering.late_of(instance) };
     let mut objects = Vec::new();
     if lowering.apis.contains_key("monitoring.coreos.com") {
@@ -244,7 +250,7 @@ fn sources(lowering: &Lowering<'_>) -> BTreeSet<String> {
 /// one who asks the store.
 fn operators<'a>(lowering: &Lowering<'a>, out: &TargetManifests, instance: &Instance) -> Vec<&'a str> {
     let mut groups: BTreeSet<&str> = out
-        .units
+        .components
         .get(&instance.name)
         .into_iter()
         .flat_map(|u| u.stages.values().flatten())

@@ -6,7 +6,7 @@ use super::edges;
 use super::externals;
 use crate::catalog::Stage;
 use crate::diag::Span;
-use crate::lower::{Added, Lowering, TargetManifests, Unit};
+use crate::lower::{Added, ComponentManifests, Lowering, TargetManifests};
 use crate::manifest::value::{Map, Value};
 use crate::settings::Text;
 use crate::settings::group::Namespace;
@@ -32,13 +32,13 @@ pub fn add(lowering: &Lowering<'_>, out: &TargetManifests) -> Added {
     for (_, namespace, span) in externals::services(lowering.target) {
         namespaces.entry(namespace).or_insert((span, "baseline"));
     }
-    let own = out.units.get(edges::UNIT).map(|unit| unit.stages.clone()).unwrap_or_default();
+    let own = out.components.get(edges::UNIT).map(|unit| unit.stages.clone()).unwrap_or_default();
     for lowered in own.values().flatten().filter(|l| l.origin.template.is_some() && !l.object.namespace().is_empty()) {
         namespaces.entry(lowered.object.namespace()).or_insert((lowered.origin.span, "baseline"));
     }
     let shared = lowering.platform.shared_of(lowering.target);
     let theirs = |name: &str| shared.is_some_and(|t| t.instances.values().any(|i| i.namespace == name));
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     for (name, (span, level)) in namespaces {
         let own = settings.get(name).unwrap_or(&nothing);
         if own.existing || BUILT_IN.contains(&name) || theirs(name) {

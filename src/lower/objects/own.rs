@@ -2,7 +2,7 @@
 
 use crate::catalog::Stage;
 use crate::diag::{Diagnostic, Span};
-use crate::lower::{BAD_OBJECT, Lowering, Origin, Unit, take};
+use crate::lower::{BAD_OBJECT, ComponentManifests, Lowering, Origin, take};
 use crate::manifest::kinds;
 use crate::manifest::value::{Map, Value};
 use crate::parse::Node;
@@ -10,7 +10,7 @@ use crate::resolve::Instance;
 
 impl<'a> Lowering<'a> {
     /// Adds the user's own manifests to the release.
-    pub fn manifests(&self, instance: &Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
+    pub fn manifests(&self, instance: &Instance, unit: &mut ComponentManifests, found: &mut Vec<Diagnostic>) {
         for written in &instance.said.manifests {
             for (path, source, text) in self.files.get(written) {
                 let span = |line: usize| line_of(text, source, line);
@@ -39,7 +39,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Turns the user's `patches` into kustomize's.
-    pub fn patches(&self, instance: &'a Instance, unit: &mut Unit, found: &mut Vec<Diagnostic>) {
+    pub fn patches(&self, instance: &'a Instance, unit: &mut ComponentManifests, found: &mut Vec<Diagnostic>) {
         let late = self.late(instance);
         for written in &instance.said.patches {
             let mut filled = |node: &Option<Node>| node.as_ref().map(|node| late.fill_node(node, found));

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::catalog::{Portion, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::lower::{Lowered, Lowering, TargetManifests, UNMATCHED_PATCH, Unit};
+use crate::lower::{ComponentManifests, Lowered, Lowering, TargetManifests, UNMATCHED_PATCH};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::resolve::{Engine, Instance};
@@ -60,14 +60,15 @@ fn one(
         }
     };
     let stage = Stage::from_name(&patch.stage).unwrap_or(Stage::Release);
-    let of =
-        |stage: Stage| out.units.get(&instance.name).and_then(|u| u.stages.get(&stage)).map_or(&[][..], Vec::as_slice);
+    let of = |stage: Stage| {
+        out.components.get(&instance.name).and_then(|u| u.stages.get(&stage)).map_or(&[][..], Vec::as_slice)
+    };
     let matched: Vec<&Object> = of(stage).iter().map(|l| &l.object).filter(|o| selector.matches(o)).collect();
     if matched.is_empty() {
         let elsewhere = Stage::ALL.into_iter().find(|s| of(*s).iter().any(|l| selector.matches(&l.object)));
         found.push(nothing(
             lowering,
-            (instance, out.units.get(&instance.name)),
+            (instance, out.components.get(&instance.name)),
             &target,
             (stage, of(stage)),
             elsewhere,
@@ -88,7 +89,7 @@ fn one(
 /// Reports a patch without an object, with what there is.
 fn nothing(
     lowering: &Lowering<'_>,
-    (instance, unit): (&Instance, Option<&Unit>),
+    (instance, unit): (&Instance, Option<&ComponentManifests>),
     target: &Value,
     (stage, objects): (Stage, &[Lowered]),
     elsewhere: Option<Stage>,

@@ -5,7 +5,7 @@
 //!
 //! Facts: kubernetes.io/docs/concepts/workloads/controllers/cron-jobs (names of at most 52 characters; `timeZone` since 1.27).
 
-use crate::lower::{Instance, Lowered, Lowering, Unit};
+use crate::lower::{ComponentManifests, Instance, Lowered, Lowering};
 use crate::manifest::value::Value;
 
 /// The annotation with the schedule; without text the Job is not repeated.
@@ -15,7 +15,7 @@ const REPEAT: &str = "lakegen.dev/repeat";
 const LONGEST: usize = 52;
 
 /// Adds a CronJob for every Job that asks to be repeated.
-pub fn add(lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit) {
+pub fn add(lowering: &Lowering<'_>, instance: &Instance, unit: &mut ComponentManifests) {
     for objects in unit.stages.values_mut() {
         let repeated: Vec<Lowered> =
             objects.iter_mut().filter_map(|job| repeat(lowering, instance, job)).flatten().collect();

@@ -55,7 +55,7 @@ pub fn all(lowering: &Lowering<'_>, out: &TargetManifests, before: &[TargetManif
     let mut scopes = lowering.scopes.clone();
     let shared = lowering.target.shared.and_then(|index| before.get(index));
     scopes.0.extend(shared.into_iter().flat_map(|shared| shared.scopes.0.clone()));
-    let objects = out.units.values().flat_map(|unit| unit.stages.values().flatten().chain(&unit.read.objects));
+    let objects = out.components.values().flat_map(|unit| unit.stages.values().flatten().chain(&unit.read.objects));
     for lowered in objects.filter(|lowered| lowered.object.kind() == "CustomResourceDefinition") {
         scopes.define(lowered.object.value());
     }

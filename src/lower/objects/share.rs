@@ -4,8 +4,8 @@ use crate::lower::TargetManifests;
 
 /// Lets equal objects and values of a target be the same ones in memory as those of the target before.
 pub fn share(target: &mut TargetManifests, before: &TargetManifests) {
-    for (name, unit) in &mut target.units {
-        let Some(other) = before.units.get(name) else { continue };
+    for (name, unit) in &mut target.components {
+        let Some(other) = before.components.get(name) else { continue };
         if let (Some(values), Some(others)) = (&mut unit.values, &other.values)
             && values == others
         {

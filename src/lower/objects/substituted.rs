@@ -17,7 +17,7 @@ pub fn protect(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     if names.is_empty() {
         return;
     }
-    for (component, unit) in &mut out.units {
+    for (component, unit) in &mut out.components {
         for stage in Stage::ALL {
             let objects = unit.stages.get(&stage).map(Vec::as_slice).unwrap_or_default();
             let patches = unit.patches.get(&stage).map(Vec::as_slice).unwrap_or_default();

@@ -73,7 +73,7 @@ pub fn sync(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diag
         return;
     }
     for instance in lowering.target.instances.values() {
-        let helm = out.units.get(&instance.name).is_some_and(|unit| unit.delivery.chart(Portion::Main).is_some());
+        let helm = out.components.get(&instance.name).is_some_and(|unit| unit.delivery.chart(Portion::Main).is_some());
         for (key, at) in argocd_only(instance, helm) {
             let verb = if key == "options" { "are" } else { "is" };
             found.push(for_argocd(at, &format!("`sync.{key}` {verb}")));

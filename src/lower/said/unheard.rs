@@ -206,7 +206,7 @@ fn reads(out: &TargetManifests, name: &str) -> bool {
         matches!(lowered.object.kind(), "ExternalSecret" | "SealedSecret" | "Secret" | "PushSecret")
             && lowered.object.name() == name
     };
-    out.units.values().any(|unit| {
+    out.components.values().any(|unit| {
         let objects =
             unit.stages.values().flatten().filter(|lowered| !makes(lowered)).map(|lowered| lowered.object.value());
         let patches = unit.patches.values().flatten();

@@ -67,7 +67,7 @@ pub fn reflect(
     for ((namespace, secret), readers) in reflected {
         let spaces = readers.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let annotations = annotations(&spaces);
-        let mut objects = out.units.values_mut().flat_map(|u| u.stages.values_mut().flatten());
+        let mut objects = out.components.values_mut().flat_map(|u| u.stages.values_mut().flatten());
         let maker = objects.find(|l| {
             let o = &l.object;
             o.kind() == "ExternalSecret" && o.namespace() == namespace && o.name() == secret

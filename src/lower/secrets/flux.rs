@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::Secrets;
 use crate::diag::Diagnostic;
-use crate::lower::{Added, Lowering, Unit};
+use crate::lower::{Added, ComponentManifests, Lowering};
 use crate::parse::INVALID_VALUE;
 use crate::resolve::credentials::SecretValue;
 use crate::resolve::flux::{NAMESPACE, is_ssh, secret};
@@ -65,7 +65,7 @@ pub fn secrets(lowering: &Lowering<'_>, secrets: &mut Secrets, found: &mut Vec<D
         );
         return Added { steps, ..Added::default() };
     }
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     for (name, entries, kind, span) in wanted {
         secrets.own(lowering, FLUX_SECRETS, NAMESPACE, name, entries, kind, span, &mut unit);
     }

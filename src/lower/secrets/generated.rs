@@ -14,7 +14,7 @@ use super::external_secret::{external_secrets_api, store_reference};
 use crate::catalog::Stage;
 use crate::catalog::store::PushBy;
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::lower::{Lowered, Lowering, Unit};
+use crate::lower::{ComponentManifests, Lowered, Lowering};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::{INVALID_VALUE, Node};
@@ -60,7 +60,12 @@ impl Once<'_> {
 }
 
 /// Makes a credential once in the cluster, in the provider's namespace.
-pub fn credential(lowering: &Lowering<'_>, instance: &Instance, credential: &Credential, unit: &mut Unit) {
+pub fn credential(
+    lowering: &Lowering<'_>,
+    instance: &Instance,
+    credential: &Credential,
+    unit: &mut ComponentManifests,
+) {
     let pair = |(key, text): (&'_ String, &'_ String)| (key.clone(), text.clone());
     let (text, labels): (Vec<_>, Vec<_>) =
         (credential.text.iter().map(pair).collect(), credential.labels.iter().map(pair).collect());
@@ -125,7 +130,7 @@ pub fn pushed(
     instance: &Instance,
     (name, item): (&str, &str),
     properties: &[String],
-    unit: &mut Unit,
+    unit: &mut ComponentManifests,
 ) {
     let name = format!("{}-generated", crate::parse::string::slug(name));
     let once = Once {

@@ -12,7 +12,7 @@ use super::kept::Kept;
 use crate::catalog::Stage;
 use crate::catalog::store::Keeper;
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::lower::{KEPT_SECRET, Lowered, Lowering, TargetManifests, Unit, take};
+use crate::lower::{ComponentManifests, KEPT_SECRET, Lowered, Lowering, TargetManifests, take};
 use crate::manifest::object::Object;
 use crate::manifest::value::Value;
 use crate::parse::INVALID_VALUE;
@@ -150,10 +150,10 @@ fn place(
         }
         return Some(id);
     };
-    if !out.units.contains_key(&owner) {
-        out.units.insert(owner.clone(), Unit::default());
+    if !out.components.contains_key(&owner) {
+        out.components.insert(owner.clone(), ComponentManifests::default());
     }
-    if let Some(unit) = out.units.get_mut(&owner) {
+    if let Some(unit) = out.components.get_mut(&owner) {
         unit.stages.entry(Stage::Prepare).or_default().push(lowered);
     }
     Some(id)

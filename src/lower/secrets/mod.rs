@@ -26,7 +26,7 @@ use indexmap::IndexMap;
 
 use crate::catalog::{SecretDef, Stage};
 use crate::diag::{Diagnostic, Span, quoted_list};
-use crate::lower::{Lowering, Needed, TargetManifests, Unit};
+use crate::lower::{ComponentManifests, Lowering, Needed, TargetManifests};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::INVALID_VALUE;
@@ -120,7 +120,7 @@ impl Secrets {
         &mut self,
         lowering: &Lowering<'_>,
         instance: &Instance,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
         found: &mut Vec<Diagnostic>,
     ) -> Own {
         let mut own = Own::default();
@@ -150,7 +150,7 @@ impl Secrets {
         key: &str,
         def: &SecretDef,
         given: Option<&Secret>,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
@@ -255,7 +255,7 @@ impl Secrets {
     }
 
     /// Makes the Secrets that hold the credentials of claims on this component.
-    fn provided(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut Unit) {
+    fn provided(&mut self, lowering: &Lowering<'_>, instance: &Instance, unit: &mut ComponentManifests) {
         let claims = lowering.target.claims.get(&instance.name).into_iter().flat_map(|c| c.values()).flatten();
         let mut done = BTreeSet::new();
         for credential in claims.filter_map(|c| c.credential.as_ref()).filter(|c| c.at_provider) {
@@ -306,7 +306,7 @@ impl Secrets {
         instance: &Instance,
         item: &str,
         properties: &[String],
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
     ) {
         let made = self.pushed.entry(item.into()).or_default();
         let new: Vec<String> = properties.iter().filter(|property| !made.contains(*property)).cloned().collect();
@@ -333,7 +333,7 @@ impl Secrets {
         entries: IndexMap<String, Filled>,
         kind: &str,
         span: Span,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
     ) {
         let wanted =
             Wanted { entries, kind: kind.into(), stage: Stage::Release, ..Wanted::of(name, namespace, reader, span) };
@@ -355,7 +355,7 @@ impl Secrets {
     }
 
     /// Makes the ExternalSecret of a wanted Secret, or notes what people must keep.
-    pub(super) fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut Unit) {
+    pub(super) fn make(&mut self, lowering: &Lowering<'_>, wanted: Wanted<'_>, unit: &mut ComponentManifests) {
         let target = lowering.target;
         let items = wanted
             .entries
@@ -443,7 +443,7 @@ impl Secrets {
             // Where nobody provides anything, it goes with who reads it first.
             let reader = || lowering.target.instances.values().find(|i| readers.contains(&i.namespace));
             let owner = provider.or_else(reader).or_else(|| near.next());
-            let Some(unit) = owner.and_then(|i| out.units.get_mut(&i.name)) else { continue };
+            let Some(unit) = owner.and_then(|i| out.components.get_mut(&i.name)) else { continue };
             let span = owner.map_or(Span::default(), |i| i.span);
             unit.stages
                 .entry(Stage::Prepare)
@@ -488,7 +488,7 @@ impl Secrets {
     /// a good value is made.
     fn templated(&mut self, lowering: &Lowering<'_>, out: &TargetManifests) {
         let store = lowering.target.store.name.as_str();
-        for (name, unit) in &out.units {
+        for (name, unit) in &out.components {
             for lowered in unit.stages.values().flatten().filter(|l| l.object.kind() == "ExternalSecret") {
                 let value = lowered.object.value();
                 let text = |path: &[&str]| value.at(path).and_then(Value::as_str);

@@ -8,7 +8,7 @@ use super::external_secret::Wanted;
 use super::{Own, Secrets};
 use crate::catalog::Stage;
 use crate::diag::Diagnostic;
-use crate::lower::{Lowering, Unit};
+use crate::lower::{ComponentManifests, Lowering};
 use crate::manifest::value::object;
 use crate::manifest::value::{Map, Value};
 use crate::parse::{Node, string};
@@ -21,7 +21,7 @@ impl Secrets {
         &mut self,
         lowering: &Lowering<'_>,
         instance: &Instance,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
@@ -63,7 +63,7 @@ impl Secrets {
         &mut self,
         lowering: &Lowering<'_>,
         instance: &Instance,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
         own: &mut Own,
         found: &mut Vec<Diagnostic>,
     ) {
@@ -119,7 +119,7 @@ impl Secrets {
         instance: &Instance,
         name: String,
         entries: IndexMap<String, Filled>,
-        unit: &mut Unit,
+        unit: &mut ComponentManifests,
     ) {
         if entries.is_empty() {
             return;

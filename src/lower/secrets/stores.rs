@@ -16,7 +16,7 @@ use crate::catalog::{Stage, StoreKind};
 use crate::diag::{Diagnostic, quoted_list};
 use crate::lower::objects::edges;
 use crate::lower::templates::context::Shared;
-use crate::lower::{Added, Lowered, Lowering, TargetManifests, Unit, made, take};
+use crate::lower::{Added, ComponentManifests, Lowered, Lowering, TargetManifests, made, take};
 use crate::manifest::value::{Map, Value, object};
 use crate::parse::MISSING_KEY;
 use crate::resolve::offers::offered;
@@ -158,7 +158,7 @@ pub fn open(lowering: &Lowering<'_>, shared: &Shared, found: &mut Vec<Diagnostic
 /// Takes the cluster-wide store out of what was made, as the model of those of the namespaces.
 pub fn take_model(lowering: &Lowering<'_>, out: &mut TargetManifests) {
     let name = &lowering.target.store.name;
-    for objects in out.units.values_mut().flat_map(|unit| unit.stages.values_mut()) {
+    for objects in out.components.values_mut().flat_map(|unit| unit.stages.values_mut()) {
         let own = |l: &Lowered| l.object.kind() == "ClusterSecretStore" && l.object.name() == name;
         if let Some(index) = objects.iter().position(own) {
             out.store = Some(objects.remove(index));
@@ -180,7 +180,7 @@ pub fn add(
     let mut spec = model.object.value().get("spec").cloned().unwrap_or_default();
     let mut secrets = BTreeSet::new();
     localize(&mut spec, &mut secrets);
-    let mut unit = Unit::default();
+    let mut unit = ComponentManifests::default();
     let objects = unit.stages.entry(Stage::Release).or_default();
     for namespace in namespaces {
         let annotations = annotations(lowering).into_iter().map(|(key, text)| (Arc::from(key), Value::from(text)));
@@ -201,7 +201,7 @@ pub fn add(
         }
     }
     if !objects.is_empty() {
-        out.units.shift_insert(0, UNIT.into(), unit);
+        out.components.shift_insert(0, UNIT.into(), unit);
     }
 }
 

@@ -113,7 +113,7 @@ impl Subject {
         let platform = self.compiled.platform.iter();
         let pairs = platform.flat_map(|p| p.targets.iter().zip(&self.compiled.manifests.targets));
         let units =
-            pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
+            pairs.flat_map(|(target, lowered)| lowered.components.iter().map(move |(name, unit)| (target, name, unit)));
         units
             .flat_map(|(target, component, unit)| {
                 unit.stages.iter().flat_map(move |(stage, objects)| {
@@ -133,7 +133,7 @@ impl Subject {
         let platform = self.compiled.platform.iter();
         let pairs = platform.flat_map(|p| p.targets.iter().zip(&self.compiled.manifests.targets));
         let units =
-            pairs.flat_map(|(target, lowered)| lowered.units.iter().map(move |(name, unit)| (target, name, unit)));
+            pairs.flat_map(|(target, lowered)| lowered.components.iter().map(move |(name, unit)| (target, name, unit)));
         units.filter_map(|(t, name, unit)| Some(((t.name.clone(), name.clone()), &**unit.values.as_ref()?))).collect()
     }
 

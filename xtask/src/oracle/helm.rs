@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use lakegen::lower::{TargetManifests, Unit};
+use lakegen::lower::{ComponentManifests, TargetManifests};
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 use lakegen::resolve::{Engine, Target};
@@ -74,8 +74,8 @@ fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
     let mut releases = Vec::new();
     let applications = applications(&one.compiled);
     for (target, manifests) in with_charts(one) {
-        for (name, unit) in &manifests.units {
-            let Unit { values: Some(wanted), .. } = unit else { continue };
+        for (name, unit) in &manifests.components {
+            let ComponentManifests { values: Some(wanted), .. } = unit else { continue };
             let application = applications.iter().find(|a| a.target == target.name && a.unit == *name);
             let Application { path, value: application, .. } =
                 application.with_context(|| format!("no Application of {name} in {}", target.name))?;
@@ -113,8 +113,8 @@ fn releases(one: &Rendered) -> anyhow::Result<Vec<Release<'_>>> {
 fn flux<'a>(one: &'a Rendered, kustomize: &Path) -> anyhow::Result<Vec<Release<'a>>> {
     let mut releases = Vec::new();
     for (target, manifests) in with_charts(one) {
-        for (name, unit) in &manifests.units {
-            let Unit { values: Some(wanted), .. } = unit else { continue };
+        for (name, unit) in &manifests.components {
+            let ComponentManifests { values: Some(wanted), .. } = unit else { continue };
             let folder = one.folder.join(format!("flux/{}/releases/{name}", target.name));
             let built = tools::output(kustomize, &["build", &folder.to_string_lossy()]).map_err(anyhow::Error::msg)?;
             let objects: Vec<Value> = yaml::read(&built)?.into_iter().map(|document| document.value).collect();

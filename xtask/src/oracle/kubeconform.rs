@@ -21,7 +21,7 @@ pub fn judge(program: &Path, options: &Options, rendered: &[Rendered], tally: &m
         let engine = engine(one)?;
         let mut all: Vec<(&Target, &Value)> = Vec::new();
         for (target, manifests) in one.platform().targets.iter().zip(&one.compiled.manifests.targets) {
-            let lowered = manifests.units.values().flat_map(|unit| unit.stages.values().flatten());
+            let lowered = manifests.components.values().flat_map(|unit| unit.stages.values().flatten());
             all.extend(lowered.map(|lowered| (target, lowered.object.value())));
         }
         all.extend(engine.iter().map(|(target, value)| (*target, value)));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lakegen::catalog::Stage;
 use lakegen::emit::layout::step_name;
-use lakegen::lower::Unit;
+use lakegen::lower::ComponentManifests;
 use lakegen::manifest::value::Value;
 use lakegen::manifest::yaml;
 
@@ -40,7 +40,7 @@ fn folders(one: &Rendered) -> Vec<Folder<'_>> {
     let exists = rest.clone();
     let mut all = Vec::new();
     for (target, manifests) in one.platform().targets.iter().zip(&one.compiled.manifests.targets) {
-        for (name, unit) in &manifests.units {
+        for (name, unit) in &manifests.components {
             for stage in Stage::ALL {
                 for (step, wanted) in objects(unit, stage) {
                     let own = match name.as_str() {
@@ -120,7 +120,7 @@ fn waiting(one: &Rendered) -> Vec<String> {
 }
 
 /// Returns the complete objects of a stage by step; none where the user's own patches change them once more.
-fn objects(unit: &Unit, stage: Stage) -> BTreeMap<usize, Vec<&Value>> {
+fn objects(unit: &ComponentManifests, stage: Stage) -> BTreeMap<usize, Vec<&Value>> {
     let mut steps: BTreeMap<usize, Vec<&Value>> = BTreeMap::new();
     if unit.patches.get(&stage).is_none_or(Vec::is_empty) {
         for lowered in unit.stages.get(&stage).into_iter().flatten() {
