@@ -322,17 +322,28 @@ impl<'a> Lowering<'a> {
             self.stumbled.borrow_mut().push(Diagnostic::error(&TEMPLATE_ERROR, message).at(span, ""));
             return vec![];
         };
-        let mut lowered = Vec::new();
-        match self.engine.documents(template, &templates::to_jinja(&object(inputs)), &|_| span) {
-            Ok(documents) => {
-                for document in documents {
-                    let origin = Origin { file: template.name.clone(), line: document.line, span, template: None };
-                    take(document.value, &origin, &mut lowered, &mut self.stumbled.borrow_mut());
+        let inputs = object(inputs);
+        let text = |key: &str| inputs.get(key).and_then(Value::as_str).unwrap_or_default();
+        let what = format!("{}/{}", text("namespace"), text("name"));
+        // What another line of platform.toml asks for has another origin.
+        let asked = Value::from(format!("{span:?}"));
+        let known = [Arc::new(inputs), Arc::new(asked)];
+        let made = self.memo.made.get(&what, &template.name, known.to_vec(), || {
+            let mut lowered = Vec::new();
+            let mut stumbled = self.stumbled.borrow_mut();
+            let before = stumbled.len();
+            match self.engine.documents(template, &templates::to_jinja(&known[0]), &|_| span) {
+                Ok(documents) => {
+                    for document in documents {
+                        let origin = Origin { file: template.name.clone(), line: document.line, span, template: None };
+                        take(document.value, &origin, &mut lowered, &mut stumbled);
+                    }
                 }
+                Err(diagnostic) => stumbled.push(*diagnostic),
             }
-            Err(diagnostic) => self.stumbled.borrow_mut().push(*diagnostic),
-        }
-        lowered
+            (stumbled.len() == before).then_some(lowered)
+        });
+        made.unwrap_or_default()
     }
 
     /// Makes everything of one component.

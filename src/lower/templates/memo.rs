@@ -29,6 +29,8 @@ pub struct Memos {
     pub values: Memo<(Arc<Value>, BTreeSet<String>, Arc<Reads>)>,
     /// Objects of a template, with what it read.
     pub objects: Memo<(Vec<Lowered>, Arc<Reads>)>,
+    /// Objects of lakegen's own templates.
+    pub made: Memo<Vec<Lowered>>,
 }
 
 impl Memos {
@@ -36,6 +38,7 @@ impl Memos {
     pub fn last_round(&self) {
         self.values.last_round();
         self.objects.last_round();
+        self.made.last_round();
     }
 }
 
