@@ -313,7 +313,7 @@ fn newest(scene: &Scene) -> anyhow::Result<()> {
 fn certificates(scene: &Scene) -> anyhow::Result<()> {
     let authority = scene.at("keys/ca.pem").display().to_string();
     for (name, port, flags, code, words) in [
-        ("unknown authority", scene.good, &[][..], 2, "no authority that this machine trusts"),
+        ("unknown authority", scene.good, &[][..], 2, "not signed by a CA"),
         ("own authority", scene.good, &["--ca-file", &authority], 0, ""),
         ("another host", scene.wrong, &["--ca-file", &authority], 2, "is for another host"),
         ("expired", scene.expired, &["--ca-file", &authority], 2, "has expired"),
