@@ -179,12 +179,6 @@ pub struct Added {
 }
 
 impl Added {
-    /// Returns objects of one unit and stage.
-    pub fn objects(unit: &str, stage: Stage, objects: impl IntoIterator<Item = Lowered>) -> Self {
-        let objects = objects.into_iter().map(|lowered| (unit.to_string(), stage, lowered)).collect();
-        Self { objects, ..Self::default() }
-    }
-
     /// Returns everything of a unit.
     pub fn unit(name: &str, unit: ComponentManifests) -> Self {
         let all = unit.stages.into_iter().flat_map(|(stage, objects)| objects.into_iter().map(move |one| (stage, one)));

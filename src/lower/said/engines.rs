@@ -82,13 +82,12 @@ pub fn sync(lowering: &Lowering<'_>, out: &TargetManifests, found: &mut Vec<Diag
 }
 
 fn on_flux(target: &Target, all: &mut Vec<Diagnostic>) {
-    let warn = for_argocd;
     let settings = &target.settings;
     if settings.argocd.places.any() {
-        all.push(warn(settings.argocd.places.key, "`[argocd]` is"));
+        all.push(for_argocd(settings.argocd.places.key, "`[argocd]` is"));
     }
     if let Some(project) = settings.projects.values().min_by_key(|project| project.places.key) {
-        all.push(warn(project.places.key, "`[projects]` are"));
+        all.push(for_argocd(project.places.key, "`[projects]` are"));
     }
     versions(target, all);
     for instance in target.instances.values() {
